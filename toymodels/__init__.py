@@ -1,0 +1,64 @@
+"""toymodels: a simulator for research on superposition in neural networks."""
+
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from toymodels import analysis, features, models, tasks, training
+from toymodels.features import (
+    EXPONENTIAL,
+    SIGNED_UNIFORM,
+    UNIFORM,
+    AnticorrelatedSets,
+    Concatenated,
+    CorrelatedSets,
+    Dataset,
+    Independent,
+    Values,
+)
+from toymodels.models import Autoencoder, identity, module_with
+from toymodels.specification import describe, specification, static
+from toymodels.tasks import Geometric, Task
+from toymodels.training import DivergenceWarning, Recipe, Run, log_spaced, train
+
+if TYPE_CHECKING:
+    from toymodels import plots
+
+__version__ = version("toymodels")
+
+__all__ = [
+    "EXPONENTIAL",
+    "SIGNED_UNIFORM",
+    "UNIFORM",
+    "AnticorrelatedSets",
+    "Autoencoder",
+    "Concatenated",
+    "CorrelatedSets",
+    "Dataset",
+    "DivergenceWarning",
+    "Geometric",
+    "Independent",
+    "Recipe",
+    "Run",
+    "Task",
+    "Values",
+    "analysis",
+    "describe",
+    "features",
+    "identity",
+    "log_spaced",
+    "models",
+    "module_with",
+    "plots",
+    "specification",
+    "static",
+    "tasks",
+    "train",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plots":  # brings matplotlib, which costs as much to import as all the rest of this package
+        return importlib.import_module("toymodels.plots")
+    raise AttributeError(f"module 'toymodels' has no attribute {name!r}")

@@ -1,0 +1,50 @@
+"""Checks of arguments: each raises a ValueError that names the argument, the rule and the value."""
+
+from typing import Any
+
+import numpy as np
+
+
+def check_integer(owner: str, name: str, value: Any, minimum: int) -> None:
+    """Raise unless `value` is an integer of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"{name} of {owner} must be an integer of at least {minimum}. Got {value!r}.")
+
+
+def check_numbers(
+    owner: str,
+    name: str,
+    value: Any,
+    *,
+    length: int | None = None,
+    minimum: float = -np.inf,
+    maximum: float = np.inf,
+) -> None:
+    """Raise unless `value` is one finite number in [minimum, maximum] or, where `length` is given, that many."""
+    try:
+        numbers = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} of {owner} must be numeric. Got {value!r}.") from None
+    shapes = [()] if length is None else [(), (length,)]
+    if numbers.shape not in shapes:
+        wanted = "one number" if length is None else f"one number or {length} of them, one per feature"
+        raise ValueError(f"{name} of {owner} must be {wanted}. Got an array of shape {numbers.shape}.")
+    bad = ~np.isfinite(numbers) | (numbers < minimum) | (numbers > maximum)
+    if bad.any():
+        where = f" at index {int(np.argmax(bad))}" if numbers.ndim else ""
+        got = numbers[bad].flat[0] if numbers.ndim else numbers[()]
+        raise ValueError(f"{name} of {owner} must be finite and {_interval(minimum, maximum)}. Got {got:g}{where}.")
+
+
+def check_function(owner: str, name: str, value: Any) -> None:
+    """Raise unless `value` can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} of {owner} must be a function. Got {value!r}.")
+
+
+def _interval(minimum: float, maximum: float) -> str:
+    if np.isinf(minimum) and np.isinf(maximum):
+        return "a number"
+    if np.isinf(maximum):
+        return f"at least {minimum:g}"
+    return f"in [{minimum:g}, {maximum:g}]"

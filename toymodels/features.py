@@ -1,0 +1,401 @@
+"""Distributions over sparse feature vectors.
+
+A feature distribution has a number of features and a `sample` method; anything that has both can be trained on:
+
+    @tm.specification
+    class Ones:
+        n_features: int = tm.static()
+        density: float = 0.1
+
+        def sample(self, key, batch_size):
+            return jax.random.bernoulli(key, self.density, (self.n_features, batch_size)).astype(float)
+
+Samples are columns. Density is the probability that a feature is not zero (1 - S in Elhage et al. 2022, where S is
+called sparsity; other code calls the density `feature_probability`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from toymodels.checks import check_function, check_integer, check_numbers
+from toymodels.specification import specification, static
+
+
+@runtime_checkable
+class Features(Protocol):
+    """What training needs of a distribution."""
+
+    @property
+    def n_features(self) -> int: ...
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]: ...
+
+
+# --- The value of a feature that is on ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Values:
+    """Distribution of a feature's value while it is on, given by its inverse cumulative distribution function.
+
+    Attributes:
+        inverse_cdf: maps uniform draws from [0, 1) to values, elementwise.
+        mean: E[value], where it is known in closed form.
+        second_moment: E[value²], where it is known in closed form.
+    """
+
+    inverse_cdf: Callable[[Array], Array]
+    mean: float | None = None
+    second_moment: float | None = None
+
+    def moments(self) -> tuple[float, float]:
+        """E[value] and E[value²]. Raises ValueError where they were not given."""
+        if self.mean is None or self.second_moment is None:
+            raise ValueError("These Values have no known moments. Give them: Values(inverse_cdf, mean, second_moment).")
+        return self.mean, self.second_moment
+
+
+UNIFORM = Values(lambda u: u, mean=1 / 2, second_moment=1 / 3)
+SIGNED_UNIFORM = Values(lambda u: 2 * u - 1, mean=0.0, second_moment=1 / 3)
+EXPONENTIAL = Values(lambda u: -jnp.log1p(-u), mean=1.0, second_moment=2.0)
+
+
+# --- Distributions -----------------------------------------------------------------------------------------------
+
+
+@specification
+class Independent:
+    """Features that are on independently of each other (Elhage et al. 2022, "Demonstrating Superposition").
+
+    Attributes:
+        n_features: number of features n.
+        density: probability in [0, 1] that a feature is on; one number, or n of them.
+        values: distribution of the value of a feature that is on.
+    """
+
+    n_features: int = static()
+    density: Any = 0.1
+    values: Values = static(default=UNIFORM)
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
+        """Draw `batch_size` feature vectors, one a column."""
+        draws = jax.random.uniform(key, (self.n_features, batch_size))
+        on, rank = _split_draw(draws, _column(self.density))
+        return jnp.where(on, self.values.inverse_cdf(rank), 0.0)
+
+    def mean(self) -> Float[np.ndarray, " n"]:
+        """E[x_i]."""
+        mean, _ = self.values.moments()
+        return _per_item(self.density, self.n_features) * mean
+
+    def second_moment(self) -> Float[np.ndarray, "n n"]:
+        """E[x_i x_j]."""
+        _, square = self.values.moments()
+        return _with_diagonal(np.outer(self.mean(), self.mean()), _per_item(self.density, self.n_features) * square)
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range."""
+        check_integer("Independent", "n_features", self.n_features, minimum=1)
+        check_numbers("Independent", "density", self.density, length=self.n_features, minimum=0, maximum=1)
+        _check_values("Independent", self.values)
+
+
+@specification
+class CorrelatedSets:
+    """Sets of features that are on together, with independent values (Elhage et al. 2022, "Correlated and
+    Anticorrelated Features").
+
+    Attributes:
+        sets: the features of each set; together every feature 0 ... n-1 exactly once.
+        density: probability in [0, 1] that a set is on; one number, or one a set.
+        values: distribution of the value of a feature that is on.
+    """
+
+    sets: tuple[tuple[int, ...], ...] = static()
+    density: Any = 0.1
+    values: Values = static(default=UNIFORM)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features n."""
+        return sum(map(len, self.sets))
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
+        """Draw `batch_size` feature vectors, one a column."""
+        set_key, value_key = jax.random.split(key)
+        on, _ = _split_draw(jax.random.uniform(set_key, (len(self.sets), batch_size)), _column(self.density))
+        ranks = jax.random.uniform(value_key, (self.n_features, batch_size))
+        return jnp.where(on[_set_of_feature(self.sets)], self.values.inverse_cdf(ranks), 0.0)
+
+    def mean(self) -> Float[np.ndarray, " n"]:
+        """E[x_i]."""
+        mean, _ = self.values.moments()
+        return self._density_of_feature() * mean
+
+    def second_moment(self) -> Float[np.ndarray, "n n"]:
+        """E[x_i x_j]."""
+        mean, square = self.values.moments()
+        density = self._density_of_feature()
+        together = np.where(_same_set(self.sets), density[:, None], np.outer(density, density))
+        return _with_diagonal(together * mean**2, density * square)
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range or the sets overlap."""
+        _check_sets("CorrelatedSets", self.sets)
+        check_numbers("CorrelatedSets", "density", self.density, length=len(self.sets), minimum=0, maximum=1)
+        _check_values("CorrelatedSets", self.values)
+
+    def _density_of_feature(self) -> Float[np.ndarray, " n"]:
+        return _per_item(self.density, len(self.sets))[_set_of_feature(self.sets)]
+
+
+@specification
+class AnticorrelatedSets:
+    """Sets of features of which at most one is on: with probability `density` the set is on, and then exactly one
+    member, chosen evenly (Elhage et al. 2022, "Correlated and Anticorrelated Features").
+
+    Attributes:
+        sets: the features of each set; together every feature 0 ... n-1 exactly once.
+        density: probability in [0, 1] that a set is on; one number, or one a set. A feature of a set of k is on with
+            probability density / k.
+        values: distribution of the value of a feature that is on.
+    """
+
+    sets: tuple[tuple[int, ...], ...] = static()
+    density: Any = 0.1
+    values: Values = static(default=UNIFORM)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features n."""
+        return sum(map(len, self.sets))
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
+        """Draw `batch_size` feature vectors, one a column."""
+        set_key, value_key = jax.random.split(key)
+        sizes = np.array([len(members) for members in self.sets])[:, None]
+        on, rank = _split_draw(jax.random.uniform(set_key, (len(self.sets), batch_size)), _column(self.density))
+        chosen = jnp.where(on, jnp.minimum(jnp.floor(rank * sizes), sizes - 1), -1)
+        mine = chosen[_set_of_feature(self.sets)] == _place_in_set(self.sets)[:, None]
+        return jnp.where(mine, self.values.inverse_cdf(jax.random.uniform(value_key, mine.shape)), 0.0)
+
+    def mean(self) -> Float[np.ndarray, " n"]:
+        """E[x_i]."""
+        mean, _ = self.values.moments()
+        return self._density_of_feature() * mean
+
+    def second_moment(self) -> Float[np.ndarray, "n n"]:
+        """E[x_i x_j]."""
+        _, square = self.values.moments()
+        apart = np.where(_same_set(self.sets), 0.0, np.outer(self.mean(), self.mean()))
+        return _with_diagonal(apart, self._density_of_feature() * square)
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range or the sets overlap."""
+        _check_sets("AnticorrelatedSets", self.sets)
+        check_numbers("AnticorrelatedSets", "density", self.density, length=len(self.sets), minimum=0, maximum=1)
+        _check_values("AnticorrelatedSets", self.values)
+
+    def _density_of_feature(self) -> Float[np.ndarray, " n"]:
+        per_set = _per_item(self.density, len(self.sets)) / np.array([len(members) for members in self.sets])
+        return per_set[_set_of_feature(self.sets)]
+
+
+@specification
+class Concatenated:
+    """Several distributions side by side, over disjoint features and independent of each other.
+
+    Attributes:
+        parts: the distributions; the first part's features come first.
+    """
+
+    parts: tuple[Any, ...]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features n."""
+        return sum(part.n_features for part in self.parts)
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
+        """Draw `batch_size` feature vectors, one a column."""
+        keys = jax.random.split(key, len(self.parts))
+        return jnp.concatenate([part.sample(key, batch_size) for part, key in zip(self.parts, keys, strict=True)])
+
+    def mean(self) -> Float[np.ndarray, " n"]:
+        """E[x_i]."""
+        return np.concatenate([part.mean() for part in self.parts])
+
+    def second_moment(self) -> Float[np.ndarray, "n n"]:
+        """E[x_i x_j]."""
+        moment = np.outer(self.mean(), self.mean())
+        start = 0
+        for part in self.parts:
+            block = slice(start, start + part.n_features)
+            moment[block, block] = part.second_moment()
+            start = block.stop
+        return moment
+
+    def validate(self) -> None:
+        """Raise ValueError if there are no parts or one of them is invalid."""
+        if not self.parts:
+            raise ValueError("parts of Concatenated must hold at least one distribution. Got none.")
+        for part in self.parts:
+            validate_features(part)
+
+
+# --- A finite data set -------------------------------------------------------------------------------------------
+
+
+def with_replacement(key: PRNGKeyArray, n_samples: int, batch_size: int) -> Int[Array, " batch"]:
+    """Choose `batch_size` of `n_samples`, each draw from all of them."""
+    return jax.random.randint(key, (batch_size,), 0, n_samples)
+
+
+def without_replacement(key: PRNGKeyArray, n_samples: int, batch_size: int) -> Int[Array, " batch"]:
+    """Choose `batch_size` different ones of `n_samples`."""
+    return jax.random.permutation(key, n_samples)[:batch_size]
+
+
+def full_batch(key: PRNGKeyArray, n_samples: int, batch_size: int) -> Int[Array, " batch"]:
+    """Choose all of `n_samples` every time, whatever the batch size."""
+    return jnp.arange(n_samples)
+
+
+@specification
+class Dataset:
+    """A finite data set of T samples (Henighan et al. 2023, "Superposition, Memorization, and Double Descent").
+
+    Attributes:
+        samples: (n, T), one sample a column; transpose ordinary (T, n) data first.
+        batches: chooses the samples of a batch: `with_replacement`, `without_replacement`, `full_batch` or your own
+            function of (key, T, batch_size).
+    """
+
+    samples: Any
+    batches: Callable[[PRNGKeyArray, int, int], Int[Array, " batch"]] = static(default=with_replacement)
+
+    @staticmethod
+    def draw(features: Features, n_samples: int, key: PRNGKeyArray, *, unit_norm: bool = False) -> "Dataset":
+        """T = `n_samples` samples of `features`; with `unit_norm` each that is not zero is scaled to length 1."""
+        check_integer("Dataset.draw", "n_samples", n_samples, minimum=1)
+        validate_features(features)
+        samples = np.asarray(features.sample(key, n_samples))
+        if unit_norm:
+            lengths = np.linalg.norm(samples, axis=0)
+            samples = samples / np.where(lengths > 0, lengths, 1.0)
+        return Dataset(samples)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features n."""
+        return self.samples.shape[0]
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
+        """Choose a batch of the samples, one a column."""
+        return jnp.asarray(self.samples)[:, self.batches(key, self.samples.shape[1], batch_size)]
+
+    def mean(self) -> Float[np.ndarray, " n"]:
+        """Mean of the samples."""
+        return np.asarray(self.samples, dtype=float).mean(axis=1)
+
+    def second_moment(self) -> Float[np.ndarray, "n n"]:
+        """Mean of x xᵀ over the samples."""
+        samples = np.asarray(self.samples, dtype=float)
+        return samples @ samples.T / samples.shape[1]
+
+    def validate(self) -> None:
+        """Raise ValueError if the samples are no (n, T) array of finite numbers."""
+        samples = np.asarray(self.samples)
+        if samples.ndim != 2 or 0 in samples.shape:
+            raise ValueError(f"samples of Dataset must have shape (n_features, n_samples). Got shape {samples.shape}.")
+        if not np.isfinite(samples).all():
+            feature, sample = np.argwhere(~np.isfinite(samples))[0]
+            raise ValueError(
+                f"samples of Dataset must be finite. Got {samples[feature, sample]} for feature {feature} of sample "
+                f"{sample}."
+            )
+        check_function("Dataset", "batches", self.batches)
+
+
+# --- Helpers, in the order of their use --------------------------------------------------------------------------
+
+
+def validate_features(features: Any) -> None:
+    """Raise unless `features` is a valid distribution: ValueError for a bad field, TypeError for another thing."""
+    if isinstance(features, type) or not isinstance(features, Features):
+        raise TypeError(f"features must have `n_features` and `sample(key, batch_size)`. Got {features!r}.")
+    if hasattr(features, "validate"):
+        features.validate()
+
+
+def _column(density: Any) -> Float[Array, "..."]:
+    """A density, or one per row, ready to meet draws of shape (rows, batch)."""
+    density = jnp.asarray(density, dtype=float)
+    return density[:, None] if density.ndim else density
+
+
+def _split_draw(draws: Float[Array, "n batch"], density: Float[Array, "..."]) -> tuple[Array, Float[Array, "n batch"]]:
+    """Whether on, and a uniform rank in [0, 1) given that it is: both from one uniform draw.
+
+    A draw in the top `density` of [0, 1) is on, and its place within that part is again uniform.
+    """
+    rank = (draws - (1 - density)) / jnp.where(density > 0, density, 1.0)
+    return rank >= 0, jnp.maximum(rank, 0.0)
+
+
+def _per_item(density: Any, count: int) -> Float[np.ndarray, " count"]:
+    return np.broadcast_to(np.asarray(density, dtype=float), (count,))
+
+
+def _with_diagonal(matrix: Float[np.ndarray, "n n"], diagonal: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n n"]:
+    return matrix - np.diag(np.diag(matrix)) + np.diag(diagonal)
+
+
+def _set_of_feature(sets: tuple[tuple[int, ...], ...]) -> Int[np.ndarray, " n"]:
+    """The number of the set to which each feature belongs."""
+    owner = np.empty(sum(map(len, sets)), dtype=int)
+    for number, members in enumerate(sets):
+        owner[list(members)] = number
+    return owner
+
+
+def _place_in_set(sets: tuple[tuple[int, ...], ...]) -> Int[np.ndarray, " n"]:
+    """The place of each feature within its set."""
+    place = np.empty(sum(map(len, sets)), dtype=int)
+    for members in sets:
+        place[list(members)] = np.arange(len(members))
+    return place
+
+
+def _same_set(sets: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    owner = _set_of_feature(sets)
+    return owner[:, None] == owner[None, :]
+
+
+def _check_sets(owner: str, sets: Any) -> None:
+    try:
+        features = [feature for members in sets for feature in members]
+    except TypeError:
+        raise ValueError(f"sets of {owner} must be a tuple of tuples of features. Got {sets!r}.") from None
+    if not features or not all(sets):
+        raise ValueError(f"sets of {owner} must not be empty. Got {sets!r}.")
+    for feature in features:
+        check_integer(owner, "each feature in sets", feature, minimum=0)
+    twice = sorted({feature for feature in features if features.count(feature) > 1})
+    if twice:
+        raise ValueError(f"sets of {owner} must not overlap. Got feature {twice[0]} in more than one place.")
+    missing = sorted(set(range(max(features) + 1)) - set(features))
+    if missing:
+        raise ValueError(f"sets of {owner} must hold every feature from 0 to {max(features)}. Missing: {missing[0]}.")
+
+
+def _check_values(owner: str, values: Any) -> None:
+    if not isinstance(values, Values):
+        raise ValueError(f"values of {owner} must be a Values, e.g. Values(inverse_cdf). Got {values!r}.")
+    check_function(owner, "values.inverse_cdf", values.inverse_cdf)

@@ -1,0 +1,62 @@
+"""Specifications: frozen dataclasses that are pytrees.
+
+What is to be trained is described by plain values. Numeric fields are leaves of the pytree, so that they may differ
+from model to model inside one compiled program; fields marked `static()` (sizes, functions) are part of its code.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+
+T = TypeVar("T")
+
+
+def static(*, default: Any = dataclasses.MISSING) -> Any:
+    """Declare a field that is part of the program: a size, a count, a function. It must be hashable."""
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
+def specification(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen dataclass and a pytree whose leaves are its fields that are not `static()`.
+
+    >>> @specification
+    ... class Pulse:
+    ...     n_features: int = static()
+    ...     density: float = 0.1
+    >>> jax.tree.leaves(Pulse(5))
+    [0.1]
+    """
+    cls = dataclasses.dataclass(frozen=True)(cls)
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    meta = [field.name for field in fields if field.metadata.get("static")]
+    data = [field.name for field in fields if field.name not in meta]
+    return jax.tree_util.register_dataclass(cls, data_fields=data, meta_fields=meta)
+
+
+def describe(value: Any) -> Any:
+    """A readable form of a specification, made of what JSON has: dicts, lists, numbers, strings.
+
+    Equal specifications have equal descriptions; functions are described by module and name.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"type": type(value).__qualname__, **fields}
+    if isinstance(value, Mapping):
+        return {str(key): describe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        return np.asarray(value).tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return describe_callable(value) if callable(value) else repr(value)
+
+
+def describe_callable(function: Callable[..., Any]) -> str:
+    """`module.name` of a function; the module and type of a callable object that has no name."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
