@@ -17,8 +17,8 @@ def check_numbers(
     value: Any,
     *,
     length: int | None = None,
-    minimum: float = -np.inf,
-    maximum: float = np.inf,
+    minimum: float | int = -np.inf,
+    maximum: float | int = np.inf,
 ) -> None:
     """Raise unless `value` is one finite number in [minimum, maximum] or, where `length` is given, that many."""
     try:
@@ -42,7 +42,7 @@ def check_function(owner: str, name: str, value: Any) -> None:
         raise ValueError(f"{name} of {owner} must be a function. Got {value!r}.")
 
 
-def _interval(minimum: float, maximum: float) -> str:
+def _interval(minimum: float | int, maximum: float | int) -> str:
     if np.isinf(minimum) and np.isinf(maximum):
         return "a number"
     if np.isinf(maximum):

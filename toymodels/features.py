@@ -294,7 +294,7 @@ class Dataset:
     @property
     def n_features(self) -> int:
         """Number of features n."""
-        return self.samples.shape[0]
+        return np.shape(self.samples)[0]
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
         """Choose a batch of the samples, one a column."""
@@ -311,6 +311,8 @@ class Dataset:
 
     def validate(self) -> None:
         """Raise ValueError if the samples are no (n, T) array of finite numbers."""
+        if not isinstance(self.samples, np.ndarray | jax.Array):
+            raise ValueError(f"samples of Dataset must be an array. Got a {type(self.samples).__name__}.")
         samples = np.asarray(self.samples)
         if samples.ndim != 2 or 0 in samples.shape:
             raise ValueError(f"samples of Dataset must have shape (n_features, n_samples). Got shape {samples.shape}.")
@@ -328,10 +330,10 @@ class Dataset:
 
 def validate_features(features: Any) -> None:
     """Raise unless `features` is a valid distribution: ValueError for a bad field, TypeError for another thing."""
+    if hasattr(features, "validate") and not isinstance(features, type):
+        features.validate()
     if isinstance(features, type) or not isinstance(features, Features):
         raise TypeError(f"features must have `n_features` and `sample(key, batch_size)`. Got {features!r}.")
-    if hasattr(features, "validate"):
-        features.validate()
 
 
 def _column(density: Any) -> Float[Array, "..."]:

@@ -2,7 +2,8 @@
 
 A *model* is anything that, called with `rngs=`, returns an `nnx.Module` mapping x (n, batch) to a prediction
 (outputs, batch): `Autoencoder` below, your own class under `functools.partial`, or a function. Its `nnx.Param`s are
-trained. If the module has `encode` and `decode`, the hidden activations can be penalised.
+trained. If the module has `encode` and `decode`, it must compute decode(encode(x)); then the hidden activations can
+be penalised.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -112,12 +114,19 @@ class AutoencoderModule(nnx.Module):
 def module_with(model: Model, params: Mapping[str, Any]) -> nnx.Module:
     """The module of `model` that has the parameters `params`, one model's share of a run's.
 
+    Raises:
+        ValueError: if the names or shapes are not those of the model.
+
     >>> tied = Autoencoder(n_features=3, n_hidden=2)
     >>> module = module_with(tied, {"W": jnp.eye(2, 3), "b": jnp.zeros(3)})
     >>> module(jnp.array([[1.0], [2.0], [3.0]])).ravel().tolist()
     [1.0, 2.0, 0.0]
     """
     module = model(rngs=nnx.Rngs(0))
+    wanted = {name: value.shape for name, value in flatten_names(nnx.state(module, nnx.Param)).items()}
+    got = {name: np.shape(value) for name, value in params.items()}
+    if got != wanted:
+        raise ValueError(f"params of module_with must have the names and shapes {wanted}. Got {got}.")
     nnx.update(module, unflatten_names(params))
     return module
 

@@ -5,6 +5,7 @@ from model to model inside one compiled program; fields marked `static()` (sizes
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
@@ -57,6 +58,19 @@ def describe(value: Any) -> Any:
 
 
 def describe_callable(function: Callable[..., Any]) -> str:
-    """`module.name` of a function; the module and type of a callable object that has no name."""
+    """`module.name` of a function, or of the type of another callable object.
+
+    Functions that have no name of their own (lambdas, functions made in functions) are told apart by what they do.
+    """
     named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"
+    name = f"{named.__module__}.{named.__qualname__}"
+    return f"{name}#{_digest(function)}" if "<" in name and hasattr(function, "__code__") else name
+
+
+def _digest(function: Any) -> str:
+    """Eight hexadecimal digits that depend on a function's code, its defaults and the values it closes over."""
+    code = function.__code__
+    closed = [describe(cell.cell_contents) for cell in function.__closure__ or ()]
+    constants = [constant for constant in code.co_consts if not hasattr(constant, "co_code")]
+    parts = (code.co_code, constants, code.co_names, describe(function.__defaults__), closed)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]

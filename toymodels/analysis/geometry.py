@@ -6,22 +6,24 @@ to length 1. A feature without a direction (W_i = 0) has interference, dimension
 """
 
 from types import ModuleType
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-AnyArray = np.ndarray | jax.Array
-A = TypeVar("A", np.ndarray, jax.Array)
+if TYPE_CHECKING:
+    AnyArray = Any  # what goes in comes out, which a union would not say
+else:
+    AnyArray = np.ndarray | np.generic | jax.Array
 
 
 def gram(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n n"]:
     """WᵀW: the scalar products of all pairs of directions.
 
-    >>> gram(np.array([[1.0, -1.0, 0.0]])).tolist()
-    [[1.0, -1.0, 0.0], [-1.0, 1.0, -0.0], [0.0, -0.0, 0.0]]
+    >>> gram(np.array([[1.0, -1.0, 2.0]])).tolist()
+    [[1.0, -1.0, 2.0], [-1.0, 1.0, -2.0], [2.0, -2.0, 4.0]]
     """
     return W.swapaxes(-1, -2) @ W
 

@@ -60,7 +60,7 @@ def stack(cells: Sequence[Any]) -> Ensemble:
             continue
         arrays = [_to_array(value) for value in values]
         if len({array.shape for array in arrays}) > 1:
-            arrays = list(np.broadcast_arrays(*arrays))
+            arrays = _equal_shapes(arrays)
         if all(np.array_equal(arrays[0], array, equal_nan=True) for array in arrays):
             leaves.append(Leaf("shared", len(shared)))
             shared.append(arrays[0])
@@ -75,6 +75,14 @@ def assemble(structure: Structure, shared: Sequence[Any], own: Sequence[Any]) ->
     places = {"shared": shared, "own": own}
     leaves = [leaf.value if leaf.place == "static" else places[leaf.place][leaf.value] for leaf in structure.leaves]
     return jax.tree.unflatten(structure.treedef, leaves)
+
+
+def _equal_shapes(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    try:
+        return list(np.broadcast_arrays(*arrays))
+    except ValueError:
+        shapes = " and ".join(map(str, sorted({array.shape for array in arrays})))
+        raise ValueError(f"All tasks of a run must have arrays of equal shape. Got {shapes}.") from None
 
 
 def _is_numeric(value: Any) -> bool:

@@ -3,9 +3,16 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
+
+
+def finite_mean(values: Any) -> float:
+    """The mean of those of the values that are finite, NaN if none is."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
 
 
 class Progress:
@@ -20,7 +27,7 @@ class Progress:
         """Count `model_steps` more of the chunk that begins with `first_model`, whose mean loss is now `loss`."""
         with self._lock:
             self._losses[first_model] = loss
-            self._bar.set_postfix(loss=f"{np.nanmean(list(self._losses.values())):.3g}", refresh=False)
+            self._bar.set_postfix(loss=f"{finite_mean(list(self._losses.values())):.3g}", refresh=False)
             self._bar.update(model_steps)
 
 

@@ -61,7 +61,7 @@ class Recipe:
 
     def rate(self, step: Int[Array, ""]) -> Float[Array, ""]:
         """The learning rate at a step."""
-        return self.schedule(self.learning_rate, self.steps)(step)
+        return jnp.asarray(self.schedule(self.learning_rate, self.steps)(step), dtype=float)
 
     def transformation(self) -> optax.GradientTransformation:
         """The optimiser with its schedule and weight decay."""
@@ -83,7 +83,7 @@ class Recipe:
                 "optimizer of Recipe must be a function of the learning rate, such as optax.adam or "
                 f"`lambda rate: optax.sgd(rate, momentum=0.9)`. Got {self.optimizer!r}."
             )
-        made = self.transformation()
+        made = self.optimizer(self.schedule(self.learning_rate, self.steps))
         if not isinstance(made, optax.GradientTransformation):
             raise ValueError(f"optimizer of Recipe must return an optax.GradientTransformation. It returned {made!r}.")
 

@@ -21,7 +21,7 @@ from toymodels.models import flatten_names
 from toymodels.training import engine
 from toymodels.training.engine import Cell, Chunk, Keys, State
 from toymodels.training.ensemble import Ensemble, assemble
-from toymodels.training.progress import Progress
+from toymodels.training.progress import Progress, finite_mean
 
 CACHE_BYTES = 2**18  # one array of activations of a group: a quarter of a common core's second-level cache
 STATE_BYTES = 2**22  # the states of a chunk on a CPU
@@ -203,7 +203,7 @@ def _stretches(order: Order, cell: Cell) -> int:
 
 def _latest_loss(state: State, step: int, stretch: int) -> float:
     """Mean over models of the task loss in the latest, perhaps unfinished, stretch."""
-    return float(np.nanmean(np.asarray(state.history)[step // stretch]) / (step % stretch + 1))
+    return finite_mean(np.asarray(state.history)[step // stretch]) / (step % stretch + 1)
 
 
 def _named(params: Any, count: int) -> dict[str, np.ndarray]:

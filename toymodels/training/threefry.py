@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.random import define_prng_impl
-from jaxtyping import Array, PRNGKeyArray, UInt32
+from jaxtyping import Array, Integer, PRNGKeyArray, UInt32
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -55,7 +55,7 @@ def _split(key: UInt32[Array, "2"], shape: Sequence[int]) -> UInt32[Array, "... 
     return jnp.stack(_threefry(key, jnp.zeros_like(counters), counters), axis=-1)
 
 
-def _fold_in(key: UInt32[Array, "2"], data: int) -> UInt32[Array, "2"]:
+def _fold_in(key: UInt32[Array, "2"], data: Integer[Array, ""] | int) -> UInt32[Array, "2"]:
     counter = jnp.asarray(data).astype(jnp.uint32)
     return jnp.stack(_threefry(key, jnp.zeros_like(counter), counter))
 

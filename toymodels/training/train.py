@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Int, PRNGKeyArray, UInt32
+from jaxtyping import Array, Int, Key, PRNGKeyArray, UInt32
 
 from toymodels.checks import check_integer
 from toymodels.models import Model
@@ -65,18 +65,19 @@ def train(
     Warns:
         DivergenceWarning: names the models whose loss became NaN or infinite, and at which step; their `loss` is NaN.
     """
-    tasks = [task] if isinstance(task, Task) else list(task)
-    steps = _checked_snapshots(snapshots, recipe)
+    tasks = list(task) if isinstance(task, Sequence) else [task]
     validate(model, tasks, recipe)
+    steps = _checked_snapshots(snapshots, recipe)
     check_integer("train", "restarts", restarts, minimum=1)
     check_integer("train", "history", history, minimum=1)
     check_integer("train", "memory_bytes", memory_bytes, minimum=1)
     key_data = _key_data(seed)
 
     began = time.perf_counter()
+    ensemble = stack([Cell(model, one, recipe) for one in tasks])
     keys = _streams(key_data, restarts, recipe.independent_data)
     order = Order(
-        ensemble=stack([Cell(model, one, recipe) for one in tasks]),
+        ensemble=ensemble,
         cells=np.repeat(np.arange(len(tasks)), restarts),
         keys=Keys(*(_tile(stream, len(tasks)) for stream in keys)),
         stretch=-(-recipe.steps // history),
@@ -108,7 +109,7 @@ def log_spaced(steps: int, count: int) -> Int[np.ndarray, " snapshots"]:
     return np.unique(np.append(0, np.round(np.geomspace(1, steps, count - 1)).astype(int)))
 
 
-def validate(model: Model, tasks: Sequence[Task], recipe: Recipe) -> None:
+def validate(model: Any, tasks: Sequence[Any], recipe: Any) -> None:
     """Raise ValueError or TypeError for what cannot be trained, before anything is compiled."""
     if not isinstance(recipe, Recipe):
         raise TypeError(f"recipe must be a Recipe. Got {recipe!r}.")
@@ -157,14 +158,14 @@ def module_output(model: Model, x: Array) -> Array:
 
 
 def _checked_snapshots(snapshots: Any, recipe: Recipe) -> tuple[int, ...]:
-    steps = tuple(sorted({int(step) for step in snapshots}))
-    if steps and (steps[0] < 0 or steps[-1] > recipe.steps):
-        wrong = steps[0] if steps[0] < 0 else steps[-1]
-        raise ValueError(f"snapshots of train must be steps from 0 to {recipe.steps}. Got {wrong}.")
-    return steps
+    for step in snapshots:
+        check_integer("train", "each of snapshots", step, minimum=0)
+        if step > recipe.steps:
+            raise ValueError(f"snapshots of train must be steps from 0 to {recipe.steps}. Got {step}.")
+    return tuple(sorted({int(step) for step in snapshots}))
 
 
-def _key_data(seed: int | PRNGKeyArray) -> UInt32[np.ndarray, "2"]:
+def _key_data(seed: Any) -> UInt32[np.ndarray, "2"]:
     """The raw threefry key of a seed, a key, or a raw key."""
     if not isinstance(seed, jax.Array | np.ndarray):
         check_integer("train", "seed", seed, minimum=0)
@@ -181,7 +182,7 @@ def _streams(key_data: UInt32[Array, "2"], restarts: int, independent_data: bool
     """The streams of each restart: own initial weights, and common samples unless they are to be independent."""
     init, data, evaluation = jax.random.split(jax.random.wrap_key_data(key_data, impl="threefry2x32"), 3)
 
-    def one_each(key: PRNGKeyArray) -> PRNGKeyArray:
+    def one_each(key: PRNGKeyArray) -> Key[Array, " restarts"]:
         return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jax.numpy.arange(restarts))
 
     return Keys(*map(jax.random.key_data, (one_each(init), one_each(data) if independent_data else data, evaluation)))

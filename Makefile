@@ -1,0 +1,33 @@
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+.PHONY: figures test lint bench clean
+
+figures: .venv/base  ## reproduce the figures of the paper, quick size, and judge its claims
+	$(BIN)/python -m experiments run elhage2022
+
+test: .venv/dev  ## all tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+lint: .venv/dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/base  ## speed against the notebook's loop in PyTorch (CPU), as ratios in one run
+	$(BIN)/pip install -q -e '.[bench]' --extra-index-url $(TORCH_INDEX)
+	$(BIN)/python -m experiments.benchmark
+
+clean:  ## forget the virtual environment and cached trainings
+	rm -rf .venv .cache
+
+.venv/base: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -e .
+	touch $@
+
+.venv/dev: .venv/base
+	$(BIN)/python -m pip install -q -e '.[dev]'
+	touch $@

@@ -1,0 +1,199 @@
+"""Basic results: which features are represented, and which superposed, as density falls."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.experiment import Claim, Experiment, Runs, Training, at_least, at_most, equal
+from toymodels.analysis import geometry
+
+# --- basic-small and basic-large: a linear model and seven ReLU models -------------------------------------------
+
+DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+SOURCE = "Demonstrating Superposition, Basic Results"
+
+
+def train_basic(n: int, m: int, decay: float, full: bool, seed: int) -> Mapping[str, Training]:
+    """Linear and ReLU output models at every density."""
+    tasks = [tm.Task(tm.Independent(n, density), importance=tm.Geometric(decay)) for density in DENSITIES]
+    recipe = tm.Recipe(steps=10_000 if full else 4_000, batch_size=1_024)
+    linear = tm.Autoencoder(n, m, output_activation=tm.identity)
+    return {
+        "linear": Training(linear, tasks, recipe, seed=seed),
+        "relu": Training(tm.Autoencoder(n, m), tasks, recipe, seed=seed, restarts=16 if full else 4),
+    }
+
+
+def draw_basic(runs: Runs) -> Figure:
+    """A column a model: WᵀW and b above, norms coloured by interference below."""
+    linear, relu = runs["linear"], runs["relu"]
+    figure = plt.figure(figsize=(16, 4.6), layout="constrained")
+    *columns, keys = figure.subfigures(
+        1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.45], squeeze=False
+    )[0]
+    tm.plots.superposition_keys(keys)
+    tm.plots.superposition(linear.W[0, 0], linear.b[0, 0], title="linear", figure=columns[0])
+    for column, W, b, density in zip(columns[1:], relu.W[:, 0], relu.b[:, 0], DENSITIES, strict=True):
+        title = f"ReLU, density {density:g}"
+        tm.plots.superposition(W, b, title=title, figure=column)
+    return figure
+
+
+def claims_basic(runs: Runs, full: bool) -> list[Claim]:
+    """Dense models represent the top m and nothing else; sparse ones ever more, in superposition."""
+    linear, relu = runs["linear"].W[:, 0], runs["relu"].W[:, 0]
+    m = relu.shape[-2]
+    top = np.arange(relu.shape[-1]) < m
+    counts = geometry.n_represented(relu)
+    first = _first_superposed(relu)
+    superposed, own = _superposed_and_own(first)
+    return [
+        equal(
+            "linear: densities at which exactly the top m are represented", SOURCE, _equals(linear, top), len(linear)
+        ),
+        equal("linear: features in superposition, at any density", SOURCE, geometry.in_superposition(linear).sum(), 0),
+        equal("ReLU, dense: exactly the top m are represented", SOURCE, _equals(relu[:1], top), 1),
+        equal("ReLU, dense: features in superposition", SOURCE, geometry.in_superposition(relu[0]).sum(), 0),
+        at_least("ReLU: least change in number represented as density falls", SOURCE, np.diff(counts).min(), 0),
+        at_least("ReLU, sparsest: features represented per dimension", SOURCE, counts[-1] / m, 2),
+        at_least(
+            "where superposition starts: number of the first superposed minus last unsuperposed feature",
+            SOURCE,
+            _start(superposed) - _end(own),
+            1,
+        ),
+        at_least("where superposition starts: share in antipodal pairs", SOURCE, _paired(first, superposed), 1),
+    ]
+
+
+def _equals(W: Float[np.ndarray, "k m n"], wanted: Bool[np.ndarray, " n"]) -> int:
+    """The number of models that represent exactly the wanted features."""
+    return int((geometry.represented(W) == wanted).all(-1).sum())
+
+
+def _first_superposed(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, "m n"]:
+    """The first model, from the dense side, that has features in superposition."""
+    return W[int(geometry.in_superposition(W).any(-1).argmax())]
+
+
+def _superposed_and_own(W: Float[np.ndarray, "m n"]) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the features in superposition, and of those with a dimension of their own."""
+    shared = geometry.in_superposition(W)
+    return np.flatnonzero(shared), np.flatnonzero(geometry.represented(W) & ~shared)
+
+
+def _start(features: np.ndarray) -> float:
+    return float(features.min()) if len(features) else float("nan")
+
+
+def _end(features: np.ndarray) -> float:
+    return float(features.max()) if len(features) else float("nan")
+
+
+def _paired(W: Float[np.ndarray, "m n"], features: np.ndarray) -> float:
+    """The share of the features that have exactly one other at cos < -0.9."""
+    if not len(features):
+        return float("nan")
+    unit = W[:, features] / geometry.norms(W)[features]
+    return float(((geometry.gram(unit) < -0.9).sum(-1) == 1).mean())
+
+
+def _basic(name: str, n: int, m: int, decay: float) -> Experiment:
+    return Experiment(
+        name=f"elhage2022/{name}",
+        question=f"Which of {n} features does a model with {m} hidden dimensions represent as density falls?",
+        source=f"{SOURCE}, the figure with n = {n}, m = {m}",
+        train=partial(train_basic, n, m, decay),
+        draw=draw_basic,
+        claims=claims_basic,
+        shows=f"A linear model at density 1, then ReLU output models; importance ${decay}^i$. Above, WᵀW and b: blue "
+        "−1, white 0, red +1. Below, ‖W_i‖ of each feature, most important on top, coloured by interference: dark 0, "
+        "bright 1 or more.",
+        differences=(
+            "ours: best of 4 restarts (16 with --full) by loss on 65,536 common samples, paper: not said",
+            "ours: Adam 1e-2 with cosine decay, 4,000 steps, notebook: AdamW 1e-3, 10,000 steps",
+        ),
+    )
+
+
+BASIC_SMALL = _basic("basic-small", n=20, m=5, decay=0.7)
+BASIC_LARGE = _basic("basic-large", n=80, m=20, decay=0.9)
+
+# --- features-vs-density: the notebook's second figure -----------------------------------------------------------
+
+NOTEBOOK_DENSITIES = 20.0 ** -np.linspace(0, 1, 20)
+N, M = 100, 20
+IMPORTANCE = 100.0 ** -np.linspace(0, 1, N)
+
+
+def train_features_vs_density(full: bool, seed: int) -> Mapping[str, Training]:
+    """n=100 m=20, I from 1 down to 1/100, twenty densities from 1 down to 1/20."""
+    tasks = [tm.Task(tm.Independent(N, density), importance=IMPORTANCE) for density in NOTEBOOK_DENSITIES]
+    recipe = tm.Recipe(steps=10_000 if full else 2_000)
+    return {"models": Training(tm.Autoencoder(N, M), tasks, recipe, seed=seed)}
+
+
+def draw_features_vs_density(runs: Runs) -> Figure:
+    """A column of bars a density, and below, the number represented and the mean interference."""
+    W = runs["models"].W[:, 0]
+    figure = plt.figure(figsize=(14, 6.2), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]
+    for ax, weights, density in zip(above.subplots(1, len(W)), W, NOTEBOOK_DENSITIES, strict=True):
+        tm.plots.norm_bars(weights, ax=ax)
+        ax.set_title(f"{density:.2f}", fontsize=8)
+    above.colorbar(tm.plots.interference_key(), ax=above.axes, label="interference", shrink=0.8, pad=0.01)
+    above.suptitle("features by importance (most important on top) at each density", fontsize=9)
+    series = {
+        "features represented": geometry.n_represented(W),
+        "their mean interference": mean_interference(W),
+    }
+    for ax, (label, values) in zip(below.subplots(1, 2), series.items(), strict=True):
+        ax.plot(1 / NOTEBOOK_DENSITIES, values, "o-", color="#1f5a99", markersize=3.5)
+        ax.set(xscale="log", xlabel="1 / density", ylabel=label, ylim=(0, None))
+    return figure
+
+
+def claims_features_vs_density(runs: Runs, full: bool) -> list[Claim]:
+    """More features, and more interference, the sparser they are."""
+    W = runs["models"].W[:, 0]
+    counts, shared = geometry.n_represented(W), mean_interference(W)
+    source = "released notebook, second figure"
+    return [
+        equal("dense: number represented is m", source, counts[0], M),
+        at_most("dense: mean interference", source, shared[0], 0.02),
+        at_least("least change in number represented as density falls", source, np.diff(counts).min(), 0),
+        at_least("sparsest: features represented per dimension", source, counts[-1] / M, 2),
+        at_least("rank correlation of 1 / density and mean interference", source, rank_correlation(shared), 0.9),
+        at_least("sparsest: mean interference", source, shared[-1], 0.3),
+    ]
+
+
+def mean_interference(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, " k"]:
+    """Mean interference of the represented features of each model; NaN for a model without any."""
+    there = geometry.represented(W)
+    counts = there.sum(-1)
+    return np.where(counts > 0, (geometry.interference(W) * there).sum(-1) / np.maximum(counts, 1), np.nan)
+
+
+def rank_correlation(values: Sequence[float] | Float[np.ndarray, " k"]) -> float:
+    """Spearman's correlation of the values with their order."""
+    ranks = np.argsort(np.argsort(values))
+    return float(np.corrcoef(ranks, np.arange(len(ranks)))[0, 1])
+
+
+FEATURES_VS_DENSITY = Experiment(
+    name="elhage2022/features-vs-density",
+    question="How do the number of features represented and their interference grow as density falls?",
+    source="The notebook released with the paper, second figure",
+    train=train_features_vs_density,
+    draw=draw_features_vs_density,
+    claims=claims_features_vs_density,
+    shows="Above, ‖W_i‖ of all 100 features at each density, coloured by interference: dark 0, bright 1 or more. "
+    "Below, the number of features represented and their mean interference.",
+    differences=("ours: Adam 1e-2 with cosine decay, 2,000 steps, notebook: AdamW 1e-3, 10,000 steps",),
+)

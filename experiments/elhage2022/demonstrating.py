@@ -1,0 +1,139 @@
+"""The introduction, and the first look at a linear and a ReLU model."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.experiment import Claim, Experiment, Runs, Training, at_least, at_most, equal
+from toymodels.analysis import geometry
+
+# --- intro: as sparsity increases, five features fill two dimensions ---------------------------------------------
+
+INTRO_DENSITIES = (1.0, 0.2, 0.1)  # S = 0, 0.8, 0.9
+
+
+def train_intro(full: bool, seed: int) -> Mapping[str, Training]:
+    """n=5 m=2 I=0.9^i, the best of many restarts: models with m=2 are often stuck in local minima."""
+    tasks = [tm.Task(tm.Independent(5, density), importance=tm.Geometric(0.9)) for density in INTRO_DENSITIES]
+    return {"models": Training(tm.Autoencoder(5, 2), tasks, seed=seed, restarts=64 if full else 16)}
+
+
+def draw_intro(runs: Runs) -> Figure:
+    """One panel a density; arrows are features, dark ones the most important."""
+    titles = [f"density {density:g}\nS = {1 - density:g}" for density in INTRO_DENSITIES]
+    importance = 0.9 ** np.arange(5)
+    return tm.plots.panels(tm.plots.directions, runs["models"].W[:, 0], titles, panel_inches=2.4, importance=importance)
+
+
+def claims_intro(runs: Runs, full: bool) -> list[Claim]:
+    """What the paper's text says of each panel."""
+    dense, sparse, sparser = runs["models"].W[:, 0]
+    source = "introductory figure"
+    return [
+        equal("dense: two features are represented", source, geometry.n_represented(dense), 2),
+        equal("dense: they are the two most important", source, geometry.represented(dense)[:2].sum(), 2),
+        at_most("dense: degrees from orthogonal", source, np.ptp([90, *_gaps(dense)[:1]]), 5),
+        equal("S = 0.8: four features are represented", source, geometry.n_represented(sparse), 4),
+        at_most("S = 0.8: degrees from two orthogonal antipodal pairs", source, _from_even(sparse), 8),
+        equal("S = 0.9: five features are represented", source, geometry.n_represented(sparser), 5),
+        at_most("S = 0.9: degrees from a regular pentagon", source, _from_even(sparser), 8),
+    ]
+
+
+def _gaps(W: Float[np.ndarray, "2 n"]) -> Float[np.ndarray, " k"]:
+    """Angles in degrees between neighbouring represented directions, in ascending order."""
+    x, y = W[:, geometry.represented(W)]
+    angles = np.sort(np.degrees(np.arctan2(y, x)))
+    return np.sort(np.diff(angles, append=angles[:1] + 360)) if len(angles) else np.array([np.nan])
+
+
+def _from_even(W: Float[np.ndarray, "2 n"]) -> float:
+    """The largest difference in degrees between a gap and that of directions spread evenly."""
+    gaps = _gaps(W)
+    return float(abs(gaps - 360 / len(gaps)).max())
+
+
+INTRO = Experiment(
+    name="elhage2022/intro",
+    question="How does sparsity change which of five features two dimensions represent?",
+    source='Introduction, figure "As Sparsity Increases, Models Use Superposition To Represent More Features Than '
+    'Dimensions"',
+    train=train_intro,
+    draw=draw_intro,
+    claims=claims_intro,
+    shows="Columns of W as arrows from the origin, the circle has radius 1. Features are coloured by importance "
+    "$0.9^i$, the most important one darkest.",
+    differences=(
+        "ours: best of 16 restarts (64 with --full) by loss on 65,536 common samples, paper: not said",
+        "ours: Adam 1e-2 with cosine decay, 2,000 steps, notebook: AdamW 1e-3, 10,000 steps",
+    ),
+    vector=True,
+)
+
+# --- linear-vs-relu: the same task for a linear and a ReLU output model ------------------------------------------
+
+DENSITY = 0.1
+N, M = 20, 5
+
+
+def train_linear_vs_relu(full: bool, seed: int) -> Mapping[str, Training]:
+    """n=20 m=5 I=0.7^i, once without and once with a ReLU on the output."""
+    task = tm.Task(tm.Independent(N, DENSITY), importance=tm.Geometric(0.7))
+    return {
+        "linear": Training(tm.Autoencoder(N, M, output_activation=tm.identity), task, seed=seed, restarts=4),
+        "relu": Training(tm.Autoencoder(N, M), task, seed=seed, restarts=4),
+    }
+
+
+def draw_linear_vs_relu(runs: Runs) -> Figure:
+    """WᵀW and b, and the norms coloured by interference, of both models."""
+    figure = plt.figure(figsize=(5.5, 4.6), layout="constrained")
+    *parts, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.4], squeeze=False)[0]
+    tm.plots.superposition_keys(keys)
+    titles = {"linear": "linear", "relu": "ReLU output"}
+    for part, (name, title) in zip(parts, titles.items(), strict=True):
+        tm.plots.superposition(runs[name].W[0], runs[name].b[0], title=title, figure=part)
+    return figure
+
+
+def claims_linear_vs_relu(runs: Runs, full: bool) -> list[Claim]:
+    """The linear model is PCA: the first m features exactly, the mean for the rest. The ReLU model is not."""
+    W, b = runs["linear"].W[0], runs["linear"].b[0]
+    there = geometry.represented(W)
+    mean = tm.Independent(N, DENSITY).mean()
+    relu = runs["relu"].W[0]
+    source = "Demonstrating Superposition, Basic Results"
+    return [
+        at_most("linear: first 5 diagonal entries of WᵀW differ from 1 by", source, _worst(_diagonal(W)[:M] - 1), 0.05),
+        at_most("linear: other diagonal entries of WᵀW differ from 0 by", source, _worst(_diagonal(W)[M:]), 0.05),
+        at_most("linear: b of dropped features differs from the mean by", source, _worst(b[M:] - mean[M:]), 0.02),
+        at_most("linear: interference of represented features", source, _worst(geometry.interference(W)[there]), 0.02),
+        at_least("ReLU: more features represented than dimensions", source, geometry.n_represented(relu), M + 1),
+        at_least("ReLU: features in superposition", source, geometry.in_superposition(relu).sum(), 2),
+    ]
+
+
+def _diagonal(W: Float[np.ndarray, "m n"]) -> Float[np.ndarray, " n"]:
+    return np.diag(geometry.gram(W))
+
+
+def _worst(differences: Float[np.ndarray, " k"]) -> float:
+    """The largest absolute difference; NaN if there is none to look at."""
+    return float(abs(differences).max()) if len(differences) else float("nan")
+
+
+LINEAR_VS_RELU = Experiment(
+    name="elhage2022/linear-vs-relu",
+    question="What does a ReLU on the output change?",
+    source="Demonstrating Superposition, Basic Results, the figures that introduce WᵀW and the bars of norms",
+    train=train_linear_vs_relu,
+    draw=draw_linear_vs_relu,
+    claims=claims_linear_vs_relu,
+    shows="Above, WᵀW with the bias b beside it: blue −1, white 0, red +1. Below, ‖W_i‖ of each feature, coloured by "
+    "its interference Σ_{j≠i} (Ŵ_i·W_j)²: dark 0, a dimension of its own; bright 1 or more, shared.",
+    differences=("ours: density 0.1 and importance $0.7^i$, paper: not said for this figure", "best of 4 restarts"),
+)

@@ -1,0 +1,207 @@
+"""The geometry of uniform superposition: n=400 features of equal importance in m=30 dimensions."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.experiment import Claim, Experiment, Runs, Training, at_least, at_most
+from toymodels.analysis import geometry
+
+N, M = 400, 30
+SOURCE = "The Geometry of Superposition, Uniform Superposition"
+MIN_NORM = 0.1  # below it a feature is not represented, and its dimensionality is noise
+
+
+def densities(full: bool) -> Float[np.ndarray, " k"]:
+    """From 1 down to 1/100, evenly on a logarithmic axis."""
+    return np.geomspace(1, 0.01, 64 if full else 32)
+
+
+def train_geometry(full: bool, seed: int) -> Mapping[str, Training]:
+    """One model a density. All three figures of this module use these models."""
+    tasks = [tm.Task(tm.Independent(N, density)) for density in densities(full)]
+    recipe = tm.Recipe(steps=20_000, batch_size=1_024) if full else tm.Recipe(steps=2_000, batch_size=512)
+    return {"models": Training(tm.Autoencoder(N, M), tasks, recipe, seed=seed)}
+
+
+def _weights(runs: Runs) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k m n"]]:
+    """Densities and weights."""
+    W = runs["models"].W[:, 0]
+    return densities(full=len(W) == 64), W
+
+
+# --- dimensions-per-feature: D* falls from 1, with a plateau at 1/2 ----------------------------------------------
+
+
+def draw_dimensions_per_feature(runs: Runs) -> Figure:
+    """D* against 1 / density."""
+    density, W = _weights(runs)
+    figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+    tm.plots.dimensions_per_feature(density, geometry.dimensions_per_feature(W), ax=ax)
+    ax.axhline(0.5, color="#b8b8b8", linewidth=0.8, zorder=0)
+    ax.text(1.005, 0.5, "1/2", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
+    return figure
+
+
+def claims_dimensions_per_feature(runs: Runs, full: bool) -> list[Claim]:
+    """The dense end, the plateau, and the fall."""
+    _, W = _weights(runs)
+    values = geometry.dimensions_per_feature(W)
+    return [
+        at_most("dense: D* differs from 1 by", SOURCE, abs(values[0] - 1), 0.03),
+        at_least("neighbouring densities with D* within .03 of 1/2", SOURCE, _longest(abs(values - 0.5) < 0.03), 3),
+        at_most("largest rise of D* from one density to the next sparser", SOURCE, np.diff(values).max(), 0.02),
+        at_most("sparsest: D*", SOURCE, values[-1], 0.35),
+    ]
+
+
+def _longest(flags: Bool[np.ndarray, " k"]) -> int:
+    """The length of the longest stretch of true values."""
+    edges = np.flatnonzero(~np.concatenate([[False], flags, [False]]))
+    return int(np.diff(edges).max() - 1)
+
+
+DIMENSIONS_PER_FEATURE = Experiment(
+    name="elhage2022/dimensions-per-feature",
+    question="How many hidden dimensions does a feature get as features become sparser?",
+    source=f"{SOURCE}, the first figure",
+    train=train_geometry,
+    draw=draw_dimensions_per_feature,
+    claims=claims_dimensions_per_feature,
+    shows="D* = m / ‖W‖_F² of one model a density. It is about 1 while features have dimensions of their own, stays at "
+    "1/2 while they come in antipodal pairs, and falls on as they crowd.",
+    differences=("quick: 32 densities, 2,000 steps of batch 512; --full: 64 densities, 20,000 steps of batch 1,024",),
+    vector=True,
+)
+
+# --- dimensionality: the features lie at the fractions of regular arrangements -----------------------------------
+
+
+def draw_dimensionality(runs: Runs) -> Figure:
+    """D_i of all features over D*, and the feature graphs of six models."""
+    density, W = _weights(runs)
+    figure = plt.figure(figsize=(11, 7), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[2, 1], squeeze=False)[:, 0]
+    ax = above.subplots()
+    tm.plots.dimensionality(density, geometry.dimensionality(W), shown=geometry.norms(W) > MIN_NORM, ax=ax)
+    ax.plot(1 / density, geometry.dimensions_per_feature(W), color="#303030", linewidth=1, label="$D^*$")
+    ax.legend(loc="upper right")
+    shown = [int(abs(1 / density - at).argmin()) for at in (2.1, 2.8, 4.4, 5.1, 6.0, 9.3)]
+    for number, graph_ax in zip(shown, below.subplots(1, len(shown)), strict=True):
+        tm.plots.feature_graph(W[number], ax=graph_ax)
+        graph_ax.set_title(f"1 / density = {1 / density[number]:.1f}")
+    below.supxlabel("feature graphs: nodes are features, edges join features that are not orthogonal", fontsize=8)
+    return figure
+
+
+def claims_dimensionality(runs: Runs, full: bool) -> list[Claim]:
+    """Clusters at the fractions, none where no arrangement is, and dimensions neither lost nor won."""
+    _, W = _weights(runs)
+    values = geometry.dimensionality(W)
+    shown = values[geometry.norms(W) > MIN_NORM]
+    total = values.sum(-1)
+    superposed = geometry.in_superposition(W).sum(-1) >= geometry.n_represented(W) / 2
+    fractions = {"1/2": 1 / 2, "2/5": 2 / 5} | ({"3/4": 3 / 4, "2/3": 2 / 3, "3/8": 3 / 8} if full else {})
+    return [
+        *(
+            at_least(f"D_i near {name}, relative to the background", SOURCE, peak_height(shown, fraction), 1.5)
+            for name, fraction in fractions.items()
+        ),
+        at_least("share of features that cluster at 1/2", SOURCE, cluster_share(shown, 0.5), 0.05),
+        at_most("share that clusters at 3/5, where no arrangement is", SOURCE, cluster_share(shown, 0.6), 0.005),
+        at_most(
+            "largest |Σ D_i / m − 1| of models with at least half of their features in superposition",
+            SOURCE,
+            abs(total[superposed] / M - 1).max() if superposed.any() else np.nan,
+            0.02,
+        ),
+    ]
+
+
+def peak_height(values: Float[np.ndarray, " k"], fraction: float) -> float:
+    """How much denser values lie within .01 of `fraction` than between .01 and .03 from it; NaN without values."""
+    near, around = _near_and_around(values, fraction)
+    return 2 * near / around if around else np.nan
+
+
+def cluster_share(values: Float[np.ndarray, " k"], fraction: float) -> float:
+    """The share of all values that lie within .01 of `fraction` beyond what its surroundings make expect."""
+    near, around = _near_and_around(values, fraction)
+    return (near - around / 2) / len(values) if len(values) else np.nan
+
+
+def _near_and_around(values: Float[np.ndarray, " k"], fraction: float) -> tuple[int, int]:
+    """The number of values within .01 of `fraction`, and of those between .01 and .03 from it."""
+    distance = abs(values - fraction)
+    return int((distance < 0.01).sum()), int(((distance >= 0.01) & (distance < 0.03)).sum())
+
+
+DIMENSIONALITY = Experiment(
+    name="elhage2022/dimensionality",
+    question="Which fractions of a dimension do features get?",
+    source=f"{SOURCE}, the figure of feature dimensionalities",
+    train=train_geometry,
+    draw=draw_dimensionality,
+    claims=claims_dimensionality,
+    shows="A dot a feature, at its dimensionality D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²; features with ‖W_i‖ < 0.1 are left "
+    "out. Grey lines: the fractions of regular arrangements. Black: D*. Below, the feature graphs of six of the "
+    "models: pairs, then pentagons, then ever larger arrangements. At the dense end all subspaces of m dimensions are "
+    "equally good, and the features share one evenly, with D_i about m/n.",
+    differences=("quick: 32 densities, 2,000 steps of batch 512; --full: 64 densities, 20,000 steps of batch 1,024",),
+)
+
+# --- leverage: dimensionality is at most the leverage score ------------------------------------------------------
+
+
+def draw_leverage(runs: Runs) -> Figure:
+    """D_i against τ_i, coloured by density."""
+    density, W = _weights(runs)
+    figure, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
+    shown = geometry.norms(W) > MIN_NORM
+    color = np.broadcast_to(np.log10(1 / density)[:, None], shown.shape)
+    points = ax.scatter(
+        geometry.leverage(W)[shown], geometry.dimensionality(W)[shown], c=color[shown], s=3, cmap="viridis", lw=0
+    )
+    ax.plot([0, 1], [0, 1], color="#b8b8b8", linewidth=0.8, zorder=0)
+    ax.set(xlabel="leverage score $\\tau_i$", ylabel="dimensionality $D_i$", xlim=(0, 1.03), ylim=(0, 1.03))
+    bar = figure.colorbar(points, label="1 / density")
+    bar.set_ticks([0, 1, 2], labels=["1", "10", "100"])
+    return figure
+
+
+def claims_leverage(runs: Runs, full: bool) -> list[Claim]:
+    """Leverage scores sum up to the rank, bound the dimensionality, and equal it where packing is efficient. The first
+    two hold for every matrix; they fail only where numbers are not finite."""
+    _, W = _weights(runs)
+    values, scores = geometry.dimensionality(W), geometry.leverage(W)
+    packed = (values.sum(-1) > 0.99 * M)[:, None] & (geometry.norms(W) > MIN_NORM)
+    return [
+        at_most("largest |Σ τ_i − rank W|", _COMMENT, abs(scores.sum(-1) - np.linalg.matrix_rank(W)).max(), 1e-3),
+        at_most("largest D_i − τ_i", _COMMENT, (values - scores).max(), 1e-4),
+        at_most(
+            "mean relative difference of D_i and τ_i where Σ D_i > .99 m",
+            _COMMENT,
+            (abs(scores - values)[packed] / scores[packed]).mean() if packed.any() else np.nan,
+            0.02,
+        ),
+        at_least("models with Σ D_i > .99 m", _COMMENT, packed.any(-1).sum(), 5),
+    ]
+
+
+_COMMENT = "Zhang's comment"
+
+LEVERAGE = Experiment(
+    name="elhage2022/leverage",
+    question="How does a feature's dimensionality relate to its leverage score?",
+    source="Zhang's comment on the paper",
+    train=train_geometry,
+    draw=draw_leverage,
+    claims=claims_leverage,
+    shows="A dot a feature of the models of `dimensionality`: its leverage score τ_i = W_iᵀ (W Wᵀ)⁺ W_i and its "
+    "dimensionality D_i ≤ τ_i. On the diagonal packing is efficient.",
+    differences=("the comment has the bound, this figure is ours",),
+)

@@ -1,0 +1,185 @@
+"""The command `toymodels`."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, get_origin
+
+import numpy as np
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from toymodels.analysis import geometry
+from toymodels.configuration import VALUES, function_named, read_toml
+from toymodels.features import Independent, Values
+from toymodels.models import Autoencoder
+from toymodels.tasks import Geometric, Task
+from toymodels.training import Recipe, Run, train
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """Train a few restarts of one model and show what the best one represents.
+
+    Everything has a default: `toymodels train --picture pentagon.png` trains five features in two dimensions. A TOML
+    file has the same names as the flags, and flags go before it:
+
+        restarts = 8
+        [model]
+        n_features = 20
+        n_hidden = 5
+        [task.features]
+        n_features = 20
+        density = 0.05
+        [task.importance]
+        decay = 0.7
+
+    Attributes:
+        model: what to train.
+        task: what is to be learnt.
+        recipe: how to train.
+        seed: the same seed gives the same numbers on the same machine.
+        restarts: number of different initialisations; the best one is shown.
+        picture: write the picture to this file (PNG, SVG, PDF).
+        save: write the trained models to this safetensors file; `toymodels.Run.load` reads it.
+        show: open the picture in a window.
+    """
+
+    model: Any
+    task: Task
+    recipe: Recipe
+    seed: int = 0
+    restarts: int = 8
+    picture: Path | None = None
+    save: Path | None = None
+    show: bool = False
+
+
+DEFAULTS = Train(Autoencoder(5, 2), Task(Independent(5, 0.1), importance=Geometric(0.9)), Recipe())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit with 2 and one line on standard error for bad input."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {"train": train_command}
+    if not arguments or arguments[0] not in commands:
+        asked = arguments[:1] in ([], ["-h"], ["--help"])
+        print(_USAGE if asked else f"toymodels: there is no command {arguments[0]!r}.\n\n{_USAGE}", file=sys.stderr)
+        sys.exit(0 if asked and arguments else 2)
+    try:
+        commands[arguments[0]](arguments[1:])
+    except (ValueError, TypeError, OSError) as error:
+        print(f"toymodels: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def train_command(arguments: Sequence[str]) -> None:
+    """`toymodels train`: read the job from flags and TOML, train, print and draw."""
+    job = parse_train(arguments)
+    run = train(job.model, job.task, job.recipe, seed=job.seed, restarts=job.restarts)
+    print(summary(run))
+    if job.save:
+        run.save(job.save)
+    if job.picture or job.show:
+        _draw(run, job)
+
+
+def parse_train(arguments: Sequence[str]) -> Train:
+    """The job that the arguments, and the TOML file they may name with --config, describe."""
+    arguments = list(arguments)
+    defaults = DEFAULTS
+    if "--config" in arguments:
+        place = arguments.index("--config")
+        if place + 1 == len(arguments):
+            raise ValueError("--config needs the path of a TOML file.")
+        defaults = read_toml(Path(arguments[place + 1]), DEFAULTS)
+        del arguments[place : place + 2]
+    return tyro.cli(
+        Train,
+        prog="toymodels train",
+        description=f"{Train.__doc__}\n--config FILE.toml is read first.",
+        default=defaults,
+        args=arguments,
+        registry=_registry(),
+    )
+
+
+def summary(run: Run) -> str:
+    """Loss of every restart, and the geometry of the best one, as text."""
+    lines = ["restart  loss"]
+    lines += [f"{number:7}  {loss:.6f}" for number, loss in zip(run.restart, run.loss, strict=True)]
+    if "W" not in run.params:
+        return "\n".join(lines)
+    W = run.W[0]
+    rows = zip(geometry.norms(W), geometry.dimensionality(W), geometry.interference(W), strict=True)
+    lines += ["", "best restart", "feature   norm  dimensionality  interference"]
+    lines += [f"{i:7}  {norm:5.3f}  {share:14.3f}  {shared:12.3f}" for i, (norm, share, shared) in enumerate(rows)]
+    lines += [
+        "",
+        f"features represented (norm > 0.5): {geometry.n_represented(W)} of {W.shape[1]} in {W.shape[0]} dimensions",
+        f"dimensions per feature D*: {geometry.dimensions_per_feature(W):.3f}",
+    ]
+    return "\n".join(lines)
+
+
+_USAGE = """usage: toymodels train [OPTIONS]
+
+Train toy models of superposition.
+
+  toymodels train          five features in two dimensions
+  toymodels train --help   every setting, and how to write them in a TOML file"""
+
+
+def _draw(run: Run, job: Train) -> None:
+    """All restarts as arrows if there are two hidden dimensions, else WᵀW, b and norms of the best one."""
+    import matplotlib.pyplot as plt
+
+    from toymodels import plots
+
+    with plt.rc_context(plots.style()):
+        if run.W.shape[-2] == 2:
+            titles = [f"loss {loss:.5f}" for loss in run.loss]
+            importance = np.asarray(job.task.weights(run.W.shape[-1]))
+            figure = plots.panels(plots.directions, run.W, titles, importance=importance)
+        else:
+            bias = run.params.get("b", np.zeros((len(run.W), run.W.shape[-1])))
+            figure = plt.figure(figsize=(2.5, 5.0), layout="constrained")
+            plots.superposition(run.W[0], bias[0], title=f"loss {run.loss[0]:.5f}", figure=figure)
+        if job.picture:
+            figure.savefig(job.picture)
+        if job.show:
+            plt.show()
+
+
+def _registry() -> ConstructorRegistry:
+    """How tyro reads functions and distributions of values: by name."""
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def _function(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        if get_origin(info.type) is not Callable and info.type is not Callable:
+            return None
+        return _named("FUNCTION", function_named, lambda function: getattr(function, "__name__", repr(function)))
+
+    @registry.primitive_rule
+    def _values(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        if info.type is not Values:
+            return None
+        names = {values: name for name, values in VALUES.items()}
+        return _named("VALUES", VALUES.__getitem__, lambda values: names.get(values, "own"), tuple(VALUES))
+
+    return registry
+
+
+def _named(
+    metavar: str, parse: Callable[[str], Any], name: Callable[[Any], str], choices: tuple[str, ...] | None = None
+) -> PrimitiveConstructorSpec:
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=lambda given: parse(given[0]),
+        is_instance=callable,
+        str_from_instance=lambda instance: [name(instance)],
+        choices=choices,
+    )

@@ -1,0 +1,122 @@
+"""Specifications from TOML: tables name fields, strings name functions.
+
+A table changes the fields that it names and leaves the others as they are. `type = "CorrelatedSets"` in a table makes a
+new specification of that type from the table alone. Functions are given by name: "relu" is `jax.nn.relu`.
+"""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+import toymodels
+from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM, Values, full_batch, without_replacement
+from toymodels.models import identity, xavier_normal
+from toymodels.training.recipe import constant
+
+T = TypeVar("T")
+
+VALUES: Mapping[str, Values] = {"uniform": UNIFORM, "signed_uniform": SIGNED_UNIFORM, "exponential": EXPONENTIAL}
+_OWN_FUNCTIONS = {
+    function.__name__: function for function in (identity, xavier_normal, constant, full_batch, without_replacement)
+}
+
+
+def read_toml(path: Path, defaults: T) -> T:
+    """`defaults` with what the file says.
+
+    Raises:
+        ValueError: if the file is not TOML or names what does not exist, with the nearest names that do.
+        FileNotFoundError: if there is no such file.
+    """
+    try:
+        table = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    return updated(defaults, table, str(path))
+
+
+def updated(spec: T, table: Mapping[str, Any], where: str) -> T:
+    """`spec` with the fields that `table` names; `where` is named in errors."""
+    if "type" in table:
+        return _made(dict(table), where)
+    names = [field.name for field in dataclasses.fields(spec)]  # type: ignore[arg-type]
+    for name in table:
+        if name not in names:
+            raise ValueError(
+                f"{where} names {name!r}, which is no field of {type(spec).__name__}. {_near(name, names)}"
+            )
+    changes = {name: _value(value, getattr(spec, name), f"{where}: {name}") for name, value in table.items()}
+    return dataclasses.replace(spec, **changes)  # type: ignore[type-var]
+
+
+def function_named(name: str) -> Callable[..., Any]:
+    """The function of that name in toymodels, jax.nn, optax or jax.numpy, in this order.
+
+    >>> function_named("relu") is jax.nn.relu
+    True
+
+    Raises:
+        ValueError: if there is none, with the nearest names that there are.
+    """
+    if name in _OWN_FUNCTIONS:
+        return _OWN_FUNCTIONS[name]
+    for library in (jax.nn, optax, jnp):
+        if callable(found := getattr(library, name, None)):
+            return found
+    raise ValueError(f"There is no function {name!r}. {_near(name, [*_OWN_FUNCTIONS, *dir(jax.nn), *dir(optax)])}")
+
+
+def values_named(name: str) -> Values:
+    """The distribution of values of that name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if name not in VALUES:
+        raise ValueError(f"There are no values {name!r}. {_near(name, VALUES)}")
+    return VALUES[name]
+
+
+def _made(table: dict[str, Any], where: str) -> Any:
+    """A new specification of the type that the table names."""
+    name = table.pop("type")
+    cls = getattr(toymodels, name, None)
+    if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
+        kinds = [kind for kind in toymodels.__all__ if dataclasses.is_dataclass(getattr(toymodels, kind))]
+        raise ValueError(f"{where} has type {name!r}, which is no specification. {_near(name, kinds)}")
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+    for key in table:
+        if key not in defaults:
+            raise ValueError(f"{where} names {key!r}, which is no field of {name}. {_near(key, defaults)}")
+    try:
+        return cls(**{key: _value(value, defaults[key], f"{where}: {key}") for key, value in table.items()})
+    except TypeError as error:
+        raise ValueError(f"{where} does not make a {name}: {error}") from error
+
+
+def _value(value: Any, default: Any, where: str) -> Any:
+    """What a TOML value stands for in the place of `default`."""
+    if isinstance(value, dict):
+        return _made(dict(value), where) if "type" in value else updated(default, value, where)
+    if isinstance(value, str) and isinstance(default, Values):
+        return values_named(value)
+    if isinstance(value, str) and callable(default):
+        return function_named(value)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return tuple(_made(dict(item), where) for item in value)
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return tuple(map(tuple, value))
+    return value
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(sorted(names)[:20])}."

@@ -1,0 +1,31 @@
+"""Plots: arrays in, Axes or Figure out. Nothing is shown, saved or set globally."""
+
+from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
+from toymodels.plots.directions import directions
+from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
+from toymodels.plots.superposition import (
+    interference_key,
+    norm_bars,
+    superposition,
+    superposition_keys,
+    weight_key,
+    weight_matrix,
+)
+
+__all__ = [
+    "FEATURE_COLORS",
+    "INTERFERENCE_COLORS",
+    "WEIGHT_COLORS",
+    "dimensionality",
+    "dimensions_per_feature",
+    "directions",
+    "feature_graph",
+    "interference_key",
+    "norm_bars",
+    "panels",
+    "style",
+    "superposition",
+    "superposition_keys",
+    "weight_key",
+    "weight_matrix",
+]

@@ -1,0 +1,98 @@
+"""What a model computes and which features it superposes: WᵀW, b, and the features' norms."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure, SubFigure
+
+from toymodels.analysis.geometry import AnyArray, gram, interference, norms
+from toymodels.plots.style import INTERFERENCE_COLORS, WEIGHT_COLORS
+
+
+def superposition(
+    W: Float[AnyArray, "m n"],
+    b: Float[AnyArray, " n"],
+    *,
+    title: str = "",
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
+    """WᵀW and b as a heat map, and below them ‖W_i‖ as bars coloured by interference (Elhage et al. 2022, "Basic
+    Results").
+
+    Args:
+        W: (m, n).
+        b: (n,).
+        figure: where to draw; a new one if not given.
+    """
+    figure = plt.figure(figsize=(2.0, 4.0), layout="constrained") if figure is None else figure
+    matrix_ax, bars_ax = figure.subplots(2, 1, height_ratios=[1, 1.3])
+    weight_matrix(W, b, ax=matrix_ax)
+    norm_bars(W, ax=bars_ax)
+    matrix_ax.set_title(title)
+    return figure
+
+
+def superposition_keys(figure: Figure | SubFigure) -> None:
+    """The two scales of colour of `superposition`, for a narrow figure beside a row of them."""
+    keys = {"$W^TW$ and $b$": weight_key(), "interference": interference_key()}
+    for ax, (label, key) in zip(figure.subplots(2, 1, height_ratios=[1, 1.3]), keys.items(), strict=True):
+        figure.colorbar(key, cax=ax, label=label)
+        ax.set_box_aspect(12)
+
+
+def weight_key(limit: float = 1.0) -> ScalarMappable:
+    """The scale of `weight_matrix`, for a colour bar."""
+    return ScalarMappable(Normalize(-limit, limit), WEIGHT_COLORS)
+
+
+def interference_key() -> ScalarMappable:
+    """The scale of `norm_bars`, for a colour bar."""
+    return ScalarMappable(Normalize(0, 1), INTERFERENCE_COLORS)
+
+
+def weight_matrix(
+    W: Float[AnyArray, "m n"], b: Float[AnyArray, " n"], *, limit: float = 1.0, ax: Axes | None = None
+) -> Axes:
+    """WᵀW, and b as a column beside it; blue is -limit, white 0, red +limit.
+
+    Args:
+        W: (m, n).
+        b: (n,).
+        limit: the value of the full colour.
+        ax: where to draw; a new figure if not given.
+    """
+    ax = plt.subplots(figsize=(2.5, 2.2), layout="constrained")[1] if ax is None else ax
+    W, b = np.asarray(W), np.asarray(b)
+    n = W.shape[1]
+    gap = max(1.0, 0.06 * n)
+    width = max(1.0, 0.05 * n)
+    for values, left, right in ((gram(W), 0, n), (b[:, None], n + gap, n + gap + width)):
+        ax.imshow(
+            values, cmap=WEIGHT_COLORS, vmin=-limit, vmax=limit, interpolation="nearest", extent=(left, right, n, 0)
+        )
+    ax.set(xlim=(0, n + gap + width), ylim=(n, 0), xticks=[n / 2, n + gap + width / 2], yticks=[])
+    ax.set_xticklabels(["$W^TW$", "$b$"])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def norm_bars(W: Float[AnyArray, "m n"], *, limit: float = 1.3, ax: Axes | None = None) -> Axes:
+    """‖W_i‖ of each feature as a bar, coloured by its interference Σ_{j≠i} (Ŵ_i·W_j)² from 0 (dark: a dimension of
+    its own) to 1 (bright: fully shared). The first feature is on top.
+
+    Args:
+        W: (m, n).
+        limit: the right end of the axis of norms.
+        ax: where to draw; a new figure if not given.
+    """
+    ax = plt.subplots(figsize=(2.0, 2.5), layout="constrained")[1] if ax is None else ax
+    W = np.asarray(W)
+    ax.barh(np.arange(W.shape[1]), norms(W), height=0.85, color=interference_key().to_rgba(interference(W)))
+    ax.set(xlim=(0, limit), ylim=(W.shape[1] - 0.4, -0.6), xticks=[0, 1], yticks=[])
+    ax.set_xlabel(r"$\Vert W_i \Vert$", labelpad=0)
+    ax.spines[["left", "top", "right"]].set_visible(False)
+    return ax
