@@ -17,14 +17,14 @@ import optax
 
 import toymodels
 from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM, Values, full_batch, without_replacement
-from toymodels.models import identity, xavier_normal
+from toymodels.models import identity, unit_norm_normal
 from toymodels.training.recipe import constant
 
 T = TypeVar("T")
 
 VALUES: Mapping[str, Values] = {"uniform": UNIFORM, "signed_uniform": SIGNED_UNIFORM, "exponential": EXPONENTIAL}
 _OWN_FUNCTIONS = {
-    function.__name__: function for function in (identity, xavier_normal, constant, full_batch, without_replacement)
+    function.__name__: function for function in (identity, unit_norm_normal, constant, full_batch, without_replacement)
 }
 
 

@@ -6,6 +6,7 @@ trained. If the module has `encode` and `decode`, it must compute decode(encode(
 be penalised.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,9 +28,13 @@ def identity(x: Array) -> Array:
     return x
 
 
-def xavier_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-    """Normal with variance 2 / (fan_in + fan_out) of one model (Glorot & Bengio 2010)."""
-    return jax.nn.initializers.glorot_normal()(key, shape, dtype)
+def unit_norm_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """Normal with variance 1 / (n m), so that ‖W‖_F is about 1 whatever the size.
+
+    The paper's notebook starts from about this scale. From larger ones, such as `jax.nn.initializers.glorot_normal()`,
+    a tenth of the outputs of dense models with n = 200 die: their ReLU is never on again.
+    """
+    return jax.random.normal(key, shape, dtype) / math.prod(shape) ** 0.5
 
 
 @specification
@@ -62,7 +67,7 @@ class Autoencoder:
     output_bias: bool = static(default=True)
     tied: bool = static(default=True)
     n_outputs: int | None = static(default=None)
-    initializer: Callable[..., Array] = static(default=xavier_normal)
+    initializer: Callable[..., Array] = static(default=unit_norm_normal)
 
     def __call__(self, *, rngs: nnx.Rngs) -> "AutoencoderModule":
         """The module with fresh parameters: `W` (m, n), `b` (n,), and `W_out` (outputs, m), `b_hidden` (m,)."""

@@ -6,11 +6,12 @@ from model to model inside one compiled program; fields marked `static()` (sizes
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
 import numpy as np
+from jax.tree_util import GetAttrKey
 
 T = TypeVar("T")
 
@@ -35,7 +36,18 @@ def specification(cls: type[T]) -> type[T]:
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     meta = [field.name for field in fields if field.metadata.get("static")]
     data = [field.name for field in fields if field.name not in meta]
-    return jax.tree_util.register_dataclass(cls, data_fields=data, meta_fields=meta)
+
+    # Not `register_dataclass`: under it, classes with the same fields have equal tree structures (jaxlib 0.10), and a
+    # compiled program would be used for another class than its own. Here the class is part of the structure.
+    def flatten(value: T) -> tuple[list[tuple[GetAttrKey, Any]], tuple[type[T], tuple[Any, ...]]]:
+        leaves = [(GetAttrKey(name), getattr(value, name)) for name in data]
+        return leaves, (cls, tuple(getattr(value, name) for name in meta))
+
+    def unflatten(structure: tuple[type[T], tuple[Any, ...]], leaves: Iterable[Any]) -> T:
+        return cls(**dict(zip(meta, structure[1], strict=True)), **dict(zip(data, leaves, strict=True)))
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
+    return cls
 
 
 def describe(value: Any) -> Any:

@@ -82,15 +82,17 @@ def dimensions_per_feature(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, 
 
 def leverage(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
     """τ_i = W_iᵀ (W Wᵀ)⁺ W_i: the leverage score of feature i. Σ_i τ_i = rank W and D_i ≤ τ_i (Zhang's comment on
-    Elhage et al. 2022).
+    Elhage et al. 2022). NaN for a model whose weights are not finite.
 
     >>> leverage(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])).round(6).tolist()
     [0.5, 0.5, 1.0]
     """
+    xp = _library(W)
+    finite = xp.isfinite(W).all((-1, -2))[..., None]
     # τ is the squared norm of the rows of V in W = U S Vᵀ, over the singular values that are not zero.
-    _, singular, rows = _library(W).linalg.svd(W, full_matrices=False)
+    _, singular, rows = xp.linalg.svd(xp.where(finite[..., None], W, 0), full_matrices=False)
     smallest = singular.max(-1, keepdims=True) * max(W.shape[-2:]) * np.finfo(W.dtype).eps
-    return ((singular > smallest)[..., None] * rows**2).sum(-2)
+    return xp.where(finite, ((singular > smallest)[..., None] * rows**2).sum(-2), xp.nan)
 
 
 def represented(W: Float[AnyArray, "*batch m n"], min_norm: float = 0.5) -> Bool[AnyArray, "*batch n"]:
@@ -137,7 +139,7 @@ def feature_graph(
     length = xp.where(there, norms(W), 1)
     cosines = gram(W) / (length[..., :, None] * length[..., None, :])
     joined = (abs(cosines) > min_cosine) & there[..., :, None] & there[..., None, :]
-    return joined & ~xp.eye(W.shape[-1], dtype=bool)
+    return joined & ~_identity(joined)
 
 
 def connected_components(adjacency: Bool[AnyArray, "*batch n n"]) -> Int[AnyArray, "*batch n"]:
@@ -149,7 +151,7 @@ def connected_components(adjacency: Bool[AnyArray, "*batch n n"]) -> Int[AnyArra
     [0, 1, 2, 1]
     """
     n = adjacency.shape[-1]
-    reach = adjacency | _library(adjacency).eye(n, dtype=bool)
+    reach = adjacency | _identity(adjacency)
     for _ in range(max(1, (n - 1).bit_length())):  # paths of 1, 2, 4, ... edges
         reach = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0
     return reach.argmax(-1)
@@ -162,6 +164,12 @@ def _projections(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n 
 
 def _diagonal(matrix: Float[AnyArray, "*batch n n"]) -> Float[AnyArray, "*batch n"]:
     return matrix.diagonal(axis1=-2, axis2=-1)
+
+
+def _identity(matrix: Bool[AnyArray, "*batch n n"]) -> Bool[AnyArray, "*batch n n"]:
+    """The identity in the shape of `matrix`."""
+    xp = _library(matrix)
+    return xp.broadcast_to(xp.eye(matrix.shape[-1], dtype=bool), matrix.shape)
 
 
 def _safe_ratio(over: AnyArray, under: AnyArray) -> AnyArray:

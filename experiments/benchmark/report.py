@@ -1,0 +1,138 @@
+"""The report: the machine, the targets, and a table to read."""
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments.benchmark import baseline
+from experiments.benchmark.sizes import LARGE, SMALL
+
+Measured = Mapping[str, Mapping[str, Any]]
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers depend on: processor, cores, device and versions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "device": jax.devices()[0].device_kind,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("toymodels", "jax", "jaxlib", "flax", "optax", "numpy")},
+        "torch": baseline.VERSION,
+    }
+
+
+QUIET = 0.1  # share of the cores that other programs may use
+SAME_STEPS_TARGET = 10
+SAME_LOSS_TARGETS = {SMALL.name: 50, LARGE.name: 100}
+MATRIX_SHARE_TARGETS = {LARGE.name: 0.75}
+
+
+def targets(steps: Measured, same_loss: Measured) -> list[dict[str, Any]]:
+    """Each target with what was measured, a median over rounds, and whether it is met."""
+    found = [
+        _target(f"PyTorch's time / ours, same steps, {name}", row["ratio"]["median"], SAME_STEPS_TARGET)
+        for name, row in steps.items()
+    ]
+    for name, row in same_loss.items():
+        measured = row["ratio"]["median"] if row["reached"] else None
+        found.append(_target(f"PyTorch's time / ours, to the same loss, {name}", measured, SAME_LOSS_TARGETS[name]))
+    for name, bound in MATRIX_SHARE_TARGETS.items():
+        share = steps[name]["share_of_matrix_rate"]["median"]
+        found.append(_target(f"share of the machine's large-matrix rate, {name}", share, bound))
+    return found
+
+
+def _target(name: str, measured: float | None, at_least: float) -> dict[str, Any]:
+    return {
+        "target": name,
+        "at_least": at_least,
+        "measured": measured,
+        "passed": measured is not None and measured >= at_least,
+    }
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """The report for a reader: medians, and [minimum, maximum] over rounds."""
+    about = report["machine"]
+    lines = [
+        f"{about['processor']}, {about['cores']} cores; device {about['device']}; JAX {about['jax']}, "
+        f"PyTorch {about['torch']}",
+        f"largest difference of weights from the notebook's after {report['agreement']['steps']} equal steps: "
+        f"{report['agreement']['largest_difference']:.1e}",
+        "",
+        "Same steps                ours ms   PyTorch ms          PyTorch / ours   own draws   share of matrix rate",
+    ]
+    for name, row in report["steps"].items():
+        lines.append(
+            f"{name:<13}{row['models']:>3} models{row['ours_ms']['median']:>10.3f}{row['pytorch_ms']['median']:>13.2f}"
+            f"{_spread(row['ratio']):>24}{_median(row.get('ratio_own_draws')):>12}"
+            f"{row['share_of_matrix_rate']['median']:>23.0%}"
+        )
+    lines += ["", "Same loss       ours s (+ compilation)   PyTorch s            PyTorch / ours   our recipe"]
+    lines += [_same_loss_line(name, row) for name, row in report["same_loss"].items()]
+    lines += ["", "Peak memory in MiB, over that of the imports     ours   PyTorch"]
+    lines += [f"{name:<44}{row['ours']:>9.0f}{row['pytorch']:>10.0f}" for name, row in report["memory_mib"].items()]
+    lines += ["", "Steps of single models a second, n=5 m=2         ours   PyTorch"]
+    lines += [_growth_line(row) for row in report["growth"]["models"]]
+    lines += ["", "GFLOP/s of eight models, m = n / 10              ours   PyTorch"]
+    lines += [
+        f"n = {row['features']:<40}{row['ours_gflops']['median']:>9.1f}{row['pytorch_gflops']['median']:>10.1f}"
+        for row in report["growth"]["features"]
+    ]
+    lines += ["", "Targets"]
+    lines += [_target_line(target) for target in report["targets"]]
+    missed = sum(not target["passed"] for target in report["targets"])
+    lines += ["", f"{missed} of {len(report['targets'])} targets missed." if missed else "All targets met."]
+    others = report["others_share_of_cores"]
+    if others is not None and others > QUIET:
+        lines.append(f"Other programs used {others:.0%} of the cores meanwhile: measure again when they do not.")
+    return "\n".join(lines)
+
+
+def _same_loss_line(name: str, row: Mapping[str, Any]) -> str:
+    if not row["reached"]:
+        return f"{name:<13}not reached"
+    recipe = row["recipes_tried"][-1]
+    seconds = f"{row['ours_seconds']['median']:.3f} ({row['ours_seconds_with_compilation']:.2f})"
+    return (
+        f"{name:<13}{seconds:>25}{row['pytorch_seconds']['median']:>12.0f}{_spread(row['ratio']):>26}"
+        f"   {recipe['steps']} steps of {recipe['batch_size']}"
+    )
+
+
+def _growth_line(row: Mapping[str, Any]) -> str:
+    pytorch = row.get("pytorch_model_steps_per_second")
+    other = f"{pytorch['median']:>10,.0f}" if pytorch else f"{'-':>10}"
+    return f"{row['models']:>6} models{'':<31}{row['ours_model_steps_per_second']['median']:>9,.0f}{other}"
+
+
+def _median(row: Mapping[str, float] | None) -> str:
+    return f"{row['median']:.1f}" if row else "-"
+
+
+def _target_line(target: Mapping[str, Any]) -> str:
+    measured = "not reached" if target["measured"] is None else f"{target['measured']:.3g}"
+    verdict = "met" if target["passed"] else "MISSED"
+    return f"{verdict:<8}{target['target']:<62}{measured:>8}, wanted {target['at_least']:g}"
+
+
+def _spread(row: Mapping[str, float]) -> str:
+    return f"{row['median']:.1f} [{row['min']:.1f}, {row['max']:.1f}]"
+
+
+def _processor() -> str:
+    """The model's name as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,32 @@
+"""Strictness for all tests: silent broadcasting between ranks is an error, and hypothesis draws the same every time."""
+
+import sys
+from typing import Any
+
+import jax
+import pytest
+from hypothesis import HealthCheck, settings
+
+from toymodels.training import engine
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+settings.register_profile(
+    "toymodels",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # `nothing_compiled` holds for all examples
+)
+settings.load_profile("toymodels")
+
+
+@pytest.fixture
+def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test if it gets as far as compiling a training program."""
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        pytest.fail("reached the compiled programs")
+
+    monkeypatch.setattr(sys.modules["toymodels.training.train"], "_streams", fail)
+    for program in ("start", "advance", "evaluate"):
+        monkeypatch.setattr(engine, program, fail)

@@ -1,0 +1,164 @@
+"""The benchmark: both sides compute the same, and the report says what was measured."""
+
+# ruff: noqa: E402 (without PyTorch these modules cannot be imported)
+
+import dataclasses
+import importlib
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from experiments.benchmark import agreement, baseline, draw, memory, ours, plan, report, timing
+from experiments.benchmark.measure import Effort
+from experiments.benchmark.same_loss import Comparison
+from experiments.benchmark.sizes import LARGE, SMALL, Size
+
+TINY = Size(5, 2, (0.7, 0.3), decay=0.8)
+BRIEF = Effort(rounds=2, seconds=0.005)
+PLAN = plan.Plan(
+    name="tiny",
+    sizes=(TINY, dataclasses.replace(LARGE, densities=(0.5,))),
+    steps=BRIEF,
+    own_draws=False,
+    same_loss=(Comparison(SMALL, every=5, notebook_steps=20),),
+    same_loss_effort=BRIEF,
+    recipes=(dataclasses.replace(ours.notebook_steps(1), batch_size=8), ours.notebook_steps(40)),
+    memory=(),
+    growth=BRIEF,
+    models=(1, 2),
+    largest_pytorch=1,
+    features=(5,),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """PyTorch's threads wait for each other actively, which is slow beside other tests."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Any]:
+    """A report, as `main` completes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.benchmark.measure.matrix_rate", lambda: timing.matrix_rate(side=64, calls=2))
+        result = plan.measure(PLAN, announce=lambda what: None)
+    return result | {"seconds": 1.0, "others_share_of_cores": 0.5}
+
+
+def test_both_sides_compute_the_same() -> None:
+    # float32: after 100 steps of 1e-3 the weights of the two sides were 2e-6 apart
+    assert agreement.largest_difference(TINY, steps=30) < 1e-5
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 2e-3}, {"weight_decay": 0.0}])
+def test_agreement_sees_another_recipe(monkeypatch: pytest.MonkeyPatch, change: dict[str, float]) -> None:
+    original: Callable[..., Any] = ours.notebook_steps
+    monkeypatch.setattr(ours, "notebook_steps", lambda steps: dataclasses.replace(original(steps), **change))
+    assert agreement.largest_difference(TINY, steps=30) > 1e-5
+
+
+def test_notebook_samples_have_the_densities() -> None:
+    x = baseline.Notebook(TINY, batch_size=20_000).sample().numpy()
+    # 100,000 draws a density: standard error below 0.002
+    np.testing.assert_allclose((x > 0).mean((0, 2)), TINY.densities, atol=0.01)
+    np.testing.assert_allclose(x.sum((0, 2)) / (x > 0).sum((0, 2)), 0.5, atol=0.01)
+
+
+def test_both_sides_start_from_weights_of_the_same_spread() -> None:
+    notebook = baseline.Notebook(LARGE).weights()
+    run = ours.train(LARGE, dataclasses.replace(ours.notebook_steps(1), learning_rate=0.0))
+    assert notebook.shape == run.W[:, 0].shape
+    # 80,000 weights: relative standard error 0.25 %
+    assert notebook.std() == pytest.approx(LARGE.notebook_std, rel=0.02)
+    assert run.W.std() == pytest.approx(LARGE.notebook_std, rel=0.02)
+
+
+def test_arithmetic_is_counted() -> None:
+    assert Size(3, 2, (0.5, 0.1)).flops(batch_size=7) == 5 * 2 * 7 * 3 * 2 * 2
+
+
+def test_interleaving_takes_turns() -> None:
+    asked: list[str] = []
+
+    def side(name: str, value: float) -> Callable[[], float]:
+        return lambda: asked.append(name) or value  # type: ignore[func-returns-value]
+
+    values = timing.interleave({"a": side("a", 1.0), "b": side("b", 2.0)}, rounds=2)
+    assert asked == ["a", "b", "a", "b"]
+    assert values["b"].tolist() == [2.0, 2.0]
+
+
+def test_report_has_every_part(measured: dict[str, Any]) -> None:
+    json.loads(json.dumps(measured, allow_nan=False))
+    row = measured["steps"][TINY.name]
+    ratio = row["pytorch_ms"]["median"] / row["ours_ms"]["median"]
+    assert row["ratio"]["min"] <= ratio * 1.01
+    assert ratio <= row["ratio"]["max"] * 1.01
+    gflops = TINY.flops(1024) / row["ours_ms"]["median"] / 1e6
+    assert row["ours_gflops"]["median"] == pytest.approx(gflops, rel=0.6)  # medians of two rounds
+    assert [entry["models"] for entry in measured["growth"]["models"]] == [1, 2]
+    assert "pytorch_model_steps_per_second" not in measured["growth"]["models"][1]
+    assert [entry["features"] for entry in measured["growth"]["features"]] == [5]
+
+
+def test_the_first_recipe_that_reaches_the_loss_is_timed(measured: dict[str, Any]) -> None:
+    row = measured["same_loss"][SMALL.name]
+    one_step, forty_steps = row["recipes_tried"]
+    assert one_step["mean_loss_ratio"] > 1.01
+    assert forty_steps["worst_loss_ratio"] < 1.05
+    assert row["reached"]
+    assert row["ratio_with_compilation"] < row["ratio"]["median"]
+
+
+def test_targets_pass_and_fail() -> None:
+    steps = {LARGE.name: {"ratio": {"median": 9.9}, "share_of_matrix_rate": {"median": 0.8}}}
+    same_loss = {
+        SMALL.name: {"reached": True, "ratio": {"median": 60.0}},
+        LARGE.name: {"reached": False},
+    }
+    assert [target["passed"] for target in report.targets(steps, same_loss)] == [False, True, False, True]
+
+
+def test_table_names_missed_targets_and_other_programs(measured: dict[str, Any]) -> None:
+    missed = {"target": "the moon", "at_least": 10, "measured": 3.0, "passed": False}
+    text = report.table(measured | {"targets": [missed]})
+    assert "MISSED  the moon" in text
+    assert "1 of 1 targets missed" in text
+    assert "Other programs used 50%" in text
+
+
+def test_machine_is_described_without_its_name() -> None:
+    about = json.dumps(report.machine())
+    assert platform.node() not in about
+    assert "/" not in about
+
+
+def test_picture_shows_the_numbers(measured: dict[str, Any]) -> None:
+    ratios, models, _ = draw.draw(measured).axes
+    widths = [bar.get_width() for bar in ratios.patches]
+    rows = [*measured["steps"].values(), *measured["same_loss"].values()]
+    assert widths == [row["ratio"]["median"] for row in rows]
+    assert list(models.lines[0].get_xdata()) == [1, 2]
+
+
+def test_memory_of_a_large_array_is_seen() -> None:
+    before = memory.resident_peak()
+    array = np.ones(2**27, dtype=np.uint8)
+    assert memory.resident_peak() - before > 0.5 * array.nbytes
+
+
+def test_without_pytorch_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'toymodels\[bench\]'"):
+        importlib.reload(baseline)

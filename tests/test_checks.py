@@ -1,0 +1,296 @@
+"""Bad input: an exception that names the argument, the rule and the value, before anything is compiled."""
+
+import copy
+import inspect
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import toymodels as tm
+
+pytestmark = pytest.mark.usefixtures("nothing_compiled")
+
+MODEL = tm.Autoencoder(n_features=5, n_hidden=2)
+FEATURES = tm.Independent(n_features=5, density=0.1)
+TASK = tm.Task(FEATURES)
+RECIPE = tm.Recipe(steps=10, batch_size=8)
+SETS = tm.CorrelatedSets(((0, 1), (2, 3, 4)))
+HALF = np.full((5, 4), 0.5)
+WITH_NAN = np.where(np.arange(20).reshape(5, 4) == 7, np.nan, HALF)
+
+
+def train(model: Any = MODEL, task: Any = TASK, recipe: Any = RECIPE, **options: Any) -> None:
+    inspect.unwrap(tm.train)(model, task, recipe, **options)  # as users call it: without the tests' type checker
+
+
+def replaced(specification: Any, **fields: Any) -> Any:
+    """A copy with other fields, of whatever type: the tests' type checker would refuse to make it."""
+    copied = copy.copy(specification)
+    for name, value in fields.items():
+        object.__setattr__(copied, name, value)
+    return copied
+
+
+class Rows:
+    """Features that come with samples in rows."""
+
+    n_features = 5
+
+    def sample(self, key: jax.Array, batch_size: int) -> jax.Array:
+        return jax.random.uniform(key, (batch_size, 5))
+
+
+class Doubling(nnx.Module):
+    """A module that does not show its hidden activations."""
+
+    def __init__(self, *, rngs: nnx.Rngs):
+        self.scale = nnx.Param(jnp.full((5,), 2.0))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.scale[...][:, None] * x
+
+
+BAD_FEATURES = {
+    "density above 1": (tm.Independent(5, 1.5), r"density of Independent must be finite and in \[0, 1\]. Got 1.5."),
+    "density below 0": (tm.Independent(5, (0.5, 0.5, 0.5, -0.1, 0.5)), r"in \[0, 1\]. Got -0.1 at index 3."),
+    "density NaN": (tm.Independent(5, np.nan), "density of Independent must be finite .* Got nan."),
+    "density of wrong length": (tm.Independent(5, (0.1, 0.2)), r"one number or 5 of them.* shape \(2,\)"),
+    "density no number": (tm.Independent(5, "sparse"), "density of Independent must be numeric. Got 'sparse'."),
+    "no features": (tm.Independent(0), "n_features of Independent must be an integer of at least 1. Got 0."),
+    "n_features a fraction": (
+        replaced(FEATURES, n_features=2.5),
+        "n_features of Independent must be an integer .* Got 2.5.",
+    ),
+    "n_features a truth value": (
+        replaced(FEATURES, n_features=True),
+        "n_features of Independent must be an integer .* Got True.",
+    ),
+    "values a function": (replaced(FEATURES, values=jnp.square), "values of Independent must be a Values"),
+    "values without function": (
+        tm.Independent(5, values=replaced(tm.UNIFORM, inverse_cdf=3)),
+        "values.inverse_cdf .* must be a function",
+    ),
+    "correlated density": (
+        tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5, 2)),
+        "density of CorrelatedSets .* 2 at index 1",
+    ),
+    "density for each feature": (tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5,) * 5), r"2 of them.* \(5,\)"),
+    "overlapping sets": (tm.CorrelatedSets(((0, 1, 2), (2, 3))), "must not overlap. Got feature 2 in more than one"),
+    "a feature twice": (tm.AnticorrelatedSets(((0, 1, 1),)), "must not overlap. Got feature 1"),
+    "a missing feature": (tm.AnticorrelatedSets(((0, 1), (3, 4))), "every feature from 0 to 4. Missing: 2."),
+    "an empty set": (tm.CorrelatedSets(((0, 1), ())), "sets of CorrelatedSets must not be empty"),
+    "no sets": (tm.AnticorrelatedSets(()), "sets of AnticorrelatedSets must not be empty"),
+    "a negative feature": (tm.CorrelatedSets(((0, -1),)), "each feature in sets of CorrelatedSets .* Got -1."),
+    "flat sets": (replaced(SETS, sets=(0, 1, 2)), "sets of CorrelatedSets must be a tuple of tuples"),
+    "anticorrelated values": (replaced(tm.AnticorrelatedSets(((0, 1),)), values=None), "values of AnticorrelatedSets"),
+    "no parts": (tm.Concatenated(()), "parts of Concatenated must hold at least one distribution"),
+    "a bad part": (tm.Concatenated((tm.Independent(2), tm.Independent(3, -1))), "density of Independent .* Got -1."),
+    "NaN samples": (tm.Dataset(WITH_NAN), "samples of Dataset must be finite. Got nan for feature 1 of sample 3."),
+    "one sample without axis": (tm.Dataset(np.ones(5)), r"samples of Dataset must have shape .* Got shape \(5,\)."),
+    "no samples": (tm.Dataset(np.ones((5, 0))), r"samples of Dataset must have shape .* Got shape \(5, 0\)."),
+    "samples in a list": (tm.Dataset(HALF.tolist()), "samples of Dataset must be an array. Got a list."),
+    "batches no function": (
+        replaced(tm.Dataset(HALF), batches="all"),
+        "batches of Dataset must be a function. Got 'all'.",
+    ),
+    "samples in rows": (tm.Dataset(HALF.T), r"model does not take features of shape \(4, 8\)"),
+    "own features in rows": (Rows(), r"shape \(n_features, batch\) = \(5, 8\), samples in columns. .* \(8, 5\)"),
+    "another number of features": (tm.Independent(4), r"model does not take .* shape \(4, 8\); do n_features"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FEATURES)
+def test_bad_features(case: str):
+    features, message = BAD_FEATURES[case]
+    with pytest.raises(ValueError, match=message):
+        train(task=tm.Task(features))
+
+
+@pytest.mark.parametrize("features", [None, 0.5, tm.Independent, TASK])
+def test_what_is_no_distribution(features: Any):
+    with pytest.raises(TypeError, match="features must have `n_features` and `sample"):
+        train(task=tm.Task(features))
+    with pytest.raises(TypeError, match="features must have `n_features` and `sample"):
+        train(task=tm.Task(tm.Concatenated((FEATURES, features))))
+
+
+BAD_TASKS = {
+    "negative importance": (tm.Task(FEATURES, (1, 1, -0.5, 1, 1)), "at least 0. Got -0.5 at index 2."),
+    "importance NaN": (tm.Task(FEATURES, np.nan), "importance of Task must be finite and at least 0. Got nan."),
+    "importance infinite": (tm.Task(FEATURES, np.inf), "importance of Task must be finite .* Got inf."),
+    "importance of wrong length": (tm.Task(FEATURES, (1, 2, 3)), r"importance of Task .* 5 of them.* shape \(3,\)"),
+    "negative decay": (tm.Task(FEATURES, tm.Geometric(-0.9)), "decay of Geometric must be finite and at least 0"),
+    "decay for each": (tm.Task(FEATURES, tm.Geometric((1, 0.5))), "decay of Geometric must be one number"),
+    "target no function": (replaced(TASK, target=3), "target of Task must be a function. Got 3."),
+    "target in rows": (tm.Task(FEATURES, target=jnp.transpose), r"target of Task must map .* \(5, 2\) to \(2, 5\)"),
+    "target without samples": (tm.Task(FEATURES, target=lambda x: x.sum(1)), r"target of Task must map .* to \(5,\)"),
+    "importance for each input": (tm.Task(FEATURES, np.ones(5), target=lambda x: x[:2]), "2 of them"),
+    "more targets": (tm.Task(FEATURES, target=lambda x: jnp.tile(x, (2, 1))), r"predicts shape \(5, 8\) .* \(10, 8\)"),
+    "one target": (tm.Task(FEATURES, tm.Geometric(0.9), lambda x: x.sum(0)), r"predicts shape \(5, 8\) .* \(8,\)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TASKS)
+def test_bad_tasks(case: str):
+    task, message = BAD_TASKS[case]
+    with pytest.raises(ValueError, match=message):
+        train(task=task)
+
+
+@pytest.mark.parametrize("second", [tm.Task(tm.Independent(4, 0.1)), tm.Task(FEATURES, target=jnp.abs)])
+def test_tasks_that_do_not_fit_into_one_program(second: tm.Task):
+    with pytest.raises(ValueError, match=r"must have the same sizes and functions. Number 1 differs"):
+        train(task=[TASK, second])
+
+
+def test_distributions_with_the_same_fields_do_not_fit_into_one_program():
+    with pytest.raises(ValueError, match=r"must have the same sizes and functions\. Number 1 differs"):
+        train(task=[tm.Task(SETS), tm.Task(tm.AnticorrelatedSets(SETS.sets))])
+
+
+def test_data_sets_of_different_sizes():
+    with pytest.raises(ValueError, match=r"arrays of equal shape. Got \(5, 3\) and \(5, 4\)"):
+        train(task=[tm.Task(tm.Dataset(HALF)), tm.Task(tm.Dataset(HALF[:, :3]))])
+
+
+def test_own_features_that_are_no_specification_must_be_the_same_for_all_tasks():
+    class Columns(Rows):
+        def sample(self, key: jax.Array, batch_size: int) -> jax.Array:
+            return jax.random.uniform(key, (5, batch_size))
+
+    with pytest.raises(ValueError, match="All tasks of a run must have the same functions"):
+        train(task=[tm.Task(Columns()), tm.Task(Columns())])
+
+
+def test_every_task_is_checked():
+    with pytest.raises(ValueError, match="density of Independent"):
+        train(task=[TASK, TASK, tm.Task(tm.Independent(5, 3))])
+
+
+def test_no_task():
+    with pytest.raises(ValueError, match=r"at least one of them. Got an empty sequence\."):
+        train(task=[])
+
+
+@pytest.mark.parametrize("task", [FEATURES, None, [TASK, FEATURES]])
+def test_what_is_no_task(task: Any):
+    with pytest.raises(TypeError, match=r"task must be a Task or a sequence of them. Got "):
+        train(task=task)
+
+
+BAD_MODELS = {
+    "no hidden dimension": (tm.Autoencoder(5, 0), "n_hidden of Autoencoder must be an integer of at least 1. Got 0."),
+    "no features": (tm.Autoencoder(0, 2), "n_features of Autoencoder must be an integer of at least 1. Got 0."),
+    "hidden activation": (replaced(MODEL, hidden_activation="relu"), "hidden_activation of .* Got 'relu'."),
+    "output activation": (replaced(MODEL, output_activation=None), "output_activation of .* Got None."),
+    "initializer": (replaced(MODEL, initializer=0.1), "initializer of Autoencoder must be a function. Got 0.1."),
+    "tied with outputs": (tm.Autoencoder(5, 2, n_outputs=3), r"must be n_features \(5\) when tied. Got 3; set tied=F"),
+    "no outputs": (tm.Autoencoder(5, 2, tied=False, n_outputs=0), "n_outputs of Autoencoder .* Got 0."),
+    "untied with other outputs": (tm.Autoencoder(5, 2, tied=False, n_outputs=3), r"shape \(3, 8\) .* \(5, 8\)"),
+    "another number of features": (tm.Autoencoder(6, 2), r"does not take features of shape \(5, 8\)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_MODELS)
+def test_bad_models(case: str):
+    model, message = BAD_MODELS[case]
+    with pytest.raises(ValueError, match=message):
+        train(model=model)
+
+
+def test_what_is_no_model():
+    with pytest.raises(TypeError, match=r"model must be an Autoencoder or a function `model\(rngs=...\)`"):
+        train(model=np.eye(5))
+
+
+BAD_RECIPES = {
+    "steps": (tm.Recipe(steps=0), "steps of Recipe must be an integer of at least 1. Got 0."),
+    "steps a fraction": (replaced(RECIPE, steps=1e3), "steps of Recipe must be an integer of at least 1. Got 1000.0."),
+    "batch_size": (tm.Recipe(batch_size=-1), "batch_size of Recipe must be an integer of at least 1. Got -1."),
+    "evaluation_samples": (tm.Recipe(evaluation_samples=0), "evaluation_samples of Recipe must .* Got 0."),
+    "negative rate": (tm.Recipe(learning_rate=-1e-3), "learning_rate of Recipe must be .* at least 0. Got -0.001."),
+    "several rates": (tm.Recipe(learning_rate=(0.1, 0.2)), "learning_rate of Recipe must be one number"),
+    "rate NaN": (tm.Recipe(learning_rate=np.nan), "learning_rate of Recipe must be finite"),
+    "weight_decay": (tm.Recipe(weight_decay=np.inf), "weight_decay of Recipe must be finite"),
+    "hidden_l1": (tm.Recipe(hidden_l1=-1), "hidden_l1 of Recipe must be finite and at least 0. Got -1."),
+    "no hidden_l1": (tm.Recipe(hidden_l1=None), "hidden_l1 of Recipe must be finite"),
+    "schedule": (replaced(RECIPE, schedule=0.1), "schedule of Recipe must be a function. Got 0.1."),
+    "an optimiser with a rate": (
+        replaced(RECIPE, optimizer=optax.adam(0.1)),
+        "must be a function of the learning rate",
+    ),
+    "no optimiser": (tm.Recipe(optimizer=lambda rate: rate), "must return an optax.GradientTransformation"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RECIPES)
+def test_bad_recipes(case: str):
+    recipe, message = BAD_RECIPES[case]
+    with pytest.raises(ValueError, match=message):
+        train(recipe=recipe)
+
+
+def test_hidden_l1_needs_hidden_activations():
+    with pytest.raises(ValueError, match="hidden_l1 of Recipe needs a module with `encode` and `decode`"):
+        train(model=Doubling, recipe=tm.Recipe(steps=10, batch_size=8, hidden_l1=0.5))
+
+
+BAD_OPTIONS = {
+    "restarts": ({"restarts": 0}, "restarts of train must be an integer of at least 1. Got 0."),
+    "history": ({"history": 0}, "history of train must be an integer of at least 1. Got 0."),
+    "memory_bytes": ({"memory_bytes": 0}, "memory_bytes of train must be an integer of at least 1. Got 0."),
+    "late snapshot": ({"snapshots": (0, 11)}, "snapshots of train must be steps from 0 to 10. Got 11."),
+    "early snapshot": ({"snapshots": (-1, 5)}, "each of snapshots of train must be .* at least 0. Got -1."),
+    "half a snapshot": ({"snapshots": (2.5,)}, "each of snapshots of train must be an integer .* Got 2.5."),
+    "negative seed": ({"seed": -1}, "seed of train must be an integer of at least 0. Got -1."),
+    "several keys": ({"seed": jax.random.split(jax.random.key(0), 2)}, "seed of train .* one threefry key"),
+    "another generator": ({"seed": jax.random.key(0, impl="rbg")}, "seed of train .* one threefry key"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_bad_options(case: str):
+    options, message = BAD_OPTIONS[case]
+    with pytest.raises(ValueError, match=message):
+        train(**options)
+
+
+def test_what_is_no_recipe():
+    with pytest.raises(TypeError, match=r"recipe must be a Recipe. Got 5."):
+        train(recipe=5, snapshots=(1,))
+
+
+numbers = st.floats(width=32)
+lengths = st.integers(1, 8)
+
+
+@given(density=st.one_of(numbers, hnp.arrays(float, lengths, elements=numbers)))
+def test_any_density_outside_of_0_to_1_or_of_wrong_length(density: Any):
+    density = np.asarray(density)
+    assume(density.shape not in [(), (5,)] or not ((density >= 0) & (density <= 1)).all())
+    with pytest.raises(ValueError, match="density of Independent"):
+        train(task=tm.Task(tm.Independent(5, density)))
+
+
+@given(importance=st.one_of(numbers, hnp.arrays(float, lengths, elements=numbers)))
+def test_any_importance_below_0_or_of_wrong_length(importance: Any):
+    importance = np.asarray(importance)
+    assume(importance.shape not in [(), (5,)] or not ((importance >= 0) & np.isfinite(importance)).all())
+    with pytest.raises(ValueError, match="importance of Task"):
+        train(task=tm.Task(FEATURES, importance))
+
+
+@given(sets=st.lists(st.lists(st.integers(-1, 4), max_size=3).map(tuple), max_size=4).map(tuple))
+def test_any_sets_that_are_no_partition(sets: tuple[tuple[int, ...], ...]):
+    members = sorted(feature for features in sets for feature in features)
+    assume(not all(sets) or not members or members != list(range(len(members))))
+    with pytest.raises(ValueError, match="sets of CorrelatedSets"):
+        train(task=tm.Task(tm.CorrelatedSets(sets)))

@@ -1,0 +1,102 @@
+import dataclasses
+import json
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import toymodels as tm
+
+
+@tm.specification
+class Pulse:
+    n_features: int = tm.static()
+    density: float = 0.25
+    shape: str = tm.static(default="square")
+
+
+def test_leaves_are_the_fields_that_are_not_static():
+    assert jax.tree.leaves(Pulse(5, density=0.75)) == [0.75]
+
+
+def test_mapping_over_leaves_keeps_the_static_fields():
+    assert jax.tree.map(lambda leaf: leaf * 2, Pulse(5, 0.125, "round")) == Pulse(5, 0.25, "round")
+
+
+def test_static_fields_are_part_of_the_structure():
+    assert jax.tree.structure(Pulse(5, 0.1)) == jax.tree.structure(Pulse(5, 0.2))
+    assert jax.tree.structure(Pulse(5)) != jax.tree.structure(Pulse(6))
+    assert jax.tree.structure(Pulse(5)) != jax.tree.structure(Pulse(5, shape="round"))
+
+
+@tm.specification
+class Wave:
+    n_features: int = tm.static()
+    density: float = 0.25
+    shape: str = tm.static(default="square")
+
+
+def test_classes_with_the_same_fields_have_different_structures():
+    assert jax.tree.structure(Wave(5)) != jax.tree.structure(Pulse(5))
+    assert jax.tree.structure([Wave(5)]) != jax.tree.structure([Pulse(5)])
+
+
+def test_leaves_have_the_names_of_their_fields():
+    ((path, leaf),) = jax.tree_util.tree_leaves_with_path({"a": Pulse(5, 0.75)})
+    assert (jax.tree_util.keystr(path), leaf) == ("['a'].density", 0.75)
+
+
+def test_specifications_pass_through_jit_and_vmap():
+    stacked = Pulse(5, jnp.array([0.25, 0.5]))
+    doubled = jax.jit(jax.vmap(lambda pulse: pulse.density * pulse.n_features))(stacked)
+    assert doubled.tolist() == [1.25, 2.5]
+
+
+def test_specifications_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Pulse(5).density = 0.5
+
+
+def test_a_missing_static_field_is_an_error():
+    with pytest.raises(TypeError, match="n_features"):
+        Pulse()
+
+
+def test_describe_names_types_fields_and_functions():
+    task = tm.Task(tm.Independent(2, density=np.array([0.25, 0.5])), importance=(1, np.float32(0.5)), target=jnp.abs)
+    described = tm.describe(task)
+    assert described["type"] == "Task"
+    assert described["importance"] == [1, 0.5]
+    assert described["target"].endswith(".abs")
+    features = described["features"]
+    assert (features["type"], features["n_features"], features["density"]) == ("Independent", 2, [0.25, 0.5])
+    assert features["values"].items() >= {"type": "Values", "mean": 0.5, "second_moment": 1 / 3}.items()
+    assert features["values"]["inverse_cdf"].startswith("toymodels.features.<lambda>")
+
+
+def test_descriptions_survive_json():
+    described = tm.describe({"recipe": tm.Recipe.paper(), "density": jnp.array([0.5]), "none": None, 3: (True, 1.5)})
+    assert json.loads(json.dumps(described)) == described
+    assert described["3"] == [True, 1.5]
+    assert described["recipe"]["schedule"] == "toymodels.training.recipe.constant"
+
+
+def test_describe_names_the_type_of_a_callable_without_a_name():
+    assert tm.describe(partial(max, 1)) == "functools.partial"
+
+
+def power(exponent: float):
+    return lambda x: x**exponent
+
+
+def test_functions_without_a_name_are_told_apart_by_what_they_do():
+    descriptions = [tm.describe(function) for function in (power(2), power(3), lambda x: x + 1, lambda x: x - 1)]
+    assert len(set(descriptions)) == 4
+    assert tm.describe(power(2)) == descriptions[0]
+
+
+def test_equal_specifications_have_equal_descriptions_and_others_do_not():
+    assert tm.describe(tm.Autoencoder(5, 2)) == tm.describe(tm.Autoencoder(n_features=5, n_hidden=2))
+    assert tm.describe(tm.Autoencoder(5, 2)) != tm.describe(tm.Autoencoder(5, 2, tied=False))
