@@ -36,7 +36,7 @@ def draw_basic(runs: Runs) -> Figure:
     linear, relu = runs["linear"], runs["relu"]
     figure = plt.figure(figsize=(16, 4.6), layout="constrained")
     *columns, keys = figure.subfigures(
-        1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.45], squeeze=False
+        1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.6], squeeze=False
     )[0]
     tm.plots.superposition_keys(keys)
     tm.plots.superposition(linear.W[0, 0], linear.b[0, 0], title="linear", figure=columns[0])

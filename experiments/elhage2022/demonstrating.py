@@ -92,7 +92,7 @@ def train_linear_vs_relu(full: bool, seed: int) -> Mapping[str, Training]:
 def draw_linear_vs_relu(runs: Runs) -> Figure:
     """WᵀW and b, and the norms coloured by interference, of both models."""
     figure = plt.figure(figsize=(5.5, 4.6), layout="constrained")
-    *parts, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.4], squeeze=False)[0]
+    *parts, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.5], squeeze=False)[0]
     tm.plots.superposition_keys(keys)
     titles = {"linear": "linear", "relu": "ReLU output"}
     for part, (name, title) in zip(parts, titles.items(), strict=True):

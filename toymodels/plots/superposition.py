@@ -37,10 +37,10 @@ def superposition(
 
 def superposition_keys(figure: Figure | SubFigure) -> None:
     """The two scales of colour of `superposition`, for a narrow figure beside a row of them."""
-    keys = {"$W^TW$ and $b$": weight_key(), "interference": interference_key()}
+    keys = {"WᵀW and b": weight_key(), "interference": interference_key()}
     for ax, (label, key) in zip(figure.subplots(2, 1, height_ratios=[1, 1.3]), keys.items(), strict=True):
         figure.colorbar(key, cax=ax, label=label)
-        ax.set_box_aspect(12)
+        ax.set_box_aspect(9)
 
 
 def weight_key(limit: float = 1.0) -> ScalarMappable:
