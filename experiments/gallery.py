@@ -38,6 +38,23 @@ def reproduced_table(pages: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def speed_table(report: Mapping[str, Any]) -> str:
+    """The benchmark's targets, with what was measured and whether each is met."""
+    machine = report["machine"]
+    rows = [
+        f"Medians in one run on {machine['cores']} cores of an {machine['processor']}, against the released notebook's "
+        f"loop in PyTorch {machine['torch']}:",
+        "",
+        "| | measured | wanted |",
+        "|---|---|---|",
+    ]
+    for target in report["targets"]:
+        measured = "not reached" if target["measured"] is None else f"{target['measured']:.3g}"
+        missed = "" if target["passed"] else " (missed)"
+        rows.append(f"| {target['target']} | {measured}{missed} | {target['at_least']:g} |")
+    return "\n".join(rows)
+
+
 def claims_table(claims: Sequence[Mapping[str, Any]]) -> str:
     """Claims as a Markdown table: passed, sentence, measured, expected, source."""
     rows = ["| | claim | measured | expected | source |", "|---|---|---|---|---|"]

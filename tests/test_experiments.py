@@ -12,7 +12,7 @@ import toymodels as tm
 from experiments import EXPERIMENTS
 from experiments.__main__ import main, select
 from experiments.experiment import Experiment, Runs, at_least, at_most, equal
-from experiments.gallery import claims_table, update_readme, write_gallery
+from experiments.gallery import claims_table, speed_table, update_readme, write_gallery
 from experiments.runner import ROOT, cached_run, evaluate, publish
 
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
@@ -160,6 +160,22 @@ def test_claims_table_shows_failures() -> None:
     rows = claims_table([vars(at_least("many", "here", 1.0, 2)), vars(at_most("few", "there", 1.0, 2))]).splitlines()
     assert rows[2] == "| ✗ | many | 1 | >= 2 | here |"
     assert rows[3] == "| ✓ | few | 1 | <= 2 | there |"
+
+
+def test_speed_table_tells_missed_targets() -> None:
+    report = {
+        "machine": {"cores": 3, "processor": "Abacus", "torch": "9.9"},
+        "targets": [
+            {"target": "fast", "at_least": 10, "measured": 12.34, "passed": True},
+            {"target": "faster", "at_least": 100, "measured": 99.0, "passed": False},
+            {"target": "fastest", "at_least": 5, "measured": None, "passed": False},
+        ],
+    }
+    assert speed_table(report).splitlines()[-3:] == [
+        "| fast | 12.3 | 10 |",
+        "| faster | 99 (missed) | 100 |",
+        "| fastest | not reached (missed) | 5 |",
+    ]
 
 
 def test_select_takes_figures_and_papers() -> None:

@@ -1,6 +1,7 @@
 """Tasks: features, what is to be computed from them, and how much each error counts."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -67,11 +68,17 @@ class Task:
         check_numbers("Task", "importance", self.importance, length=self._n_outputs(), minimum=0)
 
     def _n_outputs(self) -> int:
-        x = jax.ShapeDtypeStruct((self.features.n_features, 2), np.float32)
-        out = jax.eval_shape(self.target, x)
-        if out.ndim != 2 or out.shape[1] != 2:
-            raise ValueError(
-                f"target of Task must map (n, batch) to (outputs, batch), samples in columns. It maps {x.shape} to "
-                f"{out.shape}."
-            )
-        return out.shape[0]
+        return _output_shape(self.target, self.features.n_features)[0]
+
+
+@cache
+def _output_shape(target: Callable[[Array], Array], n_features: int) -> tuple[int, int]:
+    """The shape of the target of two samples; kept, since a run may have thousands of tasks with the same one."""
+    x = jax.ShapeDtypeStruct((n_features, 2), np.float32)
+    out = jax.eval_shape(target, x)
+    if out.ndim != 2 or out.shape[1] != 2:
+        raise ValueError(
+            f"target of Task must map (n, batch) to (outputs, batch), samples in columns. It maps {x.shape} to "
+            f"{out.shape}."
+        )
+    return out.shape

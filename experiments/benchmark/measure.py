@@ -95,9 +95,9 @@ def _model_steps(size: Size, effort: Effort, with_pytorch: bool) -> dict[str, An
 
 def _recipe(size: Size, effort: Effort, **changes: Any) -> tm.Recipe:
     """The notebook's recipe with as many steps as take about the wanted time on two cores: 2 ns a feature of a sample,
-    and 20 µs."""
+    and 20 µs; but at least 50, beside which what `train` does once for each task is little."""
     seconds = 2e-9 * BATCH * size.n_features * size.n_models + 2e-5
-    return ours.notebook_steps(max(10, round(effort.seconds / seconds / 10) * 10), **changes)
+    return ours.notebook_steps(max(50, round(effort.seconds / seconds / 10) * 10), **changes)
 
 
 def notebook_side(size: Size, effort: Effort) -> Callable[[], float]:

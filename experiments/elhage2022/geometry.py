@@ -169,9 +169,9 @@ DIMENSIONALITY = Experiment(
     draw=draw_dimensionality,
     claims=claims_dimensionality,
     shows="A dot a feature of two models a density, at its dimensionality D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²; features "
-    "with ‖W_i‖ < 0.1 are left out. Grey lines: the fractions of regular arrangements. Black: D*. Below, the feature graphs of six of the "
-    "models: pairs, then pentagons, then ever larger arrangements. At the dense end all subspaces of m dimensions are "
-    "equally good, and the features share one evenly, with D_i about m/n.",
+    "with ‖W_i‖ < 0.1 are left out. Grey lines: the fractions of regular arrangements. Black: D* of the better model. "
+    "Below, the feature graphs of six of the models: pairs, then pentagons, then ever larger arrangements. At the "
+    "dense end all subspaces of m dimensions are equally good, and the features share one evenly, with D_i about m/n.",
     differences=(
         "ours: the better of two models a density, paper: one",
         "quick: 39 densities, 4,000 steps of batch 256; --full: 88 densities, 20,000 steps of batch 1,024",

@@ -66,15 +66,17 @@ def dimensionality(
     densities, values = np.asarray(densities), np.asarray(values)
     shown = np.ones(values.shape, bool) if shown is None else np.asarray(shown)
     x = 1 / densities
-    step = np.log(x[1] / x[0]) if len(x) > 1 else 0.1
+    places = np.log(x)
+    gaps = abs(places - places[:, None]) + np.diag(np.full(len(x), np.inf))
+    widths = np.minimum(gaps.min(0), 0.2)  # room for the points of each density before the next one's begin
     for name, fraction in ARRANGEMENTS.items():
         ax.axhline(float(fraction), color=FAINT, linewidth=0.8, zorder=0)
         place = {"pentagon": "bottom", "square antiprism": "top"}.get(name, "center")  # too close for one line each
         ax.text(1.005, float(fraction), f"{fraction}  {name}", transform=ax.get_yaxis_transform(), va=place, fontsize=8)
-    for centre, row, keep in zip(x, values, shown, strict=True):
+    for place, width, row, keep in zip(places, widths, values, shown, strict=True):
         points = np.sort(row[keep])
         spread = np.linspace(-0.4, 0.4, len(points)) if len(points) > 1 else np.zeros(len(points))
-        ax.plot(centre * np.exp(step * spread), points, ".", color="#1f5a99", markersize=2.2, alpha=0.55, mew=0)
+        ax.plot(np.exp(place + width * spread), points, ".", color="#1f5a99", markersize=2.2, alpha=0.55, mew=0)
     ax.set(xscale="log", ylim=(0, 1.08))
     ax.set_xlabel("1 / density   [ = 1 / (1 − S) ]")
     ax.set_ylabel("feature dimensionality $D_i$")
