@@ -13,6 +13,10 @@ from toymodels.analysis import geometry
 
 N, M = 400, 30
 SOURCE = "The Geometry of Superposition, Uniform Superposition"
+DIFFERENCES = (
+    "ours: two models a density, D* of the better one, paper: one",
+    "quick: 50 densities, 4,000 steps of batch 256; --full: 100 densities, 20,000 steps of batch 1,024",
+)
 MIN_NORM = 0.1  # below it a feature is not represented, and its dimensionality is noise
 
 
@@ -86,10 +90,7 @@ DIMENSIONS_PER_FEATURE = Experiment(
     claims=claims_dimensions_per_feature,
     shows="D* = m / ‖W‖_F² at each density. It is about 1 while features have dimensions of their own, stays at "
     "1/2 while they come in antipodal pairs, and falls on as they crowd.",
-    differences=(
-        "ours: the better of two models a density, paper: one",
-        "quick: 39 densities, 4,000 steps of batch 256; --full: 88 densities, 20,000 steps of batch 1,024",
-    ),
+    differences=DIFFERENCES,
     vector=True,
 )
 
@@ -172,10 +173,7 @@ DIMENSIONALITY = Experiment(
     "with ‖W_i‖ < 0.1 are left out. Grey lines: the fractions of regular arrangements. Black: D* of the better model. "
     "Below, the feature graphs of six of the models: pairs, then pentagons, then ever larger arrangements. At the "
     "dense end all subspaces of m dimensions are equally good, and the features share one evenly, with D_i about m/n.",
-    differences=(
-        "ours: the better of two models a density, paper: one",
-        "quick: 39 densities, 4,000 steps of batch 256; --full: 88 densities, 20,000 steps of batch 1,024",
-    ),
+    differences=DIFFERENCES,
 )
 
 # --- leverage: dimensionality is at most the leverage score ------------------------------------------------------
