@@ -22,7 +22,8 @@ from toymodels.tasks import Geometric, Task
 from toymodels.training import DivergenceWarning, Recipe, Run, log_spaced, train
 
 if TYPE_CHECKING:
-    from toymodels import plots
+    from toymodels import plots, sweeps
+    from toymodels.sweeps import sweep
 
 __version__ = version("toymodels")
 
@@ -52,6 +53,8 @@ __all__ = [
     "plots",
     "specification",
     "static",
+    "sweep",
+    "sweeps",
     "tasks",
     "train",
     "training",
@@ -59,6 +62,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plots":  # brings matplotlib, which costs as much to import as all the rest of this package
-        return importlib.import_module("toymodels.plots")
+    # matplotlib and xarray cost as much to import as all the rest of this package.
+    if name in ("plots", "sweeps"):
+        return importlib.import_module(f"toymodels.{name}")
+    if name == "sweep":
+        return importlib.import_module("toymodels.sweeps").sweep
     raise AttributeError(f"module 'toymodels' has no attribute {name!r}")

@@ -1,5 +1,7 @@
 """Checks of arguments: each raises a ValueError that names the argument, the rule and the value."""
 
+import difflib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,17 @@ def check_function(owner: str, name: str, value: Any) -> None:
     """Raise unless `value` can be called."""
     if not callable(value):
         raise ValueError(f"{name} of {owner} must be a function. Got {value!r}.")
+
+
+def near_matches(name: str, names: Iterable[str]) -> str:
+    """A sentence with the names that are most like `name`, or with all of them if none is like it.
+
+    >>> near_matches("densty", ["density", "decay"])
+    'Did you mean density?'
+    """
+    names = sorted(set(names))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names[:20])}."
 
 
 def _interval(minimum: float | int, maximum: float | int) -> str:

@@ -5,9 +5,8 @@ new specification of that type from the table alone. Functions are given by name
 """
 
 import dataclasses
-import difflib
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 import toymodels
+from toymodels.checks import near_matches
 from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM, Values, full_batch, without_replacement
 from toymodels.models import identity, unit_norm_normal
 from toymodels.training.recipe import constant
@@ -50,7 +50,7 @@ def updated(spec: T, table: Mapping[str, Any], where: str) -> T:
     for name in table:
         if name not in names:
             raise ValueError(
-                f"{where} names {name!r}, which is no field of {type(spec).__name__}. {_near(name, names)}"
+                f"{where} names {name!r}, which is no field of {type(spec).__name__}. {near_matches(name, names)}"
             )
     changes = {name: _value(value, getattr(spec, name), f"{where}: {name}") for name, value in table.items()}
     return dataclasses.replace(spec, **changes)  # type: ignore[type-var]
@@ -70,7 +70,9 @@ def function_named(name: str) -> Callable[..., Any]:
     for library in (jax.nn, optax, jnp):
         if callable(found := getattr(library, name, None)):
             return found
-    raise ValueError(f"There is no function {name!r}. {_near(name, [*_OWN_FUNCTIONS, *dir(jax.nn), *dir(optax)])}")
+    raise ValueError(
+        f"There is no function {name!r}. {near_matches(name, [*_OWN_FUNCTIONS, *dir(jax.nn), *dir(optax)])}"
+    )
 
 
 def values_named(name: str) -> Values:
@@ -80,7 +82,7 @@ def values_named(name: str) -> Values:
         ValueError: if there is none.
     """
     if name not in VALUES:
-        raise ValueError(f"There are no values {name!r}. {_near(name, VALUES)}")
+        raise ValueError(f"There are no values {name!r}. {near_matches(name, VALUES)}")
     return VALUES[name]
 
 
@@ -90,11 +92,11 @@ def _made(table: dict[str, Any], where: str) -> Any:
     cls = getattr(toymodels, name, None)
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         kinds = [kind for kind in toymodels.__all__ if dataclasses.is_dataclass(getattr(toymodels, kind))]
-        raise ValueError(f"{where} has type {name!r}, which is no specification. {_near(name, kinds)}")
+        raise ValueError(f"{where} has type {name!r}, which is no specification. {near_matches(name, kinds)}")
     defaults = {field.name: field.default for field in dataclasses.fields(cls)}
     for key in table:
         if key not in defaults:
-            raise ValueError(f"{where} names {key!r}, which is no field of {name}. {_near(key, defaults)}")
+            raise ValueError(f"{where} names {key!r}, which is no field of {name}. {near_matches(key, defaults)}")
     try:
         return cls(**{key: _value(value, defaults[key], f"{where}: {key}") for key, value in table.items()})
     except TypeError as error:
@@ -114,9 +116,3 @@ def _value(value: Any, default: Any, where: str) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], list):
         return tuple(map(tuple, value))
     return value
-
-
-def _near(name: str, names: Iterable[str]) -> str:
-    names = list(names)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(sorted(names)[:20])}."

@@ -141,6 +141,11 @@ def flatten_names(state: nnx.State) -> dict[str, Array]:
     return {".".join(map(str, path)): variable[...] for path, variable in nnx.to_flat_state(state)}
 
 
+def param_shapes(model: Model) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes and types of the parameters that `model` makes, by name."""
+    return jax.eval_shape(lambda: flatten_names(nnx.state(model(rngs=nnx.Rngs(0)), nnx.Param)))
+
+
 def unflatten_names(params: Mapping[str, Any]) -> dict[Any, Any]:
     """The nested dict that `nnx.update` takes."""
     nested: dict[Any, Any] = {}

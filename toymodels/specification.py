@@ -5,6 +5,7 @@ from model to model inside one compiled program; fields marked `static()` (sizes
 """
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, dataclass_transform
@@ -53,7 +54,8 @@ def specification(cls: type[T]) -> type[T]:
 def describe(value: Any) -> Any:
     """A readable form of a specification, made of what JSON has: dicts, lists, numbers, strings.
 
-    Equal specifications have equal descriptions; functions are described by module and name.
+    Equal specifications have equal descriptions; functions are described by module and name, and arrays of more than a
+    thousand numbers by shape and digest.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -63,10 +65,19 @@ def describe(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [describe(item) for item in value]
     if isinstance(value, np.ndarray | np.generic | jax.Array):
-        return np.asarray(value).tolist()
+        return _describe_array(np.asarray(value))
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, functools.partial):
+        return {"function": describe(value.func), "arguments": describe(value.args), **describe(value.keywords)}
     return describe_callable(value) if callable(value) else repr(value)
+
+
+def _describe_array(array: np.ndarray) -> Any:
+    if array.size <= 1_000:
+        return array.tolist()
+    content = np.ascontiguousarray(array)
+    return {"shape": list(array.shape), "sha256": hashlib.sha256(content.astype(float).tobytes()).hexdigest()}
 
 
 def describe_callable(function: Callable[..., Any]) -> str:

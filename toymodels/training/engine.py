@@ -4,10 +4,12 @@ The speed of the project is made here, in `schedule.py` and in `threefry.py`, by
 
 - one program for many models and many steps, with sampling inside, so that nothing returns to Python between steps;
 - `vmap` over groups of models small enough for a core's cache, and `lax.map` over groups. XLA lifts the random draws
-  that all models share out of that inner loop;
+  that the models of a stream share out of that inner loop;
 - samples in columns, so that every product is a small matrix times a long one.
 
-Carried from step to step is a `State`; its arrays have a leading model axis k.
+Models that see the same random draws are a *stream*. A chunk has s streams of equally many models, k models in all, and
+its models are in the order of their streams. Carried from step to step is a `State`; its arrays have a leading model
+axis k.
 """
 
 from collections.abc import Callable
@@ -16,46 +18,26 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Float, Int
 
-from toymodels.training.ensemble import Structure, assemble
+from toymodels.models import flatten_names
+from toymodels.training.ensemble import Arrays, Chunk, KeyData, Structure, assemble
+from toymodels.training.metrics import Metrics, compute_metrics
 from toymodels.training.threefry import unrolled_key
 
-Arrays = tuple[Array | np.ndarray, ...]
-KeyData = UInt32[Array | np.ndarray, "*k 2"]
 
-
-class Cell(NamedTuple):
-    """One configuration: what to train, on what, and how."""
-
-    model: Any
-    task: Any
-    recipe: Any
-
-
-class Keys(NamedTuple):
-    """The three streams of random numbers of a model: raw threefry keys, (2,) for all models or (k, 2)."""
-
-    init: KeyData
-    data: KeyData
-    evaluation: KeyData
-
-
-class Chunk(NamedTuple):
-    """Models that are trained together.
+class Groups(NamedTuple):
+    """How many models a program works on at once.
 
     Attributes:
-        shared: arrays that all models share.
-        own: arrays (k, ...), one row a model.
-        keys: the streams of random numbers; `init` has one key a model.
+        models: of the models of a stream; divides their number.
+        streams: of the streams of a chunk.
     """
 
-    shared: Arrays
-    own: Arrays
-    keys: Keys
+    models: int
+    streams: int
 
 
 class State(NamedTuple):
@@ -90,9 +72,9 @@ def start(structure: Structure, stretches: int, chunk: Chunk) -> State:
     return State(params, fixed, optimizer, jnp.zeros((stretches, count)), jnp.full(count, -1))
 
 
-@partial(jax.jit, static_argnames=("structure", "group", "stretch"), donate_argnames=("state",))
+@partial(jax.jit, static_argnames=("structure", "groups", "stretch"), donate_argnames=("state",))
 def advance(
-    structure: Structure, group: int, stretch: int, chunk: Chunk, state: State, first: Array, last: Array
+    structure: Structure, groups: Groups, stretch: int, chunk: Chunk, state: State, first: Array, last: Array
 ) -> State:
     """Train from step `first` up to, not including, step `last`. `stretch` is the number of steps per history row."""
 
@@ -118,7 +100,7 @@ def advance(
             chunk.own,
             chunk.keys.data,
             (state.params, state.fixed, state.optimizer),
-            group,
+            groups,
         )
         diverged = jnp.where((state.diverged < 0) & ~jnp.isfinite(loss), step, state.diverged)
         return State(params, state.fixed, optimizer, state.history.at[step // stretch].add(loss), diverged)
@@ -126,11 +108,14 @@ def advance(
     return jax.lax.fori_loop(first, last, step_all, state)
 
 
-@partial(jax.jit, static_argnames=("structure", "group"))
-def evaluate(structure: Structure, group: int, chunk: Chunk, state: State) -> Float[Array, " k"]:
-    """Task loss of every model on `evaluation_samples` samples that are common to all."""
+@partial(jax.jit, static_argnames=("structure", "groups", "metrics"))
+def evaluate(
+    structure: Structure, groups: Groups, metrics: Metrics, chunk: Chunk, state: State
+) -> tuple[Float[Array, " k"], dict[str, Array]]:
+    """Task loss of every model on `evaluation_samples` samples that are common to all of a stream, and the metrics,
+    name -> (k, ...)."""
 
-    def evaluate_one(own: Arrays, key: KeyData, params: Any, fixed: Any) -> Float[Array, ""]:
+    def evaluate_one(own: Arrays, key: KeyData, params: Any, fixed: Any) -> tuple[Float[Array, ""], dict[str, Array]]:
         cell = assemble(structure, chunk.shared, own)
         module = nnx.merge(_graph(cell.model), params, fixed)
         batch_size = min(cell.recipe.batch_size, cell.recipe.evaluation_samples)
@@ -140,16 +125,28 @@ def evaluate(structure: Structure, group: int, chunk: Chunk, state: State) -> Fl
             x = cell.task.features.sample(jax.random.fold_in(unrolled_key(key), batch), batch_size)
             return total + cell.task.loss(x, module(x))
 
-        return jax.lax.fori_loop(0, batches, add_batch, jnp.zeros(())) / batches
+        loss = jax.lax.fori_loop(0, batches, add_batch, jnp.zeros(())) / batches
+        metric_key = jax.random.fold_in(unrolled_key(key), batches)  # a number that no batch has
+        return loss, compute_metrics(metrics, flatten_names(params), module, cell.task, metric_key)
 
-    return _map_models(evaluate_one, chunk.own, chunk.keys.evaluation, (state.params, state.fixed), group)
+    return _map_models(evaluate_one, chunk.own, chunk.keys.evaluation, (state.params, state.fixed), groups)
 
 
-def _map_models(function: Callable[..., Any], own: Arrays, keys: KeyData, trained: tuple[Any, ...], group: int) -> Any:
-    """`function(own, key, *trained)` of every model, `group` models at a time."""
-    if keys.ndim == 1:  # one key for all: not mapped, so that what depends on it alone is computed once
-        return _map_in_groups(lambda own, trained: function(own, keys, *trained), (own, trained), group)
-    return _map_in_groups(lambda own, key, trained: function(own, key, *trained), (own, keys, trained), group)
+def _map_models(
+    function: Callable[..., Any], own: Arrays, keys: KeyData, trained: tuple[Any, ...], groups: Groups
+) -> Any:
+    """`function(own, key, *trained)` of every model, stream by stream and in groups of models."""
+    streams = keys.shape[0]
+
+    def map_stream(key: KeyData, own: Arrays, trained: tuple[Any, ...]) -> Any:
+        # The key is not mapped, so that what depends on it alone is computed once a stream.
+        return _map_in_groups(lambda own, trained: function(own, key, *trained), (own, trained), groups.models)
+
+    if streams == 1:
+        return map_stream(keys[0], own, trained)
+    folded = jax.tree.map(lambda array: array.reshape(streams, -1, *array.shape[1:]), (own, trained))
+    results = _map_in_groups(map_stream, (keys, *folded), groups.streams)
+    return jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), results)
 
 
 def _map_in_groups(function: Callable[..., Any], arguments: tuple[Any, ...], group: int) -> Any:

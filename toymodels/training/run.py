@@ -13,47 +13,47 @@ from safetensors.numpy import save_file
 
 @dataclass(frozen=True)
 class Run:
-    """Trained models and how they got there. All arrays are numpy's and start with the axes of the run:
-    `(restarts,)`, or `(tasks, restarts)` if several tasks were given. Restarts are sorted, the best one first.
+    """Trained models and how they got there. All arrays are numpy's. Restarts are sorted, the best one first.
 
     Attributes:
-        params: parameters by name: `W` (..., m, n), `b` (..., n) and what else the model has.
-        loss: mean task loss on the evaluation sample (...), by which restarts are sorted; NaN for diverged models.
-        history: mean task loss of the batches of each stretch of training (..., stretches).
+        params: parameters by name: `W` (restarts, m, n), `b` (restarts, n) and what else the model has.
+        loss: mean task loss on the evaluation sample (restarts,), by which restarts are sorted; NaN for diverged
+            models.
+        history: mean task loss of the batches of each stretch of training (restarts, stretches).
         history_steps: the number of steps taken at the end of each stretch (stretches,).
-        snapshots: parameters by name at `snapshot_steps`, (..., snapshots, m, n) and so on; empty if none were asked.
+        snapshots: parameters by name at `snapshot_steps`, (restarts, snapshots, m, n) and so on; empty if none were
+            asked.
         snapshot_steps: the numbers of steps after which they were taken (snapshots,).
-        diverged: step at which the loss stopped being finite, -1 for models that are well (...).
-        restart: the number of the restart that each model was (...).
-        config: readable description of model, tasks, recipe, seed, versions and device.
+        diverged: step at which the loss stopped being finite, -1 for models that are well (restarts,).
+        restart: the number of the restart that each model was (restarts,).
+        config: readable description of model, task, recipe, seed, versions and device.
         seconds: wall time of the training, compilation included.
     """
 
     params: dict[str, np.ndarray]
-    loss: Float[np.ndarray, "..."]
-    history: Float[np.ndarray, "... stretches"]
+    loss: Float[np.ndarray, " restarts"]
+    history: Float[np.ndarray, "restarts stretches"]
     history_steps: Int[np.ndarray, " stretches"]
     snapshots: dict[str, np.ndarray]
     snapshot_steps: Int[np.ndarray, " snapshots"]
-    diverged: Int[np.ndarray, "..."]
-    restart: Int[np.ndarray, "..."]
+    diverged: Int[np.ndarray, " restarts"]
+    restart: Int[np.ndarray, " restarts"]
     config: dict[str, Any]
     seconds: float
 
     @property
-    def W(self) -> Float[np.ndarray, "... m n"]:
-        """The weights; column W[..., :, i] is the direction of feature i."""
+    def W(self) -> Float[np.ndarray, "restarts m n"]:
+        """The weights; column W[restart, :, i] is the direction of feature i."""
         return self._param("W")
 
     @property
-    def b(self) -> Float[np.ndarray, "... n"]:
+    def b(self) -> Float[np.ndarray, "restarts n"]:
         """The output bias."""
         return self._param("b")
 
     def best_params(self) -> dict[str, np.ndarray]:
         """The parameters of the best restart, without the restart axis."""
-        axis = self.loss.ndim - 1
-        return {name: np.take(value, 0, axis=axis) for name, value in self.params.items()}
+        return {name: value[0] for name, value in self.params.items()}
 
     def save(self, path: str | Path) -> None:
         """Write everything to one safetensors file, the description as JSON in its header."""

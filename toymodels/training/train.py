@@ -1,27 +1,27 @@
 """`train`: from a specification and a seed to trained models."""
 
+import threading
 import time
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Int, Key, PRNGKeyArray, UInt32
+from jaxtyping import Array, Int, PRNGKeyArray, UInt32
 
 from toymodels.checks import check_integer
 from toymodels.models import Model
 from toymodels.specification import describe
 from toymodels.tasks import Task
-from toymodels.training.engine import Cell, Keys, has_hidden
-from toymodels.training.ensemble import stack
+from toymodels.training.engine import has_hidden
+from toymodels.training.ensemble import Cell, Ensemble, Models, separate
 from toymodels.training.progress import progress_bar
 from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
-from toymodels.training.schedule import Order, Trained, train_in_chunks
+from toymodels.training.schedule import Program, Trained, cut, pieces, spread, train_chunk, workers
 
 
 class DivergenceWarning(RuntimeWarning):
@@ -30,7 +30,7 @@ class DivergenceWarning(RuntimeWarning):
 
 def train(
     model: Model,
-    task: Task | Sequence[Task],
+    task: Task,
     recipe: Recipe = Recipe(),
     *,
     seed: int | PRNGKeyArray = 0,
@@ -40,24 +40,24 @@ def train(
     memory_bytes: int = 2**30,
     progress: bool = True,
 ) -> Run:
-    """Train `restarts` models on a task, or on each of several tasks, in one compiled program.
+    """Train `restarts` models on a task in one compiled program. For several tasks, sizes or seeds: `sweep`.
 
     All CPU cores, or all GPUs, are used. A model's numbers depend on its specification, the seed and its number among
     the restarts, and on nothing that is trained beside it.
 
     Args:
         model: what to train, e.g. `Autoencoder(n_features=5, n_hidden=2)`; see `toymodels.models`.
-        task: what is to be learnt, or a sequence of tasks that differ in numbers only (density, importance).
+        task: what is to be learnt.
         recipe: how to train.
         seed: an integer or a JAX key. The same seed gives the same numbers on the same machine.
-        restarts: number of different initialisations for each task.
+        restarts: number of different initialisations.
         snapshots: numbers of steps, 0 ... recipe.steps, after which to keep the parameters; see `log_spaced`.
         history: number of entries of the loss history, at most; each is a mean over a stretch of training.
         memory_bytes: about how much memory to use at once; the models are trained in chunks that fit.
         progress: show a progress bar (on a terminal, when training takes longer than a second).
 
     Returns:
-        A `Run`, its arrays with axes (restarts, ...), or (tasks, restarts, ...) if several tasks were given.
+        A `Run`, its arrays with axes (restarts, ...).
 
     Raises:
         ValueError, TypeError: for bad arguments, before anything is compiled.
@@ -65,38 +65,38 @@ def train(
     Warns:
         DivergenceWarning: names the models whose loss became NaN or infinite, and at which step; their `loss` is NaN.
     """
-    tasks = list(task) if isinstance(task, Sequence) else [task]
-    validate(model, tasks, recipe)
-    steps = _checked_snapshots(snapshots, recipe)
+    validate(model, task, recipe)
+    steps = checked_snapshots("train", snapshots, recipe.steps)
     check_integer("train", "restarts", restarts, minimum=1)
     check_integer("train", "history", history, minimum=1)
     check_integer("train", "memory_bytes", memory_bytes, minimum=1)
     key_data = _key_data(seed)
 
     began = time.perf_counter()
-    ensemble = stack([Cell(model, one, recipe) for one in tasks])
-    keys = _streams(key_data, restarts, recipe.independent_data)
-    order = Order(
-        ensemble=ensemble,
-        cells=np.repeat(np.arange(len(tasks)), restarts),
-        keys=Keys(*(_tile(stream, len(tasks)) for stream in keys)),
-        stretch=-(-recipe.steps // history),
-        snapshot_steps=steps,
-    )
-    count = len(order.cells)
-    with progress_bar(f"{count} models", count * recipe.steps, progress) as bar:
-        chunks = sorted(train_in_chunks(order, memory_bytes, bar), key=lambda chunk: chunk[0][0])
-    trained = jax.tree.map(lambda *parts: np.concatenate(parts), *(results for _, results in chunks))
+    program, ensemble = _one_cell(Cell(model, task, recipe), key_data, restarts, history, steps)
+    division = cut(program, ensemble, threads=len(workers()), memory_bytes=memory_bytes)
+    with progress_bar(f"{restarts} models", restarts * recipe.steps, progress) as bar:
 
-    shape = (restarts,) if isinstance(task, Task) else (len(tasks), restarts)
+        def work(piece: tuple[int, int], device: jax.Device, cancelled: threading.Event) -> tuple[np.ndarray, Trained]:
+            chunk, rows, numbers = ensemble.chunk(*piece, division.streams, division.models)
+
+            def report(steps: int, loss: float) -> None:
+                bar.add(int(numbers[0]), len(numbers) * steps, loss)
+
+            return numbers, train_chunk(
+                program, division.groups, chunk, rows, device=device, cancelled=cancelled, progress=report
+            )
+
+        parts = sorted(spread(work, pieces(ensemble, division)), key=lambda part: part[0][0])
+    trained = jax.tree.map(lambda *arrays: np.concatenate(arrays), *(results for _, results in parts))
     run = _sorted_run(
-        jax.tree.map(lambda array: array.reshape(*shape, *array.shape[1:]), trained),
-        history_steps=np.minimum(order.stretch * (1 + np.arange(trained.history.shape[1])), recipe.steps),
+        trained,
+        history_steps=program.history_steps(),
         snapshot_steps=np.array(steps, dtype=int),
         config=_describe_run(model, task, recipe, key_data, restarts),
         seconds=time.perf_counter() - began,
     )
-    _warn_of_divergence(run, recipe.steps)
+    _warn_of_divergence(run)
     return run
 
 
@@ -109,22 +109,34 @@ def log_spaced(steps: int, count: int) -> Int[np.ndarray, " snapshots"]:
     return np.unique(np.append(0, np.round(np.geomspace(1, steps, count - 1)).astype(int)))
 
 
-def validate(model: Any, tasks: Sequence[Any], recipe: Any) -> None:
+def validate(model: Any, task: Any, recipe: Any) -> None:
     """Raise ValueError or TypeError for what cannot be trained, before anything is compiled."""
+    validate_recipe(recipe)
+    validate_task(task)
+    validate_model(model)
+    _validate_fit(model, task, recipe)
+
+
+def validate_recipe(recipe: Any) -> None:
+    """Raise ValueError or TypeError unless it is a valid Recipe."""
     if not isinstance(recipe, Recipe):
         raise TypeError(f"recipe must be a Recipe. Got {recipe!r}.")
     recipe.validate()
-    if not tasks:
-        raise ValueError("task must be a Task or at least one of them. Got an empty sequence.")
-    for task in tasks:
-        if not isinstance(task, Task):
-            raise TypeError(f"task must be a Task or a sequence of them. Got {task!r}.")
-        task.validate()
+
+
+def validate_task(task: Any) -> None:
+    """Raise ValueError or TypeError unless it is a valid Task."""
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a Task. Got {task!r}.")
+    task.validate()
+
+
+def validate_model(model: Any) -> None:
+    """Raise ValueError or TypeError unless it is a function that may make modules."""
     if not callable(model):
         raise TypeError(f"model must be an Autoencoder or a function `model(rngs=...)` to a module. Got {model!r}.")
     if hasattr(model, "validate"):
         model.validate()
-    _validate_fit(model, tasks[0], recipe)
 
 
 def _validate_fit(model: Model, task: Task, recipe: Recipe) -> None:
@@ -157,12 +169,35 @@ def module_output(model: Model, x: Array) -> Array:
     return model(rngs=nnx.Rngs(0))(x)
 
 
-def _checked_snapshots(snapshots: Any, recipe: Recipe) -> tuple[int, ...]:
+def checked_snapshots(owner: str, snapshots: Any, steps: int) -> tuple[int, ...]:
+    """The numbers of steps in ascending order.
+
+    Raises:
+        ValueError: if one is no integer from 0 to `steps`; `owner` is the function named in the message.
+    """
     for step in snapshots:
-        check_integer("train", "each of snapshots", step, minimum=0)
-        if step > recipe.steps:
-            raise ValueError(f"snapshots of train must be steps from 0 to {recipe.steps}. Got {step}.")
+        check_integer(owner, "each of snapshots", step, minimum=0)
+        if step > steps:
+            raise ValueError(f"snapshots of {owner} must be steps from 0 to {steps}. Got {step}.")
     return tuple(sorted({int(step) for step in snapshots}))
+
+
+def _one_cell(
+    cell: Cell, key_data: UInt32[np.ndarray, "2"], restarts: int, history: int, snapshot_steps: tuple[int, ...]
+) -> tuple[Program, Ensemble]:
+    """The program and the models of `restarts` initialisations of a cell."""
+    structure, shared = separate(cell)
+    independent_data = cell.recipe.independent_data
+    ensemble = Ensemble(
+        structure,
+        shared,
+        own=lambda cells: (),
+        streams=restarts if independent_data else 1,
+        models=1 if independent_data else restarts,
+        locate=lambda numbers: Models(np.zeros_like(numbers), np.tile(key_data, (len(numbers), 1)), numbers),
+        independent_data=independent_data,
+    )
+    return Program(structure, cell, -(-cell.recipe.steps // history), snapshot_steps), ensemble
 
 
 def _key_data(seed: Any) -> UInt32[np.ndarray, "2"]:
@@ -177,54 +212,29 @@ def _key_data(seed: Any) -> UInt32[np.ndarray, "2"]:
     return data
 
 
-@partial(jax.jit, static_argnames=("restarts", "independent_data"))
-def _streams(key_data: UInt32[Array, "2"], restarts: int, independent_data: bool) -> Keys:
-    """The streams of each restart: own initial weights, and common samples unless they are to be independent."""
-    init, data, evaluation = jax.random.split(jax.random.wrap_key_data(key_data, impl="threefry2x32"), 3)
-
-    def one_each(key: PRNGKeyArray) -> Key[Array, " restarts"]:
-        return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jax.numpy.arange(restarts))
-
-    return Keys(*map(jax.random.key_data, (one_each(init), one_each(data) if independent_data else data, evaluation)))
-
-
-def _tile(stream: UInt32[Array, "*restarts 2"], tasks: int) -> UInt32[np.ndarray, "*models 2"]:
-    """The keys of all tasks' restarts, which are the same for every task."""
-    return np.asarray(stream) if stream.ndim == 1 else np.tile(np.asarray(stream), (tasks, 1))
-
-
 def _sorted_run(trained: Trained, **rest: Any) -> Run:
     """The run with its restarts in order of loss, diverged ones last."""
-    axis = trained.loss.ndim - 1
-    order = np.argsort(trained.loss, axis=axis, kind="stable")
-
-    def sort(array: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(array, order.reshape(order.shape + (1,) * (array.ndim - order.ndim)), axis=axis)
-
-    ordered = jax.tree.map(sort, trained)
-    return Run(**ordered._asdict(), restart=order, **rest)
+    order = np.argsort(trained.loss, kind="stable")
+    ordered = jax.tree.map(lambda array: array[order], trained)._asdict()
+    del ordered["metrics"]
+    return Run(**ordered, restart=order, **rest)
 
 
-def _warn_of_divergence(run: Run, steps: int) -> None:
-    where = np.argwhere(run.diverged >= 0)
-    if not len(where):
+def _warn_of_divergence(run: Run) -> None:
+    bad = np.flatnonzero(run.diverged >= 0)
+    if not len(bad):
         return
-    named = []
-    for index in map(tuple, where[:5]):
-        task = f"task {index[0]}, " if len(index) == 2 else ""
-        named.append(f"{task}restart {run.restart[index]} at step {run.diverged[index]}")
-    more = f" and {len(where) - 5} more" if len(where) > 5 else ""
+    named = [f"restart {run.restart[place]} at step {run.diverged[place]}" for place in bad[:5]]
+    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
     warnings.warn(
-        f"{len(where)} of {run.loss.size} models diverged: {'; '.join(named)}{more}. Their loss is NaN. "
+        f"{len(bad)} of {run.loss.size} models diverged: {'; '.join(named)}{more}. Their loss is NaN. "
         "A lower learning_rate helps.",
         DivergenceWarning,
         stacklevel=3,
     )
 
 
-def _describe_run(
-    model: Model, task: Task | Sequence[Task], recipe: Recipe, key_data: np.ndarray, restarts: int
-) -> dict[str, Any]:
+def _describe_run(model: Model, task: Task, recipe: Recipe, key_data: np.ndarray, restarts: int) -> dict[str, Any]:
     return {
         "model": describe(model),
         "task": describe(task),

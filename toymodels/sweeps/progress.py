@@ -1,0 +1,75 @@
+"""What a sweep tells while it runs: a bar for people, and lines of JSON for programs."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from tqdm.auto import tqdm
+
+
+class Progress:
+    """Counts cells; safe to call from several threads."""
+
+    def __init__(self, bar: tqdm, log: TextIO | None, cells: float, restarts: int):
+        self._bar, self._log, self._cells, self._restarts = bar, log, cells, restarts
+        self._lock = threading.Lock()
+        self._began = time.perf_counter()
+        self._done = 0.0
+        self._diverged = 0
+
+    def add(self, models: float) -> None:
+        """Count so many models more; fractions stand for models that have been trained in part."""
+        with self._lock:
+            self._bar.update(models / self._restarts)
+
+    def finish(self, models: int, diverged: int) -> None:
+        """Count the models of a unit as finished, some of which diverged."""
+        with self._lock:
+            self._done += models / self._restarts
+            self._diverged += diverged
+            self._bar.set_postfix_str(f"{self._diverged} diverged")
+            if self._log is not None:
+                seconds = time.perf_counter() - self._began
+                rate = self._done / seconds
+                line = {
+                    "time": time.time(),
+                    "cells": round(self._cells, 3),
+                    "done": round(self._done, 3),
+                    "diverged": self._diverged,
+                    "cells_per_second": round(rate, 3),
+                    "seconds_left": round((self._cells - self._done) / rate, 1),
+                }
+                print(json.dumps(line), file=self._log, flush=True)
+
+
+@contextmanager
+def sweep_progress(models: int, restarts: int, *, show: bool, log: str | Path | None) -> Iterator[Progress]:
+    """A bar with cells per second, time left and the number of diverged models, on a terminal or in a notebook; and a
+    line a unit at the end of the file `log`."""
+    cells = models / restarts
+    with (
+        tqdm(
+            desc=f"{cells:,.0f} cells",
+            total=cells,
+            delay=1.0,
+            unit=" cells",
+            leave=False,
+            disable=None if show else True,  # None: unless the output is no terminal
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
+        ) as bar,
+        _appended(log) as file,
+    ):
+        yield Progress(bar, file, cells, restarts)
+
+
+@contextmanager
+def _appended(path: str | Path | None) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+        return
+    with Path(path).open("a") as file:
+        yield file

@@ -1,0 +1,204 @@
+"""The folder of a sweep: a description, and one file for every finished unit.
+
+A unit is written to a temporary file that then takes its place, so that a file is either whole or not there; NumPy's
+zip format has a checksum of every array. Nothing is ever written twice by design: several processes that share a folder
+write different units, or equal files.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from toymodels.sweeps.results import Arrays, Layout, describe_layout, read_layout
+from toymodels.training.engine import Groups
+from toymodels.training.schedule import Cut
+
+DESCRIPTION = "sweep.json"
+FORMAT = "toymodels-sweep-1"
+
+
+class Description(NamedTuple):
+    """What is in a folder.
+
+    Attributes:
+        config: readable configuration and versions; results depend on nothing else.
+        layout: how results are labelled.
+        cuts: how each program's models are cut into units.
+        n_units: number of units.
+    """
+
+    config: Mapping[str, Any]
+    layout: Layout
+    cuts: tuple[Cut, ...]
+    n_units: int
+
+
+def create(folder: Path, description: Description) -> Description:
+    """Begin a sweep in a folder, or go on with it: then what counts are the cuts that are in the folder.
+
+    Raises:
+        ValueError: if the folder belongs to a sweep of another configuration; the differences are named.
+    """
+    path = folder / DESCRIPTION
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"format": FORMAT, **_as_json(description)}, indent=1)
+        _write(path, lambda file: file.write(text.encode()), replace=False)
+    there = describe(folder)
+    check_same(folder, there.config, description.config)
+    return there
+
+
+def check_same(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """Raise ValueError, with the differences, unless the configuration of a folder is the one that is asked for."""
+    differences = _differences(there, json.loads(json.dumps(here)))
+    if differences:
+        raise ValueError(f"{folder} has the results of another sweep. {'; '.join(differences)}.")
+
+
+def describe(folder: Path) -> Description:
+    """What is in a folder.
+
+    Raises:
+        FileNotFoundError: if there is no sweep.
+        ValueError: if its description is damaged.
+    """
+    path = folder / DESCRIPTION
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} has no sweep: there is no {path}.")
+    try:
+        content = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path} is not the description of a sweep, or that of another version of toymodels.")
+    cuts = tuple(Cut(streams, models, Groups(*groups)) for streams, models, groups in content["cuts"])
+    return Description(content["config"], read_layout(content["layout"]), cuts, content["n_units"])
+
+
+def write_unit(folder: Path, number: int, models: np.ndarray, results: Arrays) -> None:
+    """Store a finished unit."""
+    arrays = {_MODELS: models, **results}
+    _write(_unit_path(folder, number), lambda file: np.savez(file, **arrays), replace=True)  # type: ignore[arg-type]
+
+
+def read_unit(folder: Path, number: int) -> tuple[np.ndarray, Arrays]:
+    """Numbers of models and results of a unit.
+
+    Raises:
+        FileNotFoundError: if it is not finished.
+        DamagedUnitError: if the file is damaged.
+    """
+    path = _unit_path(folder, number)
+    with _opened(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    return arrays.pop(_MODELS), arrays
+
+
+def read_units(folder: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
+    """All finished units of a folder, as `read_unit` gives them."""
+    return (read_unit(folder, number) for number in _finished(folder))
+
+
+def read_numbers(folder: Path) -> Iterator[tuple[int, np.ndarray]]:
+    """The number of each finished unit, and those of its models."""
+    for number in _finished(folder):
+        with _opened(_unit_path(folder, number)) as file:
+            yield number, file[_MODELS]
+
+
+def is_finished(folder: Path, number: int) -> bool:
+    """Whether a unit is there, damaged or not."""
+    return _unit_path(folder, number).exists()
+
+
+def add_session(folder: Path, session: Mapping[str, Any]) -> None:
+    """Remember that somebody worked on a sweep: when, for how long, on which device."""
+    with (folder / _SESSIONS).open("a") as file:
+        file.write(json.dumps(session) + "\n")
+
+
+def sessions(folder: Path) -> list[dict[str, Any]]:
+    """The sessions that came to their end."""
+    path = folder / _SESSIONS
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def remove_unit(folder: Path, number: int) -> None:
+    """Forget a unit, which will be done again."""
+    _unit_path(folder, number).unlink(missing_ok=True)
+
+
+class DamagedUnitError(ValueError):
+    """A file of results that is not what was written."""
+
+
+_MODELS = "number of the model"
+_SESSIONS = "sessions.jsonl"
+
+
+def _finished(folder: Path) -> Iterator[int]:
+    return (number for number in range(describe(folder).n_units) if is_finished(folder, number))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError) as error:
+        raise DamagedUnitError(f"{path} is damaged: {error}. Run the sweep again: it makes it anew.") from error
+
+
+def _unit_path(folder: Path, number: int) -> Path:
+    return folder / "units" / f"{number:06}.npz"
+
+
+def _write(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
+    """Write a file that is whole or not there, whatever happens meanwhile. Unless it may `replace` a file that is there
+    already, the first one to write it wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(name, path)
+        else:
+            with contextlib.suppress(FileExistsError):
+                os.link(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _as_json(description: Description) -> dict[str, Any]:
+    return {**description._asdict(), "layout": describe_layout(description.layout)}
+
+
+def _differences(there: Any, wanted: Any, where: str = "") -> list[str]:
+    """Where two descriptions differ, as sentences."""
+    if isinstance(there, dict) and isinstance(wanted, dict):
+        names = dict.fromkeys([*there, *wanted])
+        return [
+            sentence
+            for name in names
+            for sentence in _differences(there.get(name), wanted.get(name), f"{where}.{name}".removeprefix("."))
+        ]
+    return [] if there == wanted else [f"{where} is {_short(there)} there, and {_short(wanted)} here"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:60]} ... {text[-15:]}"
