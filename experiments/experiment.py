@@ -1,33 +1,16 @@
 """What an experiment is: a question, what to train, what to draw, and what must be true."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+import xarray as xr
 from matplotlib.figure import Figure
 
-import toymodels as tm
+Sweep = Callable[..., xr.Dataset]
+"""A call of `toymodels.sweep` that lacks only the folder: a `functools.partial`."""
 
-
-@dataclass(frozen=True)
-class Training:
-    """One call of `toymodels.train`, as a value that can be described and cached."""
-
-    model: Any
-    task: tm.Task | Sequence[tm.Task]
-    recipe: tm.Recipe = field(default_factory=tm.Recipe)
-    seed: int = 0
-    restarts: int = 1
-    snapshots: Sequence[int] = ()
-
-    def run(self) -> tm.Run:
-        """Train."""
-        return tm.train(
-            self.model, self.task, self.recipe, seed=self.seed, restarts=self.restarts, snapshots=self.snapshots
-        )
-
-
-Runs = Mapping[str, tm.Run]
+Results = Mapping[str, xr.Dataset]
+"""What the sweeps of an experiment gave, by name."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +55,9 @@ class Experiment:
         name: "paper/figure", as on the command line.
         question: what the figure answers, one sentence.
         source: the paper's section and figure.
-        train: (full, seed) -> what to train, by name; `full` asks for the paper's own sizes.
-        draw: runs -> the figure.
-        claims: (runs, full) -> what must be true of them.
+        sweeps: (full, seed) -> what to train, by name; `full` asks for the paper's own sizes.
+        draw: results -> the figure.
+        claims: (results, full) -> what must be true of them.
         shows: what is plotted and how to read it.
         differences: every way in which this departs from the paper, with both values.
         vector: whether an SVG is written beside the PNG.
@@ -83,9 +66,9 @@ class Experiment:
     name: str
     question: str
     source: str
-    train: Callable[[bool, int], Mapping[str, Training]]
-    draw: Callable[[Runs], Figure]
-    claims: Callable[[Runs, bool], Sequence[Claim]]
+    sweeps: Callable[[bool, int], Mapping[str, Sweep]]
+    draw: Callable[[Results], Figure]
+    claims: Callable[[Results, bool], Sequence[Claim]]
     shows: str
     differences: Sequence[str] = ()
     vector: bool = False

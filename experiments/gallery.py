@@ -51,7 +51,8 @@ def speed_table(report: Mapping[str, Any]) -> str:
     for target in report["targets"]:
         measured = "not reached" if target["measured"] is None else f"{target['measured']:.3g}"
         missed = "" if target["passed"] else " (missed)"
-        rows.append(f"| {target['target']} | {measured}{missed} | {target['at_least']:g} |")
+        wanted = f"at most {target['at_most']:g}" if "at_most" in target else f"{target['at_least']:g}"
+        rows.append(f"| {target['target']} | {measured}{missed} | {wanted} |")
     return "\n".join(rows)
 
 

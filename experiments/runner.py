@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,34 +10,35 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import xarray as xr
 
 import toymodels as tm
-from experiments.experiment import Claim, Experiment, Runs, Training
+from experiments.experiment import Claim, Experiment, Results, Sweep
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "figures"
-CACHE = ROOT / ".cache" / "runs"
+CACHE = ROOT / ".cache" / "sweeps"
 
 
 class Outcome(NamedTuple):
     """What an experiment gave.
 
     Attributes:
-        runs: the trained models by name.
+        results: of the sweeps, by name.
         claims: the judged claims.
         seconds: time of the training, also if that was done earlier and is cached.
     """
 
-    runs: Runs
+    results: Results
     claims: list[Claim]
     seconds: float
 
 
 def evaluate(experiment: Experiment, *, full: bool = False, seed: int = 0) -> Outcome:
     """Train, or take from the cache, and judge the claims."""
-    runs = {name: cached_run(training) for name, training in experiment.train(full, seed).items()}
-    claims = list(experiment.claims(runs, full))
-    return Outcome(runs, claims, sum(run.seconds for run in runs.values()))
+    results = {name: cached(sweep) for name, sweep in experiment.sweeps(full, seed).items()}
+    claims = list(experiment.claims(results, full))
+    return Outcome(results, claims, sum(one.attrs["seconds"] for one in results.values()))
 
 
 def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, folder: Path = FIGURES) -> Path:
@@ -48,7 +47,7 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
     path.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     with mpl.rc_context(tm.plots.style()):
-        figure = experiment.draw(outcome.runs)
+        figure = experiment.draw(outcome.results)
         figure.savefig(path, metadata={"Software": None})
         if experiment.vector:
             figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
@@ -75,38 +74,39 @@ def claim_record(experiment: Experiment, claim: Claim) -> dict[str, object]:
     return {"experiment": experiment.name, **vars(claim)}
 
 
-def cached_run(training: Training, folder: Path = CACHE) -> tm.Run:
-    """The trained models, from the cache if the same training was done before with the same code."""
-    path = folder / f"{_fingerprint(training)}.safetensors"
-    if path.exists():
-        try:
-            return tm.Run.load(path)
-        except ValueError:  # damaged, by a full disk perhaps: done again
-            path.unlink()
-    run = training.run()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as file:
-        pass
-    run.save(file.name)
-    os.replace(file.name, path)
-    return run
+def cached(sweep: Sweep, folder: Path = CACHE) -> xr.Dataset:
+    """The results of a sweep, from the cache as far as the same sweep was done before with the same code."""
+    return sweep(folder=folder / _fingerprint(sweep))
 
 
-def _fingerprint(training: Training) -> str:
+def _fingerprint(sweep: Sweep) -> str:
     """A name that depends on everything that the result depends on."""
-    what = {"training": tm.describe(training), "code": _code(), "versions": _versions()}
+    what = {"sweep": tm.describe(sweep), "code": _code(), "versions": _versions()}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _code() -> Mapping[str, str]:
     """A digest of each source file that takes part in training."""
     package = Path(tm.__file__).parent
-    files = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] not in _NOT_IN_TRAINING]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+    files = {path.relative_to(package).as_posix(): path for path in sorted(package.rglob("*.py"))}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files.items()
+        if not name.startswith(_NOT_IN_TRAINING)
+    }
 
 
 def _versions() -> Mapping[str, str]:
     return {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
 
 
-_NOT_IN_TRAINING = {"plots", "analysis", "cli.py", "configuration.py", "__init__.py"}
+_NOT_IN_TRAINING = (
+    "plots/",
+    "analysis/",
+    "cli",
+    "configuration.py",
+    "__init__.py",
+    "sweeps/select.py",
+    "sweeps/show.py",
+    "sweeps/progress.py",
+)

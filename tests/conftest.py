@@ -1,13 +1,12 @@
 """Strictness for all tests: silent broadcasting between ranks is an error, and hypothesis draws the same every time."""
 
-import sys
 from typing import Any
 
 import jax
 import pytest
 from hypothesis import HealthCheck, settings
 
-from toymodels.training import engine
+from toymodels.training import engine, ensemble
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile(
@@ -27,6 +26,6 @@ def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any, **options: Any) -> None:
         pytest.fail("reached the compiled programs")
 
-    monkeypatch.setattr(sys.modules["toymodels.training.train"], "_streams", fail)
+    monkeypatch.setattr(ensemble, "_derive_keys", fail)
     for program in ("start", "advance", "evaluate"):
         monkeypatch.setattr(engine, program, fail)

@@ -15,10 +15,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from experiments.benchmark import agreement, baseline, draw, memory, ours, plan, report, timing
-from experiments.benchmark.measure import Effort
+from experiments.benchmark import agreement, baseline, draw, ours, phase_diagram, plan, report, resident, timing
+from experiments.benchmark.bare import BareEngine
 from experiments.benchmark.same_loss import Comparison
-from experiments.benchmark.sizes import LARGE, SMALL, Size
+from experiments.benchmark.sizes import LARGE, SMALL, Effort, Size
 
 TINY = Size(5, 2, (0.7, 0.3), decay=0.8)
 BRIEF = Effort(rounds=2, seconds=0.005)
@@ -35,6 +35,8 @@ PLAN = plan.Plan(
     models=(1, 2),
     largest_pytorch=1,
     features=(5,),
+    sweeps=(TINY,),
+    phase_diagram=3,
 )
 
 
@@ -52,6 +54,7 @@ def measured() -> dict[str, Any]:
     """A report, as `main` completes it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("experiments.benchmark.measure.matrix_rate", lambda: timing.matrix_rate(side=64, calls=2))
+        patch.setattr(phase_diagram, "measure", phase_diagram.measure_here)
         result = plan.measure(PLAN, announce=lambda what: None)
     return result | {"seconds": 1.0, "others_share_of_cores": 0.5}
 
@@ -77,11 +80,11 @@ def test_notebook_samples_have_the_densities() -> None:
 
 def test_both_sides_start_from_weights_of_the_same_spread() -> None:
     notebook = baseline.Notebook(LARGE).weights()
-    run = ours.train(LARGE, dataclasses.replace(ours.notebook_steps(1), learning_rate=0.0))
-    assert notebook.shape == run.W[:, 0].shape
+    ours_W = ours.sweep(LARGE, dataclasses.replace(ours.notebook_steps(1), learning_rate=0.0)).W.values[:, 0]
+    assert notebook.shape == ours_W.shape
     # 80,000 weights: relative standard error 0.25 %
     assert notebook.std() == pytest.approx(LARGE.notebook_std, rel=0.02)
-    assert run.W.std() == pytest.approx(LARGE.notebook_std, rel=0.02)
+    assert ours_W.std() == pytest.approx(LARGE.notebook_std, rel=0.02)
 
 
 def test_arithmetic_is_counted() -> None:
@@ -127,7 +130,11 @@ def test_targets_pass_and_fail() -> None:
         SMALL.name: {"reached": True, "ratio": {"median": 60.0}},
         LARGE.name: {"reached": False},
     }
-    assert [target["passed"] for target in report.targets(steps, same_loss)] == [False, True, False, True]
+    sweeps = {TINY.name: {"models": 2, "ratio": {"median": 0.8}}}
+    agreement = {"all cells": 0.98, "further than 1/48 of an axis from a border": 0.98}
+    phases = {"models": 2**20, "seconds": 241.0, "peak_mib": 100, "agreement": agreement}
+    found = report.targets(steps, same_loss, sweeps, phases)
+    assert [target["passed"] for target in found] == [False, True, False, True, False, False, True, True, False]
 
 
 def test_table_names_missed_targets_and_other_programs(measured: dict[str, Any]) -> None:
@@ -136,6 +143,19 @@ def test_table_names_missed_targets_and_other_programs(measured: dict[str, Any])
     assert "MISSED  the moon" in text
     assert "1 of 1 targets missed" in text
     assert "Other programs used 50%" in text
+
+
+def test_the_bare_engine_trains_the_models_of_the_sweep() -> None:
+    recipe = ours.notebook_steps(50)
+    bare = BareEngine(TINY, recipe)
+    states = [bare._train_chunk(chunk)[0] for chunk in bare._chunks]
+    W = np.concatenate([np.asarray(state.params["W"][...]) for state in states])
+    np.testing.assert_allclose(W, ours.sweep(TINY, recipe).W[:, 0], atol=1e-6)
+
+
+def test_the_sweeps_are_measured(measured: dict[str, Any]) -> None:
+    assert measured["phase_diagram"]["models"] == 9 * 16
+    assert 0 < measured["sweeps"][TINY.name]["ratio"]["median"] < 1.5
 
 
 def test_machine_is_described_without_its_name() -> None:
@@ -153,9 +173,9 @@ def test_picture_shows_the_numbers(measured: dict[str, Any]) -> None:
 
 
 def test_memory_of_a_large_array_is_seen() -> None:
-    before = memory.resident_peak()
+    before = resident.resident_peak()
     array = np.ones(2**27, dtype=np.uint8)
-    assert memory.resident_peak() - before > 0.5 * array.nbytes
+    assert resident.resident_peak() - before > 0.5 * array.nbytes
 
 
 def test_without_pytorch_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

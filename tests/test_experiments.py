@@ -2,18 +2,22 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 
 import toymodels as tm
 from experiments import EXPERIMENTS
 from experiments.__main__ import main, select
-from experiments.experiment import Experiment, Runs, at_least, at_most, equal
+from experiments.experiment import Experiment, Results, at_least, at_most, equal
 from experiments.gallery import claims_table, speed_table, update_readme, write_gallery
-from experiments.runner import ROOT, cached_run, evaluate, publish
+from experiments.runner import ROOT, cached, evaluate, publish
+from toymodels.sweeps import best
+from toymodels.training import engine
 
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
 BY_MODULE = [
@@ -22,75 +26,75 @@ BY_MODULE = [
 ]
 
 
-def changed(runs: Runs, change: Callable[[str, np.ndarray], np.ndarray]) -> Mapping[str, tm.Run]:
-    """Runs whose parameters are `change(name, values)`."""
+def changed(results: Results, change: Callable[[str, np.ndarray], np.ndarray]) -> Results:
+    """Results whose parameters are `change(name, values)`."""
     return {
-        key: dataclasses.replace(run, params={name: change(name, value) for name, value in run.params.items()})
-        for key, run in runs.items()
+        key: one.assign({name: (one[name].dims, change(name, one[name].values)) for name in ("W", "b")})
+        for key, one in results.items()
     }
 
 
-def untrained(runs: Runs) -> Mapping[str, tm.Run]:
+def untrained(results: Results) -> Results:
     """Weights as small and random as an initialiser's."""
     rng = np.random.default_rng(0)
-    return changed(runs, lambda name, value: rng.normal(0, 0.3 if name == "W" else 0, value.shape))
+    return changed(results, lambda name, value: rng.normal(0, 0.3 if name == "W" else 0, value.shape))
 
 
-def reversed_features(runs: Runs) -> Mapping[str, tm.Run]:
+def reversed_features(results: Results) -> Results:
     """The least important feature is treated as the most important one."""
-    return changed(runs, lambda _, value: value[..., ::-1])
+    return changed(results, lambda _, value: value[..., ::-1])
 
 
-def reversed_densities(runs: Runs) -> Mapping[str, tm.Run]:
-    """The model of the sparsest features stands in the place of the densest."""
-    return changed(runs, lambda _, value: value[::-1])
+def reversed_cells(results: Results) -> Results:
+    """The model of the sparsest features stands in the place of the densest, and the ReLU model in the linear one's."""
+    return changed(results, lambda _, value: value[::-1])
 
 
-def sparsest_everywhere(runs: Runs) -> Mapping[str, tm.Run]:
-    """The last task's model, whatever the task; a ReLU model where a linear one should be."""
-    last = runs.get("relu", next(iter(runs.values())))
-    return {key: dataclasses.replace(run, params=_repeat(last.params, -1, run)) for key, run in runs.items()}
+def last_everywhere(results: Results) -> Results:
+    """The last cell's model whatever the cell; a ReLU model where a linear one should be."""
+    return _repeated(results, results.get("relu", next(iter(results.values()))), -1)
 
 
-def densest_everywhere(runs: Runs) -> Mapping[str, tm.Run]:
-    """The first task's model, whatever the task; a linear model where a ReLU one should be."""
-    first = next(iter(runs.values()))
-    return {key: dataclasses.replace(run, params=_repeat(first.params, 0, run)) for key, run in runs.items()}
+def first_everywhere(results: Results) -> Results:
+    """The first cell's model whatever the cell; a linear model where a ReLU one should be."""
+    return _repeated(results, next(iter(results.values())), 0)
 
 
-def too_long(runs: Runs) -> Mapping[str, tm.Run]:
+def too_long(results: Results) -> Results:
     """Weights and biases that overshoot."""
-    return changed(runs, lambda _, value: 1.5 * value)
+    return changed(results, lambda _, value: 1.5 * value)
 
 
-def clustered(runs: Runs) -> Mapping[str, tm.Run]:
+def clustered(results: Results) -> Results:
     """Antipodal pairs of unequal length, whose longer member has 1 / (1 + ratio²) = 3/5 of a dimension."""
     ratio = np.sqrt(2 / 3)
-    return changed(runs, lambda name, value: _pairs(value, ratio) if name == "W" else value)
+    return changed(results, lambda name, value: _pairs(value, ratio) if name == "W" else value)
 
 
-def diverged(runs: Runs) -> Mapping[str, tm.Run]:
+def diverged(results: Results) -> Results:
     """Not a number anywhere."""
-    return changed(runs, lambda _, value: np.full(value.shape, np.nan))
+    return changed(results, lambda _, value: np.full(value.shape, np.nan))
 
 
 CONTROLS = [
     untrained,
     reversed_features,
-    reversed_densities,
-    sparsest_everywhere,
-    densest_everywhere,
+    reversed_cells,
+    last_everywhere,
+    first_everywhere,
     too_long,
     clustered,
     diverged,
 ]
 
 
-def _repeat(params: Mapping[str, np.ndarray], index: int, run: tm.Run) -> dict[str, np.ndarray]:
-    chosen = {
-        name: value[index, :1] if value.ndim > run.params[name].ndim - 1 else value for name, value in params.items()
-    }
-    return {name: np.broadcast_to(chosen[name], run.params[name].shape) for name in run.params}
+def _repeated(results: Results, source: xr.Dataset, cell: int) -> Results:
+    model = (
+        best(source).isel({source.loss.dims[0]: cell})
+        if "restart" in source.dims
+        else source[{source.loss.dims[0]: cell}]
+    )
+    return changed(results, lambda name, value: np.broadcast_to(model[name].values, value.shape))
 
 
 def _pairs(W: np.ndarray, ratio: float) -> np.ndarray:
@@ -104,10 +108,10 @@ def _pairs(W: np.ndarray, ratio: float) -> np.ndarray:
 
 @pytest.mark.parametrize("experiment", BY_MODULE)
 def test_claims_hold_and_each_has_a_control_that_fails_it(experiment: Experiment) -> None:
-    runs, claims, _ = evaluate(experiment)
+    results, claims, _ = evaluate(experiment)
     assert [claim.claim for claim in claims if not claim.passed] == []
     with np.errstate(all="ignore"):  # controls divide by zero
-        judged = [claim for control in CONTROLS for claim in experiment.claims(control(runs), False)]
+        judged = [claim for control in CONTROLS for claim in experiment.claims(control(results), False)]
     refuted = {claim.claim for claim in judged if not claim.passed}
     assert {claim.claim for claim in claims} - refuted == set()
 
@@ -204,8 +208,8 @@ def test_check_prints_json_and_exits_with_0(capsys) -> None:
 
 @pytest.mark.xdist_group("experiments.elhage2022.demonstrating")
 def test_check_exits_with_1_when_a_claim_fails(capsys, monkeypatch) -> None:
-    def wrong(runs: Runs, full: bool):
-        return [at_most("more than there are", "ours", runs["models"].W.shape[-1], 4)]
+    def wrong(results: Results, full: bool):
+        return [at_most("more than there are", "ours", results["models"].W.shape[-1], 4)]
 
     intro = dataclasses.replace(select("elhage2022/intro")[0], claims=wrong)
     monkeypatch.setattr("experiments.__main__.EXPERIMENTS", (intro,))
@@ -213,16 +217,15 @@ def test_check_exits_with_1_when_a_claim_fails(capsys, monkeypatch) -> None:
     assert "FAIL" in capsys.readouterr().out
 
 
-def test_cached_runs_are_reused_and_damaged_ones_redone(tmp_path, monkeypatch) -> None:
-    training = dataclasses.replace(
-        next(iter(select("elhage2022/intro")[0].train(False, 0).values())), restarts=1, recipe=tm.Recipe(steps=3)
-    )
-    first = cached_run(training, tmp_path)
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes()[:100])
-    np.testing.assert_array_equal(cached_run(training, tmp_path).W, first.W)
-    monkeypatch.setattr(tm, "train", None)  # what is cached is not trained again
-    np.testing.assert_array_equal(cached_run(training, tmp_path).W, first.W)
-    other = dataclasses.replace(training, seed=1)
+def test_finished_sweeps_are_reused_and_damaged_ones_redone(tmp_path, monkeypatch) -> None:
+    whole = next(iter(select("elhage2022/intro")[0].sweeps(False, 0).values()))
+    sweep = partial(whole, restarts=1, recipe=tm.Recipe(steps=3))
+    first = cached(sweep, tmp_path)
+    unit = next(tmp_path.rglob("*.npz"))
+    unit.write_bytes(unit.read_bytes()[:100])
+    with pytest.warns(UserWarning, match="is done again"):
+        np.testing.assert_array_equal(cached(sweep, tmp_path).W, first.W)
+    monkeypatch.setattr(engine, "advance", None)  # what is cached is not trained again
+    np.testing.assert_array_equal(cached(sweep, tmp_path).W, first.W)
     with pytest.raises(TypeError):
-        cached_run(other, tmp_path)
+        cached(partial(sweep, seed=1), tmp_path)

@@ -1,6 +1,7 @@
 """A user's own distribution, target and module, each in a few lines, take the compiled path of the built-in ones: the
 same numbers, from programs of the same cost."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -132,12 +133,13 @@ def test_own_module_trains_as_the_built_in_one(trained_with_cost: Callable):
     assert own == pytest.approx(built_in, rel=0.02)
 
 
-def test_the_numbers_of_own_features_may_differ_from_task_to_task():
-    densities = (0.1, 0.3, 0.8)
-    got = tm.train(MODEL, [tm.Task(Sparse(5, density)) for density in densities], RECIPE)
-    wanted = tm.train(MODEL, [tm.Task(tm.Independent(5, density)) for density in densities], RECIPE)
+def test_a_sweep_varies_the_numbers_of_own_features():
+    over = {"density": [0.1, 0.3, 0.8]}
+    got = tm.sweep(MODEL, tm.Task(Sparse(5)), RECIPE, over=over)
+    wanted = tm.sweep(MODEL, tm.Task(tm.Independent(5)), RECIPE, over=over)
     np.testing.assert_allclose(got.W, wanted.W, atol=1e-6)
-    assert got.config["task"][1]["features"] == {"type": "Sparse", "n_features": 5, "density": 0.3}
+    described = json.loads(got.config)["task"]["features"]
+    assert described == {"type": "Sparse", "n_features": 5, "density": 0.1}
 
 
 def test_features_that_are_no_specification():
@@ -161,9 +163,10 @@ def test_a_distribution_around_another():
             return self.scale * self.features.sample(key, batch_size)
 
     silent = tm.Autoencoder(5, 2, initializer=jax.nn.initializers.zeros, output_bias=False)
-    tasks = [tm.Task(Scaled(tm.Independent(5, density), scale)) for density, scale in [(0.2, 1.0), (0.2, 3.0)]]
-    run = tm.train(silent, tasks, RECIPE)
-    np.testing.assert_allclose(run.history[1], 9 * run.history[0], rtol=1e-5)
+    task = tm.Task(Scaled(tm.Independent(5, 0.2), 1.0))
+    grid = tm.sweep(silent, task, RECIPE, over={"scale": [1.0, 3.0], "density": [0.2, 0.7]})
+    np.testing.assert_allclose(grid.history.sel(scale=3), 9 * grid.history.sel(scale=1), rtol=1e-5)
+    assert (grid.history.sel(density=0.7) > grid.history.sel(density=0.2)).all()
 
 
 class TwoLayers(nnx.Module):

@@ -83,8 +83,25 @@ def test_descriptions_survive_json():
     assert described["recipe"]["schedule"] == "toymodels.training.recipe.constant"
 
 
+class Threshold:
+    """A callable without a name of its own."""
+
+    def __call__(self, x: float) -> bool:
+        return x > 0
+
+
 def test_describe_names_the_type_of_a_callable_without_a_name():
-    assert tm.describe(partial(max, 1)) == "functools.partial"
+    assert tm.describe(Threshold()) == f"{__name__}.Threshold"
+
+
+def test_describe_names_the_function_and_the_arguments_of_a_partial():
+    assert tm.describe(partial(max, 1)) == {"function": "builtins.max", "arguments": [1]}
+    assert tm.describe(partial(max, default=(2, 0.5))) == {
+        "function": "builtins.max",
+        "arguments": [],
+        "default": [2, 0.5],
+    }
+    assert tm.describe(partial(max, 1)) != tm.describe(partial(max, 2))
 
 
 def power(exponent: float):

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 import toymodels as tm
 from toymodels.training import constant, engine, schedule
-from toymodels.training.ensemble import stack
+from toymodels.training.ensemble import Cell, Ensemble, Models, separate
 
 N_FEATURES, N_HIDDEN = 5, 2
 MODEL = tm.Autoencoder(N_FEATURES, N_HIDDEN)
@@ -33,7 +33,7 @@ def streams(seed: int) -> jax.Array:
 
 def initial(seed: int, restart: int) -> tuple[np.ndarray, np.ndarray]:
     key = nnx.Rngs(jax.random.fold_in(streams(seed)[0], restart)).params()
-    W = jax.random.normal(key, (N_HIDDEN, N_FEATURES)) / np.sqrt(N_HIDDEN * N_FEATURES)
+    W = 2 * jax.random.normal(key, (N_HIDDEN, N_FEATURES)) / np.sqrt(N_HIDDEN * N_FEATURES)
     return np.asarray(W, dtype=float), np.zeros(N_FEATURES)
 
 
@@ -122,41 +122,26 @@ LONGER = tm.Recipe(steps=100, batch_size=64, evaluation_samples=256)
 
 
 def test_a_model_alone_is_the_same_as_in_a_batch():
-    tasks = [tm.Task(tm.Independent(N_FEATURES, density), tm.Geometric(0.9)) for density in (0.05, 0.2, 0.9)]
-    batched = tm.train(MODEL, tasks, LONGER, seed=3, restarts=5)
-    for number, task in enumerate(tasks):
-        alone = tm.train(MODEL, task, LONGER, seed=3)
-        (place,) = np.flatnonzero(batched.restart[number] == 0)
-        np.testing.assert_allclose(batched.W[number, place], alone.W[0], atol=1e-6)
-        np.testing.assert_allclose(batched.b[number, place], alone.b[0], atol=1e-6)
-        np.testing.assert_allclose(batched.loss[number, place], alone.loss[0], atol=1e-6)
-        np.testing.assert_allclose(batched.history[number, place], alone.history[0], atol=1e-6)
-
-
-def test_several_tasks_are_sorted_each_by_itself():
-    tasks = [tm.Task(tm.Independent(N_FEATURES, density), tm.Geometric(0.9)) for density in (0.05, 0.2, 0.9)]
-    run = tm.train(MODEL, tasks, LONGER, seed=3, restarts=5)
-    assert run.W.shape == (3, 5, N_HIDDEN, N_FEATURES)
-    assert (np.diff(run.loss, axis=1) >= 0).all()
-    assert (np.sort(run.restart, axis=1) == np.arange(5)).all()
-    assert run.loss[2].min() > run.loss[0].max()  # the dense task is the harder one
-
-
-def test_one_task_in_a_list_keeps_its_axis():
-    np.testing.assert_array_equal(
-        tm.train(MODEL, [TASK], RECIPE, restarts=3).W[0], tm.train(MODEL, TASK, RECIPE, restarts=3).W
-    )
+    batched = tm.train(MODEL, TASK, LONGER, seed=3, restarts=5)
+    alone = tm.train(MODEL, TASK, LONGER, seed=3)
+    assert alone.W.shape == (1, N_HIDDEN, N_FEATURES)
+    (place,) = np.flatnonzero(batched.restart == 0)
+    for name in ("W", "b", "loss", "history"):
+        np.testing.assert_allclose(getattr(batched, name)[place], getattr(alone, name)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("independent", [False, True])
 def test_numbers_do_not_depend_on_memory(independent: bool, monkeypatch: pytest.MonkeyPatch):
     recipe = tm.Recipe(steps=20, batch_size=64, evaluation_samples=256, independent_data=independent)
-    chunks = []
-    original = schedule.plan
-    monkeypatch.setattr(schedule, "plan", lambda *given: chunks.append(original(*given)) or chunks[-1])
+    cuts = []
+    monkeypatch.setattr(
+        sys.modules["toymodels.training.train"],
+        "cut",
+        lambda *given, **options: cuts.append(schedule.cut(*given, **options)) or cuts[-1],
+    )
     whole = tm.train(MODEL, TASK, recipe, restarts=7)
     cut = tm.train(MODEL, TASK, recipe, restarts=7, memory_bytes=1_000)
-    assert chunks[1].chunk < chunks[0].chunk
+    assert cuts[1].streams * cuts[1].models < cuts[0].streams * cuts[0].models
     np.testing.assert_array_equal(cut.restart, whole.restart)
     for name in ("W", "b", "loss", "history"):
         np.testing.assert_allclose(getattr(cut, name), getattr(whole, name), atol=1e-6)
@@ -164,20 +149,46 @@ def test_numbers_do_not_depend_on_memory(independent: bool, monkeypatch: pytest.
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("memory_bytes", [1, 3_000, 2**30])
-@pytest.mark.parametrize("models", [1, 2, 7, 100])
-def test_a_plan_has_whole_groups_and_covers_all_models(models: int, memory_bytes: int, threads: int):
-    order = schedule.Order(
-        ensemble=stack([engine.Cell(MODEL, TASK, RECIPE)]),
-        cells=np.zeros(models, int),
-        keys=engine.Keys(np.zeros((models, 2), np.uint32), np.zeros(2, np.uint32), np.zeros(2, np.uint32)),
-        stretch=1,
-        snapshot_steps=(),
-    )
-    plan = schedule.plan(order, threads, memory_bytes)
-    assert plan.chunk % plan.group == 0
-    assert plan.chunk * threads < models + threads * (plan.group + 1) or plan.chunk == 1
+@pytest.mark.parametrize(("streams", "models"), [(1, 1), (1, 2), (1, 7), (1, 100), (3, 1), (3, 2), (40, 7)])
+def test_chunks_have_whole_groups_and_every_model_once(streams: int, models: int, memory_bytes: int, threads: int):
+    cell = Cell(MODEL, TASK, RECIPE)
+    structure, shared = separate(cell)
+
+    def locate(numbers: np.ndarray) -> Models:
+        return Models(np.zeros_like(numbers), np.zeros((len(numbers), 2), np.uint32), numbers)
+
+    ensemble = Ensemble(structure, shared, lambda cells: (), streams, models, locate, independent_data=False)
+    program = schedule.Program(structure, cell, stretch=1)
+    cut = schedule.cut(program, ensemble, threads=threads, memory_bytes=memory_bytes)
+    assert cut.models % cut.groups.models == 0
     if memory_bytes == 1:
-        assert plan == (1, 1)
+        assert cut == schedule.Cut(1, 1, engine.Groups(1, 1))
+    numbers = []
+    for piece in schedule.pieces(ensemble, cut):
+        chunk, rows, there = ensemble.chunk(*piece, cut.streams, cut.models)
+        assert len(chunk.keys.init) == cut.streams * cut.models
+        assert len(rows) == len(there) > 0
+        numbers.extend(there.tolist())
+    assert sorted(numbers) == list(range(streams * models))
+
+
+def test_many_models_are_cut_for_all_threads():
+    cell = Cell(MODEL, TASK, RECIPE)
+    structure, shared = separate(cell)
+    program = schedule.Program(structure, cell, stretch=1)
+    for streams, models in [(1, 1000), (1000, 1), (50, 20)]:
+        ensemble = Ensemble(
+            structure,
+            shared,
+            own=lambda cells: (),
+            streams=streams,
+            models=models,
+            locate=lambda numbers: Models(np.zeros_like(numbers), np.zeros((len(numbers), 2), np.uint32), numbers),
+            independent_data=False,
+        )
+        for threads in (1, 2, 4, 10):
+            cut = schedule.cut(program, ensemble, threads=threads, memory_bytes=2**30)
+            assert len(schedule.pieces(ensemble, cut)) >= threads
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
@@ -208,12 +219,6 @@ def test_restarts_see_common_draws_unless_their_data_are_independent():
     x = [batch(jax.random.fold_in(data, restart), 0, TASK.features.density, 64) for restart in range(3)]
     W, b = np.full((N_HIDDEN, N_FEATURES), 0.3), np.zeros(N_FEATURES)
     np.testing.assert_allclose(first, [loss_and_gradient(W, b, one, TASK.importance, 0)[0] for one in x], rtol=1e-5)
-
-
-def test_tasks_see_common_draws_too():
-    tasks = [TASK, tm.Task(TASK.features, TASK.importance * 2)]
-    run = tm.train(MODEL, tasks, RECIPE)
-    np.testing.assert_allclose(run.history[1, 0, 0], 2 * run.history[0, 0, 0], rtol=1e-6)
 
 
 # --- What a run keeps --------------------------------------------------------------------------------------------
@@ -319,7 +324,7 @@ def test_a_run_that_diverges_at_its_last_step_is_found_by_the_evaluation():
 
 def exploding(key: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     """Initial weights that overflow in about half of the models."""
-    weights = tm.models.unit_norm_normal(key, shape, dtype)
+    weights = tm.models.scaled_normal(key, shape, dtype)
     return jnp.where(weights[0, 0] > 0, 1e20, 1.0) * weights
 
 
@@ -342,15 +347,14 @@ def test_models_that_diverge_come_last_and_leave_their_neighbours_alone():
     assert str(caught[0].message).startswith(f"{bad} of 8 models diverged: restart ")
 
 
-def test_the_warning_names_the_task_and_at_most_five_models():
-    tasks = [TASK, tm.Task(TASK.features, np.full(N_FEATURES, 1e38))]
+def test_the_warning_names_at_most_five_models():
+    task = tm.Task(TASK.features, np.full(N_FEATURES, 1e38))
     with pytest.warns(tm.DivergenceWarning) as caught:
-        run = tm.train(MODEL, tasks, RECIPE, restarts=6)
+        tm.train(MODEL, task, RECIPE, restarts=6)
     message = str(caught[0].message)
-    assert message.startswith("6 of 12 models diverged: task 1, restart ")
-    assert message.count("task 1, restart") == 5
+    assert message.startswith("6 of 6 models diverged: restart 0 at step ")
+    assert message.count("restart") == 5
     assert " and 1 more. Their loss is NaN." in message
-    assert np.isfinite(run.loss[0]).all()
 
 
 # --- Compilation and progress ------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from toymodels.training import DivergenceWarning, Recipe, Run, log_spaced, train
 
 if TYPE_CHECKING:
     from toymodels import plots, sweeps
-    from toymodels.sweeps import sweep
+    from toymodels.sweeps.sweep import sweep
 
 __version__ = version("toymodels")
 

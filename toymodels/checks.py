@@ -13,6 +13,13 @@ def check_integer(owner: str, name: str, value: Any, minimum: int) -> None:
         raise ValueError(f"{name} of {owner} must be an integer of at least {minimum}. Got {value!r}.")
 
 
+def check_seed(owner: str, name: str, value: Any) -> None:
+    """Raise unless `value` is an integer that a threefry key can be made of without loss."""
+    check_integer(owner, name, value, minimum=0)
+    if value >= 2**32:
+        raise ValueError(f"{name} of {owner} must be below 2^32. Got {value}.")
+
+
 def check_numbers(
     owner: str,
     name: str,
@@ -24,7 +31,10 @@ def check_numbers(
 ) -> None:
     """Raise unless `value` is one finite number in [minimum, maximum] or, where `length` is given, that many."""
     try:
-        numbers = np.asarray(value, dtype=float)
+        numbers = np.asarray(value)
+        if numbers.dtype.kind in "OSU":  # an array of None would be NaN, and the text "0.1" a number
+            raise TypeError
+        numbers = numbers.astype(float)
     except (TypeError, ValueError):
         raise ValueError(f"{name} of {owner} must be numeric. Got {value!r}.") from None
     shapes = [()] if length is None else [(), (length,)]

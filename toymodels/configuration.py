@@ -17,14 +17,14 @@ import optax
 import toymodels
 from toymodels.checks import near_matches
 from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM, Values, full_batch, without_replacement
-from toymodels.models import identity, unit_norm_normal
+from toymodels.models import identity, scaled_normal
 from toymodels.training.recipe import constant
 
 T = TypeVar("T")
 
 VALUES: Mapping[str, Values] = {"uniform": UNIFORM, "signed_uniform": SIGNED_UNIFORM, "exponential": EXPONENTIAL}
 _OWN_FUNCTIONS = {
-    function.__name__: function for function in (identity, unit_norm_normal, constant, full_batch, without_replacement)
+    function.__name__: function for function in (identity, scaled_normal, constant, full_batch, without_replacement)
 }
 
 
@@ -46,14 +46,40 @@ def updated(spec: T, table: Mapping[str, Any], where: str) -> T:
     """`spec` with the fields that `table` names; `where` is named in errors."""
     if "type" in table:
         return _made(dict(table), where)
-    names = [field.name for field in dataclasses.fields(spec)]  # type: ignore[arg-type]
+    if not dataclasses.is_dataclass(spec):
+        raise ValueError(f"{where} must be a value, or a table with a type. Got {dict(table)}.")
+    names = [field.name for field in dataclasses.fields(spec)]
     for name in table:
         if name not in names:
             raise ValueError(
                 f"{where} names {name!r}, which is no field of {type(spec).__name__}. {near_matches(name, names)}"
             )
-    changes = {name: _value(value, getattr(spec, name), f"{where}: {name}") for name, value in table.items()}
+    changes = {name: read_value(value, getattr(spec, name), f"{where}: {name}") for name, value in table.items()}
     return dataclasses.replace(spec, **changes)  # type: ignore[type-var]
+
+
+def read_value(value: Any, default: Any, where: str) -> Any:
+    """What a value in a TOML file stands for in the place of `default`; `where` is named in errors.
+
+    >>> read_value("relu", jnp.tanh, "here") is jax.nn.relu
+    True
+
+    Raises:
+        ValueError: for names of what does not exist.
+    """
+    if isinstance(value, dict):
+        return updated(default, value, where)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if isinstance(value, str) and isinstance(default, Values):
+        return values_named(value)
+    if isinstance(value, str) and callable(default):
+        return function_named(value)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return tuple(updated(None, item, where) for item in value)
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return tuple(map(tuple, value))
+    return value
 
 
 def function_named(name: str) -> Callable[..., Any]:
@@ -98,21 +124,6 @@ def _made(table: dict[str, Any], where: str) -> Any:
         if key not in defaults:
             raise ValueError(f"{where} names {key!r}, which is no field of {name}. {near_matches(key, defaults)}")
     try:
-        return cls(**{key: _value(value, defaults[key], f"{where}: {key}") for key, value in table.items()})
+        return cls(**{key: read_value(value, defaults[key], f"{where}: {key}") for key, value in table.items()})
     except TypeError as error:
         raise ValueError(f"{where} does not make a {name}: {error}") from error
-
-
-def _value(value: Any, default: Any, where: str) -> Any:
-    """What a TOML value stands for in the place of `default`."""
-    if isinstance(value, dict):
-        return _made(dict(value), where) if "type" in value else updated(default, value, where)
-    if isinstance(value, str) and isinstance(default, Values):
-        return values_named(value)
-    if isinstance(value, str) and callable(default):
-        return function_named(value)
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return tuple(_made(dict(item), where) for item in value)
-    if isinstance(value, list) and value and isinstance(value[0], list):
-        return tuple(map(tuple, value))
-    return value

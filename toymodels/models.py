@@ -28,13 +28,14 @@ def identity(x: Array) -> Array:
     return x
 
 
-def unit_norm_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-    """Normal with variance 1 / (n m), so that ‖W‖_F is about 1 whatever the size.
+def scaled_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """Normal with variance 4 / (n m), so that ‖W‖_F is about 2 whatever the size.
 
-    The paper's notebook starts from about this scale. From larger ones, such as `jax.nn.initializers.glorot_normal()`,
-    a tenth of the outputs of dense models with n = 200 die: their ReLU is never on again.
+    The scale was chosen by the losses it leads to. From half of it, very sparse models leave features out that they
+    could represent: with n = 80, m = 20 and a density of .001 their loss is 18 times as high. From twice of it, or from
+    `jax.nn.initializers.glorot_normal()`, outputs of dense models with n = 200 die, their ReLU never on again.
     """
-    return jax.random.normal(key, shape, dtype) / math.prod(shape) ** 0.5
+    return 2 * jax.random.normal(key, shape, dtype) / math.prod(shape) ** 0.5
 
 
 @specification
@@ -67,7 +68,7 @@ class Autoencoder:
     output_bias: bool = static(default=True)
     tied: bool = static(default=True)
     n_outputs: int | None = static(default=None)
-    initializer: Callable[..., Array] = static(default=unit_norm_normal)
+    initializer: Callable[..., Array] = static(default=scaled_normal)
 
     def __call__(self, *, rngs: nnx.Rngs) -> "AutoencoderModule":
         """The module with fresh parameters: `W` (m, n), `b` (n,), and `W_out` (outputs, m), `b_hidden` (m,)."""

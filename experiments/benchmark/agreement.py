@@ -15,17 +15,19 @@ def largest_difference(size: Size, steps: int) -> float:
     notebook = Notebook(size)
     batch = notebook.sample()
     samples = batch.cpu().numpy()
-    run = tm.train(
+    batches = [x.T for x in samples.swapaxes(0, 1)]
+    results = tm.sweep(
         tm.Autoencoder(size.n_features, size.n_hidden),
-        [tm.Task(_OneBatch(size.n_features, x.T), size.importance) for x in samples.swapaxes(0, 1)],
+        tm.Task(_OneBatch(size.n_features, batches[0]), size.importance),
         ours.notebook_steps(steps),
+        over={"batch": batches},
         snapshots=[0],
         progress=False,
     )
-    notebook.set_weights(run.snapshots["W"][:, 0, 0])
+    notebook.set_weights(results["snapshots.W"].values[:, 0])
     for _ in range(steps):
         notebook.step(batch)
-    return float(np.abs(run.W[:, 0] - notebook.weights()).max())
+    return float(np.abs(results.W.values - notebook.weights()).max())
 
 
 @tm.specification

@@ -1,53 +1,36 @@
 """The measurements: seconds a step, and how they grow with the number of models and of features."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 
-import toymodels as tm
 from experiments.benchmark import ours
 from experiments.benchmark.baseline import Notebook
-from experiments.benchmark.sizes import Size, of_features, of_models
+from experiments.benchmark.sizes import BATCH, Effort, Size, of_features, of_models
 from experiments.benchmark.timing import interleave, matrix_rate, rounded, seconds_of, spread
-
-BATCH = 1024
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long to measure.
-
-    Attributes:
-        rounds: number of interleaved repetitions.
-        seconds: how long our side should compute in one repetition.
-    """
-
-    rounds: int
-    seconds: float
 
 
 def step_times(size: Size, effort: Effort, own_draws: bool = False) -> dict[str, Any]:
     """Milliseconds a step of all models, ours, PyTorch's, and the ratio; and our arithmetic rate beside the machine's.
 
-    Same recipe, same number of samples a step. A time of ours is that of a whole call of `train` without compilation,
+    Same recipe, same number of samples a step. A time of ours is that of a whole call of `sweep` without compilation,
     divided by its steps; the first call, with compilation, is told apart. Our models share their uniform draws, which
     the notebook's do not; `own_draws` measures ours also without that (`independent_data`). The arithmetic is that of
     the five matrix products a model and step; the machine's rate is the best of some products of large matrices in the
     same round.
     """
-    recipe = _recipe(size, effort)
+    recipe = ours.brief_recipe(size, effort)
     jax.clear_caches()
-    first = seconds_of(lambda: ours.train(size, recipe))
+    first = seconds_of(lambda: ours.sweep(size, recipe))
     sides = {
         "ours": lambda: ours.seconds_per_step(size, recipe),
         "pytorch": notebook_side(size, effort),
         "matrix": matrix_rate(),
     }
     if own_draws:
-        independent = _recipe(size, effort, independent_data=True)
-        ours.train(size, independent)
+        independent = ours.brief_recipe(size, effort, independent_data=True)
+        ours.sweep(size, independent)
         sides["own_draws"] = lambda: ours.seconds_per_step(size, independent)
     measured = interleave(sides, effort.rounds)
     rate = size.flops(BATCH) / measured["ours"]
@@ -83,21 +66,14 @@ def growth_with_models(counts: Sequence[int], largest_pytorch: int, effort: Effo
 
 
 def _model_steps(size: Size, effort: Effort, with_pytorch: bool) -> dict[str, Any]:
-    recipe = _recipe(size, effort)
-    ours.train(size, recipe)
+    recipe = ours.brief_recipe(size, effort)
+    ours.sweep(size, recipe)
     sides = {"ours": lambda: ours.seconds_per_step(size, recipe)}
     if with_pytorch:
         sides["pytorch"] = notebook_side(size, effort)
     measured = interleave(sides, effort.rounds)
     rates = {f"{name}_model_steps_per_second": spread(size.n_models / values) for name, values in measured.items()}
     return {"models": size.n_models, "steps": recipe.steps, **rates}
-
-
-def _recipe(size: Size, effort: Effort, **changes: Any) -> tm.Recipe:
-    """The notebook's recipe with as many steps as take about the wanted time on two cores: 2 ns a feature of a sample,
-    and 20 µs; but at least 50, beside which what `train` does once for each task is little."""
-    seconds = 2e-9 * BATCH * size.n_features * size.n_models + 2e-5
-    return ours.notebook_steps(max(50, round(effort.seconds / seconds / 10) * 10), **changes)
 
 
 def notebook_side(size: Size, effort: Effort) -> Callable[[], float]:

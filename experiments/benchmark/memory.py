@@ -1,7 +1,6 @@
 """Peak memory of one side, each in a fresh process: `python -m experiments.benchmark.memory ours|pytorch SIZE`."""
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import jax
 
 from experiments.benchmark import ours
 from experiments.benchmark.baseline import Notebook, device_peak_bytes
+from experiments.benchmark.resident import resident_peak
 from experiments.benchmark.sizes import LARGE, MEDIUM, SMALL
 
 SIZES = {size.name: size for size in (SMALL, MEDIUM, LARGE)}
@@ -29,21 +29,10 @@ def measure_here(side: str, size_name: str) -> float:
     size = SIZES[size_name]
     before = resident_peak()
     if side == "ours":
-        ours.train(size, ours.notebook_steps(STEPS))
+        ours.sweep(size, ours.notebook_steps(STEPS))
     else:
         Notebook(size).seconds_per_step(STEPS)
     return round((_device_peak(side) or resident_peak() - before) / 2**20, 1)
-
-
-def resident_peak() -> int:
-    """Bytes of this process that were in memory at most. Linux tells it in /proc; its `getrusage` would count the
-    parent process as well."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _device_peak(side: str) -> int:

@@ -1,4 +1,4 @@
-"""Our side: `toymodels.train` on the ensemble of a Size."""
+"""Our side: `toymodels.sweep` over the densities of a Size."""
 
 import dataclasses
 import time
@@ -7,18 +7,25 @@ from functools import cache
 from typing import Any
 
 import jax
+import xarray as xr
 from jaxtyping import Array
 
 import toymodels as tm
-from experiments.benchmark.sizes import Size
+from experiments.benchmark.sizes import BATCH, Effort, Size
 
 
-def train(size: Size, recipe: tm.Recipe, *, restarts: int = 1, every: int = 1) -> tm.Run:
-    """Train the models of every density, or of every second, and so on. Initial weights have the notebook's standard
-    deviation. The run's arrays start with (densities, restarts)."""
+def sweep(size: Size, recipe: tm.Recipe, *, restarts: int = 1, every: int = 1) -> xr.Dataset:
+    """Train the models of every density, or of every second, and so on. Arrays start with (model, restart)."""
+    model, task, over = configuration(size, every)
+    return tm.sweep(model, task, recipe, over=over, restarts=restarts, progress=False)
+
+
+def configuration(size: Size, every: int = 1) -> tuple[tm.Autoencoder, tm.Task, dict[str, Any]]:
+    """Model, task, and what varies. Initial weights have the notebook's standard deviation. A line of models, in which
+    a density may stand more than once."""
     model = tm.Autoencoder(size.n_features, size.n_hidden, initializer=_normal(size.notebook_std))
-    tasks = [tm.Task(tm.Independent(size.n_features, density), size.importance) for density in size.densities[::every]]
-    return tm.train(model, tasks, recipe, restarts=restarts, progress=False)
+    over = {"model": {"density": size.densities[::every]}}
+    return model, tm.Task(tm.Independent(size.n_features), size.importance), over
 
 
 def notebook_steps(steps: int, **changes: Any) -> tm.Recipe:
@@ -26,10 +33,17 @@ def notebook_steps(steps: int, **changes: Any) -> tm.Recipe:
     return dataclasses.replace(tm.Recipe.paper(), steps=steps, evaluation_samples=1024, **changes)
 
 
+def brief_recipe(size: Size, effort: Effort, **changes: Any) -> tm.Recipe:
+    """The notebook's recipe with as many steps as take about the wanted time on two cores: 2 ns a feature of a sample,
+    and 20 µs; but at least 50, beside which the fixed cost of a call is little."""
+    seconds = 2e-9 * BATCH * size.n_features * size.n_models + 2e-5
+    return notebook_steps(max(50, round(effort.seconds / seconds / 10) * 10), **changes)
+
+
 def seconds_per_step(size: Size, recipe: tm.Recipe) -> float:
-    """Wall time of one whole call of `train` divided by the number of steps."""
+    """Wall time of one whole call of `sweep` divided by the number of steps."""
     began = time.perf_counter()
-    train(size, recipe)
+    sweep(size, recipe)
     return (time.perf_counter() - began) / recipe.steps
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import toymodels as tm
-from experiments.benchmark import report
+from experiments.benchmark import phase_diagram, report
 from experiments.benchmark.agreement import largest_difference
-from experiments.benchmark.measure import Effort, growth_with_features, growth_with_models, step_times
+from experiments.benchmark.bare import overhead
+from experiments.benchmark.measure import growth_with_features, growth_with_models, step_times
 from experiments.benchmark.memory import peak_memory
 from experiments.benchmark.same_loss import Comparison, fast_recipes, time_to_same_loss
-from experiments.benchmark.sizes import LARGE, MEDIUM, SMALL, Size
+from experiments.benchmark.sizes import LARGE, MEDIUM, SMALL, Effort, Size, of_models
 from experiments.benchmark.timing import rounded
 
 
@@ -32,6 +33,8 @@ class Plan:
         models: numbers of models.
         largest_pytorch: the largest of them that PyTorch trains too.
         features: numbers of features.
+        sweeps: ensembles for which a sweep is timed beside the bare engine.
+        phase_diagram: cells along each axis of the phase diagram.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Plan:
     models: tuple[int, ...]
     largest_pytorch: int
     features: tuple[int, ...]
+    sweeps: tuple[Size, ...]
+    phase_diagram: int
 
 
 FULL = Plan(
@@ -61,6 +66,8 @@ FULL = Plan(
     models=(1, 10, 100, 1000, 10_000),
     largest_pytorch=1000,
     features=(5, 20, 50, 100, 200, 400),
+    sweeps=(of_models(1000), LARGE),
+    phase_diagram=256,
 )
 
 QUICK = dataclasses.replace(
@@ -74,6 +81,7 @@ QUICK = dataclasses.replace(
     growth=Effort(rounds=2, seconds=0.2),
     models=(1, 100, 1000),
     features=(20, 200),
+    phase_diagram=32,
 )
 
 
@@ -95,6 +103,12 @@ def measure(plan: Plan, announce: Callable[[str], None]) -> dict[str, Any]:
     models = growth_with_models(plan.models, plan.largest_pytorch, plan.growth)
     announce("growth with the number of features")
     features = growth_with_features(plan.features, plan.growth)
+    sweeps = {}
+    for size in plan.sweeps:
+        announce(f"a sweep beside the bare engine, {size.name}")
+        sweeps[size.name] = overhead(size, plan.steps)
+    announce("the phase diagram")
+    phases = phase_diagram.measure(plan.phase_diagram)
     return {
         "machine": report.machine(),
         "plan": plan.name,
@@ -103,5 +117,7 @@ def measure(plan: Plan, announce: Callable[[str], None]) -> dict[str, Any]:
         "same_loss": same_loss,
         "memory_mib": memory,
         "growth": {"models": models, "features": features},
-        "targets": report.targets(steps, same_loss),
+        "sweeps": sweeps,
+        "phase_diagram": phases,
+        "targets": report.targets(steps, same_loss, sweeps, phases),
     }

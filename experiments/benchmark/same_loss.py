@@ -9,7 +9,7 @@ both sides.
 A recipe of ours reaches the same loss if our loss / the notebook's loss is at most 1.01 in the mean over densities and
 at most 1.05 at every density. Where models are small, and local minima differ, each of the two losses is the mean over
 several initialisations; where they are large, that of one. Recipes are tried in order of the number of samples that
-they use, and the first to reach the loss is timed: one call of `train` for the ensemble of one initialisation a
+they use, and the first to reach the loss is timed: one call of `sweep` for the ensemble of one initialisation a
 density, without compilation and with it.
 """
 
@@ -25,8 +25,8 @@ from jaxtyping import Array, Float
 
 import toymodels as tm
 from experiments.benchmark import ours
-from experiments.benchmark.measure import Effort, notebook_side
-from experiments.benchmark.sizes import Size
+from experiments.benchmark.measure import notebook_side
+from experiments.benchmark.sizes import Effort, Size
 from experiments.benchmark.timing import interleave, rounded, seconds_of, spread
 
 MEAN_BOUND, WORST_BOUND = 1.01, 1.05
@@ -90,12 +90,12 @@ def time_to_same_loss(comparison: Comparison, tried: Sequence[tm.Recipe], effort
 def mean_losses(comparison: Comparison, recipe: tm.Recipe) -> Float[np.ndarray, " densities"]:
     """The loss of each density's models on their common sample, the mean over restarts."""
     size, every = comparison.size, comparison.every
-    run = ours.train(size, recipe, restarts=comparison.restarts, every=every)
+    results = ours.sweep(size, recipe, restarts=comparison.restarts, every=every)
     key = jax.random.key(2022)
     return np.array(
         [
             _mean_loss(tm.Task(tm.Independent(size.n_features, density), size.importance), key, W, b)
-            for density, W, b in zip(size.densities[::every], run.W, run.b, strict=True)
+            for density, W, b in zip(size.densities[::every], results.W.values, results.b.values, strict=True)
         ]
     )
 
@@ -112,12 +112,12 @@ def _mean_loss(
 def _times(comparison: Comparison, recipe: tm.Recipe, effort: Effort) -> dict[str, Any]:
     size, steps = comparison.size, comparison.notebook_steps
     jax.clear_caches()
-    first = seconds_of(lambda: ours.train(size, recipe))
+    first = seconds_of(lambda: ours.sweep(size, recipe))
     seconds_per_step = notebook_side(size, effort)
     measured = interleave(
         {
             "pytorch": lambda: steps * seconds_per_step(),
-            "ours": lambda: seconds_of(lambda: ours.train(size, recipe)),
+            "ours": lambda: seconds_of(lambda: ours.sweep(size, recipe)),
         },
         effort.rounds,
     )

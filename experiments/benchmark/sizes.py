@@ -1,9 +1,25 @@
-"""What the benchmark trains: ensembles of the paper's ReLU output model."""
+"""What the benchmark trains, and for how long: ensembles of the paper's ReLU output model."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+
+BATCH = 1024
+"""Samples a step, as in the notebook."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        rounds: number of interleaved repetitions.
+        seconds: how long our side should compute in one repetition.
+    """
+
+    rounds: int
+    seconds: float
 
 
 @dataclass(frozen=True)

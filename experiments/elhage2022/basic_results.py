@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.experiment import Claim, Experiment, Runs, Training, at_least, at_most, equal
+from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import geometry
+from toymodels.sweeps import best
 
 # --- basic-small and basic-large: a linear model and seven ReLU models -------------------------------------------
 
@@ -18,37 +19,38 @@ DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 SOURCE = "Demonstrating Superposition, Basic Results"
 
 
-def train_basic(n: int, m: int, decay: float, restarts: int, full: bool, seed: int) -> Mapping[str, Training]:
+def sweep_basic(n: int, m: int, decay: float, restarts: int, full: bool, seed: int) -> Mapping[str, Sweep]:
     """Linear and ReLU output models at every density. Sparse models end in many different minima, of which the best is
     found by its loss on a sample that is large enough to have every feature in it often."""
-    tasks = [tm.Task(tm.Independent(n, density), importance=tm.Geometric(decay)) for density in DENSITIES]
-    steps, batch_size = (20_000, 1_024) if full else (10_000, 512)
-    recipe = tm.Recipe(steps, batch_size, learning_rate=3e-3, evaluation_samples=2**18)
-    linear = tm.Autoencoder(n, m, output_activation=tm.identity)
+    task = tm.Task(tm.Independent(n), importance=tm.Geometric(decay))
+    steps, batch_size, rate = (20_000, 1_024, 3e-3) if full else (5_000, 512, 5e-3)
+    recipe = tm.Recipe(steps, batch_size, rate, evaluation_samples=2**18)
+    over = {"density": DENSITIES}
+    linear, relu = tm.Autoencoder(n, m, output_activation=tm.identity), tm.Autoencoder(n, m)
     return {
-        "linear": Training(linear, tasks, recipe, seed=seed),
-        "relu": Training(tm.Autoencoder(n, m), tasks, recipe, seed=seed, restarts=16 if full else restarts),
+        "linear": partial(tm.sweep, linear, task, recipe, over=over, seed=seed),
+        "relu": partial(tm.sweep, relu, task, recipe, over=over, seed=seed, restarts=16 if full else restarts),
     }
 
 
-def draw_basic(runs: Runs) -> Figure:
+def draw_basic(results: Results) -> Figure:
     """A column a model: WᵀW and b above, norms coloured by interference below."""
-    linear, relu = runs["linear"], runs["relu"]
+    linear, relu = results["linear"], best(results["relu"])
     figure = plt.figure(figsize=(16, 4.6), layout="constrained")
     *columns, keys = figure.subfigures(
         1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.6], squeeze=False
     )[0]
     tm.plots.superposition_keys(keys)
-    tm.plots.superposition(linear.W[0, 0], linear.b[0, 0], title="linear", figure=columns[0])
-    for column, W, b, density in zip(columns[1:], relu.W[:, 0], relu.b[:, 0], DENSITIES, strict=True):
+    tm.plots.superposition(linear.W.values[0], linear.b.values[0], title="linear", figure=columns[0])
+    for column, W, b, density in zip(columns[1:], relu.W.values, relu.b.values, DENSITIES, strict=True):
         title = f"ReLU, density {density:g}"
         tm.plots.superposition(W, b, title=title, figure=column)
     return figure
 
 
-def claims_basic(runs: Runs, full: bool) -> list[Claim]:
+def claims_basic(results: Results, full: bool) -> list[Claim]:
     """Dense models represent the top m and nothing else; sparse ones ever more, in superposition."""
-    linear, relu = runs["linear"].W[:, 0], runs["relu"].W[:, 0]
+    linear, relu = results["linear"].W.values, best(results["relu"]).W.values
     m = relu.shape[-2]
     top = np.arange(relu.shape[-1]) < m
     counts = geometry.n_represented(relu)
@@ -63,6 +65,12 @@ def claims_basic(runs: Runs, full: bool) -> list[Claim]:
         equal("ReLU, dense: features in superposition", SOURCE, geometry.in_superposition(relu[0]).sum(), 0),
         at_least("ReLU: least change in number represented as density falls", SOURCE, np.diff(counts).min(), 0),
         at_least("ReLU, sparsest: features represented per dimension", SOURCE, counts[-1] / m, 2),
+        at_most(
+            "ReLU: largest share left out of the features down to the least important one represented",
+            SOURCE,
+            left_out(relu).max(),
+            0.1,
+        ),
         at_least(
             "where superposition starts: number of the first superposed minus last unsuperposed feature",
             SOURCE,
@@ -76,6 +84,14 @@ def claims_basic(runs: Runs, full: bool) -> list[Claim]:
 def _equals(W: Float[np.ndarray, "k m n"], wanted: Bool[np.ndarray, " n"]) -> int:
     """The number of models that represent exactly the wanted features."""
     return int((geometry.represented(W) == wanted).all(-1).sum())
+
+
+def left_out(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, " k"]:
+    """Of the features from the most important one down to the last one represented, the share not represented; NaN for
+    a model that represents none."""
+    there = geometry.represented(W)
+    last = np.where(there, 1 + np.arange(W.shape[-1]), 0).max(-1)
+    return np.where(last > 0, 1 - there.sum(-1) / np.maximum(last, 1), np.nan)
 
 
 def _first_superposed(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, "m n"]:
@@ -110,7 +126,7 @@ def _basic(name: str, n: int, m: int, decay: float, restarts: int) -> Experiment
         name=f"elhage2022/{name}",
         question=f"Which of {n} features does a model with {m} hidden dimensions represent as density falls?",
         source=f"{SOURCE}, the figure with n = {n}, m = {m}",
-        train=partial(train_basic, n, m, decay, restarts),
+        sweeps=partial(sweep_basic, n, m, decay, restarts),
         draw=draw_basic,
         claims=claims_basic,
         shows=f"A linear model at density 1, then ReLU output models; importance ${decay}^i$. Above, WᵀW and b: blue "
@@ -118,14 +134,14 @@ def _basic(name: str, n: int, m: int, decay: float, restarts: int) -> Experiment
         "bright 1 or more.",
         differences=(
             f"ours: best of {restarts} restarts (16 with --full) by loss on 262,144 common samples, paper: not said",
-            "ours: Adam 3e-3 with cosine decay, 10,000 steps of batch 512 (20,000 of 1,024 with --full), notebook: "
+            "ours: Adam 5e-3 with cosine decay, 5,000 steps of batch 512 (--full: 3e-3, 20,000 of 1,024), notebook: "
             "AdamW 1e-3, 10,000 steps of batch 1,024",
         ),
     )
 
 
-BASIC_SMALL = _basic("basic-small", n=20, m=5, decay=0.7, restarts=8)
-BASIC_LARGE = _basic("basic-large", n=80, m=20, decay=0.9, restarts=4)
+BASIC_SMALL = _basic("basic-small", n=20, m=5, decay=0.7, restarts=12)
+BASIC_LARGE = _basic("basic-large", n=80, m=20, decay=0.9, restarts=12)
 
 # --- features-vs-density: the notebook's second figure -----------------------------------------------------------
 
@@ -134,16 +150,17 @@ N, M = 100, 20
 IMPORTANCE = 100.0 ** -np.linspace(0, 1, N)
 
 
-def train_features_vs_density(full: bool, seed: int) -> Mapping[str, Training]:
+def sweep_features_vs_density(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=100 m=20, I from 1 down to 1/100, twenty densities from 1 down to 1/20."""
-    tasks = [tm.Task(tm.Independent(N, density), importance=IMPORTANCE) for density in NOTEBOOK_DENSITIES]
+    task = tm.Task(tm.Independent(N), importance=IMPORTANCE)
     recipe = tm.Recipe(steps=10_000 if full else 2_000)
-    return {"models": Training(tm.Autoencoder(N, M), tasks, recipe, seed=seed)}
+    over = {"density": NOTEBOOK_DENSITIES}
+    return {"models": partial(tm.sweep, tm.Autoencoder(N, M), task, recipe, over=over, seed=seed)}
 
 
-def draw_features_vs_density(runs: Runs) -> Figure:
+def draw_features_vs_density(results: Results) -> Figure:
     """A column of bars a density, and below, the number represented and the mean interference."""
-    W = runs["models"].W[:, 0]
+    W = results["models"].W.values
     figure = plt.figure(figsize=(14, 6.2), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]
     for ax, weights, density in zip(above.subplots(1, len(W)), W, NOTEBOOK_DENSITIES, strict=True):
@@ -161,9 +178,9 @@ def draw_features_vs_density(runs: Runs) -> Figure:
     return figure
 
 
-def claims_features_vs_density(runs: Runs, full: bool) -> list[Claim]:
+def claims_features_vs_density(results: Results, full: bool) -> list[Claim]:
     """More features, and more interference, the sparser they are."""
-    W = runs["models"].W[:, 0]
+    W = results["models"].W.values
     counts, shared = geometry.n_represented(W), mean_interference(W)
     source = "released notebook, second figure"
     return [
@@ -193,7 +210,7 @@ FEATURES_VS_DENSITY = Experiment(
     name="elhage2022/features-vs-density",
     question="How do the number of features represented and their interference grow as density falls?",
     source="The notebook released with the paper, second figure",
-    train=train_features_vs_density,
+    sweeps=sweep_features_vs_density,
     draw=draw_features_vs_density,
     claims=claims_features_vs_density,
     shows="Above, ‖W_i‖ of all 100 features at each density, coloured by interference: dark 0, bright 1 or more. "

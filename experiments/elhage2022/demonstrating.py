@@ -1,37 +1,43 @@
 """The introduction, and the first look at a linear and a ReLU model."""
 
 from collections.abc import Mapping
+from functools import partial
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.experiment import Claim, Experiment, Runs, Training, at_least, at_most, equal
+from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import geometry
+from toymodels.sweeps import best
 
 # --- intro: as sparsity increases, five features fill two dimensions ---------------------------------------------
 
 INTRO_DENSITIES = (1.0, 0.2, 0.1)  # S = 0, 0.8, 0.9
 
 
-def train_intro(full: bool, seed: int) -> Mapping[str, Training]:
+def sweep_intro(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=5 m=2 I=0.9^i, the best of many restarts: models with m=2 are often stuck in local minima."""
-    tasks = [tm.Task(tm.Independent(5, density), importance=tm.Geometric(0.9)) for density in INTRO_DENSITIES]
-    return {"models": Training(tm.Autoencoder(5, 2), tasks, seed=seed, restarts=64 if full else 16)}
+    task = tm.Task(tm.Independent(5), importance=tm.Geometric(0.9))
+    over = {"density": INTRO_DENSITIES}
+    return {"models": partial(tm.sweep, tm.Autoencoder(5, 2), task, over=over, seed=seed, restarts=64 if full else 16)}
 
 
-def draw_intro(runs: Runs) -> Figure:
+def draw_intro(results: Results) -> Figure:
     """One panel a density; arrows are features, dark ones the most important."""
     titles = [f"density {density:g}\nS = {1 - density:g}" for density in INTRO_DENSITIES]
     importance = 0.9 ** np.arange(5)
-    return tm.plots.panels(tm.plots.directions, runs["models"].W[:, 0], titles, panel_inches=2.4, importance=importance)
+    return tm.plots.panels(
+        tm.plots.directions, best(results["models"]).W.values, titles, panel_inches=2.4, importance=importance
+    )
 
 
-def claims_intro(runs: Runs, full: bool) -> list[Claim]:
+def claims_intro(results: Results, full: bool) -> list[Claim]:
     """What the paper's text says of each panel."""
-    dense, sparse, sparser = runs["models"].W[:, 0]
+    dense, sparse, sparser = best(results["models"]).W.values
     source = "introductory figure"
     return [
         equal("dense: two features are represented", source, geometry.n_represented(dense), 2),
@@ -62,7 +68,7 @@ INTRO = Experiment(
     question="How does sparsity change which of five features two dimensions represent?",
     source='Introduction, figure "As Sparsity Increases, Models Use Superposition To Represent More Features Than '
     'Dimensions"',
-    train=train_intro,
+    sweeps=sweep_intro,
     draw=draw_intro,
     claims=claims_intro,
     shows="Columns of W as arrows from the origin, the circle has radius 1. Features are coloured by importance "
@@ -80,32 +86,31 @@ DENSITY = 0.1
 N, M = 20, 5
 
 
-def train_linear_vs_relu(full: bool, seed: int) -> Mapping[str, Training]:
+def sweep_linear_vs_relu(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=20 m=5 I=0.7^i, once without and once with a ReLU on the output."""
     task = tm.Task(tm.Independent(N, DENSITY), importance=tm.Geometric(0.7))
-    return {
-        "linear": Training(tm.Autoencoder(N, M, output_activation=tm.identity), task, seed=seed, restarts=4),
-        "relu": Training(tm.Autoencoder(N, M), task, seed=seed, restarts=4),
-    }
+    over = {"output_activation": [tm.identity, jax.nn.relu]}
+    return {"models": partial(tm.sweep, tm.Autoencoder(N, M), task, over=over, seed=seed, restarts=4)}
 
 
-def draw_linear_vs_relu(runs: Runs) -> Figure:
+def draw_linear_vs_relu(results: Results) -> Figure:
     """WᵀW and b, and the norms coloured by interference, of both models."""
     figure = plt.figure(figsize=(5.5, 4.6), layout="constrained")
     *parts, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.5], squeeze=False)[0]
     tm.plots.superposition_keys(keys)
-    titles = {"linear": "linear", "relu": "ReLU output"}
-    for part, (name, title) in zip(parts, titles.items(), strict=True):
-        tm.plots.superposition(runs[name].W[0], runs[name].b[0], title=title, figure=part)
+    models = best(results["models"])
+    for part, W, b, title in zip(parts, models.W.values, models.b.values, ["linear", "ReLU output"], strict=True):
+        tm.plots.superposition(W, b, title=title, figure=part)
     return figure
 
 
-def claims_linear_vs_relu(runs: Runs, full: bool) -> list[Claim]:
+def claims_linear_vs_relu(results: Results, full: bool) -> list[Claim]:
     """The linear model is PCA: the first m features exactly, the mean for the rest. The ReLU model is not."""
-    W, b = runs["linear"].W[0], runs["linear"].b[0]
+    models = best(results["models"])
+    W, relu = models.W.values
+    b = models.b.values[0]
     there = geometry.represented(W)
     mean = tm.Independent(N, DENSITY).mean()
-    relu = runs["relu"].W[0]
     source = "Demonstrating Superposition, Basic Results"
     return [
         at_most("linear: first 5 diagonal entries of WᵀW differ from 1 by", source, _worst(_diagonal(W)[:M] - 1), 0.05),
@@ -130,7 +135,7 @@ LINEAR_VS_RELU = Experiment(
     name="elhage2022/linear-vs-relu",
     question="What does a ReLU on the output change?",
     source="Demonstrating Superposition, Basic Results, the figures that introduce WᵀW and the bars of norms",
-    train=train_linear_vs_relu,
+    sweeps=sweep_linear_vs_relu,
     draw=draw_linear_vs_relu,
     claims=claims_linear_vs_relu,
     shows="Above, WᵀW with the bias b beside it: blue −1, white 0, red +1. Below, ‖W_i‖ of each feature, coloured by "

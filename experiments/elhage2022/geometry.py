@@ -1,6 +1,7 @@
 """The geometry of uniform superposition: n=400 features of equal importance in m=30 dimensions."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,8 +9,9 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.experiment import Claim, Experiment, Runs, Training, at_least, at_most
+from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels.analysis import geometry
+from toymodels.sweeps import best
 
 N, M = 400, 30
 SOURCE = "The Geometry of Superposition, Uniform Superposition"
@@ -28,40 +30,43 @@ def densities(full: bool) -> Float[np.ndarray, " k"]:
     )
 
 
-def train_geometry(full: bool, seed: int) -> Mapping[str, Training]:
+def sweep_geometry(full: bool, seed: int) -> Mapping[str, Sweep]:
     """Two models a density. All three figures of this module use these models."""
-    tasks = [tm.Task(tm.Independent(N, density)) for density in densities(full)]
+    over = {"density": densities(full)}
     recipe = tm.Recipe(steps=20_000, batch_size=1_024) if full else tm.Recipe(steps=4_000, batch_size=256)
-    return {"models": Training(tm.Autoencoder(N, M), tasks, recipe, seed=seed, restarts=2)}
+    model, task = tm.Autoencoder(N, M), tm.Task(tm.Independent(N))
+    return {"models": partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=2)}
 
 
-def _weights(runs: Runs) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k 2 m n"]]:
-    """Densities, and the weights of the two models of each, the better one first."""
-    run = runs["models"]
-    return np.array([task["features"]["density"] for task in run.config["task"]]), run.W
+def _weights(
+    results: Results,
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k m n"], Float[np.ndarray, "k 2 m n"]]:
+    """Densities, the weights of the better model of each, and those of both."""
+    models = results["models"]
+    return models.density.values, best(models).W.values, models.W.values
 
 
 # --- dimensions-per-feature: D* falls from 1, with a plateau at 1/2 ----------------------------------------------
 
 
-def draw_dimensions_per_feature(runs: Runs) -> Figure:
+def draw_dimensions_per_feature(results: Results) -> Figure:
     """D* against 1 / density."""
-    density, W = _weights(runs)
+    density, better, _ = _weights(results)
     figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-    tm.plots.dimensions_per_feature(density, geometry.dimensions_per_feature(W[:, 0]), ax=ax)
+    tm.plots.dimensions_per_feature(density, geometry.dimensions_per_feature(better), ax=ax)
     ax.axhline(0.5, color="#b8b8b8", linewidth=0.8, zorder=0)
     ax.text(1.005, 0.5, "1/2", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     return figure
 
 
-def claims_dimensions_per_feature(runs: Runs, full: bool) -> list[Claim]:
+def claims_dimensions_per_feature(results: Results, full: bool) -> list[Claim]:
     """The dense end, the plateau, and the fall.
 
     Near 1 / density = 4.3, where pairs give way to pentagons, models whose losses differ by 0.1 % differ in D* by up to
     .04. Neighbouring densities scatter by as much, and the fall is that of the mean over three of them.
     """
-    _, W = _weights(runs)
-    values = geometry.dimensions_per_feature(W[:, 0])
+    _, better, _ = _weights(results)
+    values = geometry.dimensions_per_feature(better)
     return [
         at_most("dense: D* differs from 1 by", SOURCE, abs(values[0] - 1), 0.03),
         at_least("neighbouring densities with D* within .03 of 1/2", SOURCE, _longest(abs(values - 0.5) < 0.03), 3),
@@ -85,7 +90,7 @@ DIMENSIONS_PER_FEATURE = Experiment(
     name="elhage2022/dimensions-per-feature",
     question="How many hidden dimensions does a feature get as features become sparser?",
     source=f"{SOURCE}, the first figure",
-    train=train_geometry,
+    sweeps=sweep_geometry,
     draw=draw_dimensions_per_feature,
     claims=claims_dimensions_per_feature,
     shows="D* = m / ‖W‖_F² at each density. It is about 1 while features have dimensions of their own, stays at "
@@ -97,27 +102,27 @@ DIMENSIONS_PER_FEATURE = Experiment(
 # --- dimensionality: the features lie at the fractions of regular arrangements -----------------------------------
 
 
-def draw_dimensionality(runs: Runs) -> Figure:
+def draw_dimensionality(results: Results) -> Figure:
     """D_i of all features over D*, and the feature graphs of six models."""
-    density, W = _weights(runs)
+    density, better, W = _weights(results)
     figure = plt.figure(figsize=(11, 7), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[2, 1], squeeze=False)[:, 0]
     ax = above.subplots()
     values, shown = geometry.dimensionality(W), geometry.norms(W) > MIN_NORM
     tm.plots.dimensionality(density, values.reshape(len(W), -1), shown=shown.reshape(len(W), -1), ax=ax)
-    ax.plot(1 / density, geometry.dimensions_per_feature(W[:, 0]), color="#303030", linewidth=1, label="$D^*$")
+    ax.plot(1 / density, geometry.dimensions_per_feature(better), color="#303030", linewidth=1, label="$D^*$")
     ax.legend(loc="upper right")
     chosen = [int(abs(1 / density - at).argmin()) for at in (2.1, 2.8, 4.3, 4.8, 5.5, 9.0)]
     for number, graph_ax in zip(chosen, below.subplots(1, len(chosen)), strict=True):
-        tm.plots.feature_graph(W[number, 0], ax=graph_ax)
+        tm.plots.feature_graph(better[number], ax=graph_ax)
         graph_ax.set_title(f"1 / density = {1 / density[number]:.1f}")
     below.supxlabel("feature graphs: nodes are features, edges join features that are not orthogonal", fontsize=8)
     return figure
 
 
-def claims_dimensionality(runs: Runs, full: bool) -> list[Claim]:
+def claims_dimensionality(results: Results, full: bool) -> list[Claim]:
     """Clusters at the fractions, none where no arrangement is, and dimensions neither lost nor won."""
-    _, W = _weights(runs)
+    _, _, W = _weights(results)
     values = geometry.dimensionality(W)
     shown = values[geometry.norms(W) > MIN_NORM]
     total = values.sum(-1)
@@ -166,7 +171,7 @@ DIMENSIONALITY = Experiment(
     name="elhage2022/dimensionality",
     question="Which fractions of a dimension do features get?",
     source=f"{SOURCE}, the figure of feature dimensionalities",
-    train=train_geometry,
+    sweeps=sweep_geometry,
     draw=draw_dimensionality,
     claims=claims_dimensionality,
     shows="A dot a feature of two models a density, at its dimensionality D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²; features "
@@ -179,9 +184,9 @@ DIMENSIONALITY = Experiment(
 # --- leverage: dimensionality is at most the leverage score ------------------------------------------------------
 
 
-def draw_leverage(runs: Runs) -> Figure:
+def draw_leverage(results: Results) -> Figure:
     """D_i against τ_i, coloured by density."""
-    density, W = _weights(runs)
+    density, _, W = _weights(results)
     figure, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
     shown = geometry.norms(W) > MIN_NORM
     color = np.broadcast_to(np.log10(1 / density)[:, None, None], shown.shape)
@@ -195,10 +200,10 @@ def draw_leverage(runs: Runs) -> Figure:
     return figure
 
 
-def claims_leverage(runs: Runs, full: bool) -> list[Claim]:
+def claims_leverage(results: Results, full: bool) -> list[Claim]:
     """Leverage scores sum up to the rank, bound the dimensionality, and equal it where packing is efficient. The first
     two hold for every matrix; they fail only where numbers are not finite."""
-    _, W = _weights(runs)
+    _, _, W = _weights(results)
     values, scores = geometry.dimensionality(W), geometry.leverage(W)
     ranks = np.linalg.matrix_rank(np.where(np.isfinite(W), W, 0))
     packed = (values.sum(-1) > 0.99 * M)[..., None] & (geometry.norms(W) > MIN_NORM)
@@ -221,7 +226,7 @@ LEVERAGE = Experiment(
     name="elhage2022/leverage",
     question="How does a feature's dimensionality relate to its leverage score?",
     source="Zhang's comment on the paper",
-    train=train_geometry,
+    sweeps=sweep_geometry,
     draw=draw_leverage,
     claims=claims_leverage,
     shows="A dot a feature of the models of `dimensionality`: its leverage score τ_i = W_iᵀ (W Wᵀ)⁺ W_i and its "

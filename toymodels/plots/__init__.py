@@ -11,6 +11,7 @@ from toymodels.plots.superposition import (
     weight_key,
     weight_matrix,
 )
+from toymodels.plots.sweeps import heat_map, lines, small_multiples
 
 __all__ = [
     "FEATURE_COLORS",
@@ -20,9 +21,12 @@ __all__ = [
     "dimensions_per_feature",
     "directions",
     "feature_graph",
+    "heat_map",
     "interference_key",
+    "lines",
     "norm_bars",
     "panels",
+    "small_multiples",
     "style",
     "superposition",
     "superposition_keys",

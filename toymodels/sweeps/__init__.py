@@ -1,6 +1,8 @@
 """Sweeps: grids of models, trained on every core, GPU or machine, with labelled results."""
 
 from toymodels.sweeps.merge import load, merge
+from toymodels.sweeps.select import best, share, summary
+from toymodels.sweeps.show import overview
 from toymodels.sweeps.sweep import sweep
 
-__all__ = ["load", "merge", "sweep"]
+__all__ = ["best", "load", "merge", "overview", "share", "summary", "sweep"]

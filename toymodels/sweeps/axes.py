@@ -7,13 +7,15 @@
 
 import functools
 import json
+import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from toymodels.checks import check_integer
+from toymodels.checks import check_seed
 from toymodels.specification import describe
 from toymodels.sweeps.fields import Field, Path, find, path_name
 from toymodels.training.ensemble import Cell, is_numeric
@@ -82,14 +84,13 @@ def read_axes(over: Over, cell: Cell) -> tuple[Axis, ...]:
             if one.path in seen:
                 raise ValueError(f"over varies {path_name(one.path)} twice: as {seen[one.path]!r} and {one.label!r}.")
             seen[one.path] = one.label
+    _check_names(axes)
     return axes
 
 
 def _read_axis(name: str, values: Any, cell: Cell) -> Axis:
     if not isinstance(name, str):
         raise TypeError(f"over must name its fields by strings. Got {name!r}.")
-    if name in RESERVED:
-        raise ValueError(f"over has an axis {name!r}, which is the name of a result. Give it another one.")
     if not isinstance(values, Mapping):
         varied = _read_field(name, values, cell)
         _check_distinct(varied)
@@ -125,9 +126,7 @@ def _read_field(label: str, values: Any, cell: Cell) -> Varied:
         raise ValueError(f"over has no values for {label!r}.")
     if label == "seed":
         for item in items:
-            check_integer("over", "each seed", item, minimum=0)
-            if item >= 2**32:
-                raise ValueError(f"each seed of over must be below 2^32. Got {item}.")
+            check_seed("over", "each seed", item)
         return Varied(label, SEED, tuple(items), numeric=False)
     field = find(cell, label)
     if not field.static and all(map(_is_numbers, items)):
@@ -152,6 +151,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray | jax.Array) and value.ndim == 0):
         return value.item()
     return np.asarray(value) if isinstance(value, jax.Array) else value
+
+
+def _check_names(axes: Sequence[Axis]) -> None:
+    names = [name for axis in axes for name in axis.coordinates()]
+    for name in names:
+        if name in RESERVED:
+            raise ValueError(
+                f"over has {name!r}, which is the name of a result. Rename the axis, or give a whole path."
+            )
+        if names.count(name) > 1:
+            raise ValueError(f"over has {name!r} twice: as an axis, and as a field along another. Rename the axis.")
 
 
 def _check_distinct(varied: Varied) -> None:
@@ -181,4 +191,7 @@ def _label(value: Any) -> str:
         return value.__name__
     if isinstance(value, np.ndarray):
         return json.dumps(describe(value))
-    return repr(value)
+    for name, known in vars(sys.modules[type(value).__module__]).items():
+        if known is value:  # a constant, such as UNIFORM
+            return name
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))

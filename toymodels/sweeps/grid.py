@@ -20,7 +20,7 @@ from toymodels.sweeps.fields import Path, leaf_numbers, path_name, replaced, val
 from toymodels.training.ensemble import Cell, Ensemble, Models, is_numeric, separate, to_array
 from toymodels.training.metrics import Metrics
 from toymodels.training.schedule import Cut, Program, cut, pieces
-from toymodels.training.train import validate, validate_model, validate_recipe, validate_task
+from toymodels.training.train import validate, validate_hidden_l1, validate_model, validate_recipe, validate_task
 
 
 class Keep(NamedTuple):
@@ -191,12 +191,11 @@ class Grid:
 
     def _validate_values(self, part: Part, number: int, one: Varied) -> None:
         """Put each of a numeric field's values alone into the part's first cell."""
-        check = {"task": validate_task, "recipe": validate_recipe}.get(str(one.path[0]), validate_model)
         whole = list(_first_positions(part))
         for position in part.positions[number]:
-            whole[number] = position
+            whole[number] = int(position)
             cell = replaced(part.cell, one.path, one.values[position])
-            self._explained(cell, whole, lambda cell: check(getattr(cell, str(one.path[0]))))
+            self._explained(cell, whole, lambda cell: _validate_numbers(cell, one.path))
 
     def _explained(self, cell: Cell, positions: Sequence[int], check: Callable[[Cell], None]) -> None:
         """Run a check, and tell where in the grid it failed."""
@@ -205,14 +204,26 @@ class Grid:
         except (TypeError, ValueError) as error:
             number = int(np.ravel_multi_index(positions, self.shape)) if self.axes else 0
             place = ", ".join(f"{label} = {value}" for label, value in self.place(number).items())
-            raise type(error)(f"{error} (in the cell with {place})" if place else str(error)) from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{error} (in the cell with {place})" if place else str(error)) from error
+
+
+def _validate_numbers(cell: Cell, path: Path) -> None:
+    """Raise ValueError or TypeError for a bad number at `path` in a cell that was valid before."""
+    if path[0] == "model":
+        validate_model(cell.model)
+    elif path[0] == "task":
+        validate_task(cell.task)
+    else:
+        validate_recipe(cell.recipe)
+        validate_hidden_l1(cell.model, cell.recipe)
 
 
 def _first_positions(part: Part) -> list[int]:
     return [int(positions[0]) for positions in part.positions]
 
 
-def _static_choices(axis: Axis) -> list[tuple[dict[Path, Any], Int[np.ndarray, " positions"]]]:
+def _static_choices(axis: Axis) -> list[tuple[dict[Path, Any], Int[np.ndarray, " _"]]]:
     """The different combinations of static values along an axis, and the positions at which each stands."""
     static = [one for one in axis.varied if not one.numeric and one.path != SEED]
     if not static:
@@ -237,9 +248,7 @@ def _identity(value: Any) -> Any:
     return (type(value), value) if isinstance(value, bool | int | float | str) else id(value)
 
 
-def _part(
-    base: Cell, axes: Sequence[Axis], chosen: Sequence[tuple[dict[Path, Any], Int[np.ndarray, " positions"]]]
-) -> Part:
+def _part(base: Cell, axes: Sequence[Axis], chosen: Sequence[tuple[dict[Path, Any], Int[np.ndarray, " _"]]]) -> Part:
     """The cells with the chosen static values."""
     positions = tuple(positions for _, positions in chosen)
     values = {path: value for assignment, _ in chosen for path, value in assignment.items()}

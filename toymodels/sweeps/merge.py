@@ -72,11 +72,12 @@ def merge(folders: str | Path | Sequence[str | Path], path: str | Path, *, memor
 
 
 def open_results(folder: Path, memory_bytes: int, *, partial: bool) -> xr.Dataset:
-    """The results of a folder in memory if they fit, else from a Zarr store in the folder."""
+    """The results of a folder in memory if they fit, else from a Zarr store in the folder; of a part of the shards that
+    does not fit, only the coordinates."""
     if store.describe(folder).layout.bytes <= memory_bytes:
         return load(folder, partial=partial)
-    if partial:
-        raise ValueError(f"The results in {folder} do not fit into memory_bytes = {memory_bytes:,}; merge all shards.")
+    if partial:  # what other shards have to give is missing from a Zarr store
+        return labelled(store.describe(folder).layout, {})
     return load(merge(folder, folder / "results.zarr", memory_bytes=memory_bytes))
 
 
@@ -139,7 +140,7 @@ def _write_zarr(folders: Sequence[Path], path: Path, memory_bytes: int) -> None:
             shape=layout.shape + one.shape,
             dtype=one.dtype,
             chunks=_chunks(layout.shape + one.shape, depth, one.dtype),
-            fill_value=one.fill,
+            fill_value=None,  # xarray would take whole numbers that equal it for missing ones
         )
         array.attrs["_ARRAY_DIMENSIONS"] = [*layout.dims, *one.dims]
     spans = _spans(folders)
@@ -194,4 +195,4 @@ def _slab(spans: Sequence[Span], layout: Layout, index: tuple[int, ...]) -> Arra
             inside = (models >= first) & (models < first + size)
             for name, values in slab.items():
                 values[models[inside] - first] = results[name][inside]
-    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in slab.items()}
+    return {name: values.reshape((*shape, *values.shape[1:])) for name, values in slab.items()}

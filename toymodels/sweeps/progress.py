@@ -21,7 +21,7 @@ class Progress:
         self._done = 0.0
         self._diverged = 0
 
-    def add(self, models: float) -> None:
+    def add(self, models: float | int) -> None:
         """Count so many models more; fractions stand for models that have been trained in part."""
         with self._lock:
             self._bar.update(models / self._restarts)

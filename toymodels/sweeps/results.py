@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from toymodels.sweeps.axes import RESERVED
 from toymodels.sweeps.grid import Grid, Unit
 from toymodels.training.ensemble import Ensemble
 from toymodels.training.schedule import Program, Trained, result_shapes
@@ -76,12 +77,17 @@ def layout_of(grid: Grid, *, restart_axis: bool) -> Layout:
         ValueError: if a name is taken, or a result has not as many dimensions in all cells.
     """
     shapes = [_result_shapes(program, ensemble) for program, ensemble in grid.programs]
+    for one in shapes:
+        names = [*one.params, *one.metrics]
+        for name in names:
+            if name in RESERVED or names.count(name) > 1:
+                raise ValueError(f"{name!r} is the name of a parameter or metric and of another result. Rename it.")
     variables = _variables(grid, shapes)
     dims = tuple(axis.name for axis in grid.axes) + (("restart",) if restart_axis else ())
-    for name in dims:
-        if name in variables or any(name in variable.dims for variable in variables.values()):
-            raise ValueError(f"over has an axis {name!r}, which is the name of a result. Give it another one.")
     coords = {label: (axis.name, values) for axis in grid.axes for label, values in axis.coordinates().items()}
+    for name in (*dims, *coords):
+        if name in variables or any(name in variable.dims for variable in variables.values()):
+            raise ValueError(f"over has {name!r}, which is the name of a result. Give the axis another name.")
     if restart_axis:
         coords["restart"] = ("restart", list(range(grid.restarts)))
     coords["step"] = ("step", _steps(grid))
@@ -128,7 +134,7 @@ def dataset(layout: Layout, units: Iterable[tuple[np.ndarray, Mapping[str, np.nd
         for name, array in arrays.items():
             arrays[name] = array.astype(np.result_type(array.dtype, np.float32), copy=False)
             arrays[name][~there] = np.nan
-    shaped = {name: array.reshape(*layout.shape, *layout.variables[name].shape) for name, array in arrays.items()}
+    shaped = {name: array.reshape((*layout.shape, *layout.variables[name].shape)) for name, array in arrays.items()}
     return labelled(layout, shaped)
 
 
@@ -205,16 +211,17 @@ def _dims(
 ) -> tuple[str, ...]:
     """A dimension that has the number of features in all cells is `feature`, one that has that of hidden dimensions is
     `hidden`; others are called after the variable, with a number. From the last one, since W is (hidden, feature)."""
+    own = name.removeprefix("snapshots.")
     dims: list[str] = []
     for place, *sizes in reversed(list(zip(range(len(shapes[0])), *shapes, strict=True))):
-        if place == 0 and name.startswith("snapshots."):
+        if place == 0 and own != name:
             dims.append("snapshot")
         elif sizes == list(n_features) and "feature" not in dims:
             dims.append("feature")
         elif sizes == list(n_hidden) and "hidden" not in dims:
             dims.append("hidden")
         else:
-            dims.append(f"{name.removeprefix('snapshots.')}_{place}")
+            dims.append(f"{own}_{place - (own != name)}")  # as without the axis of snapshots
     return tuple(reversed(dims))
 
 

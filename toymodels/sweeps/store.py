@@ -86,7 +86,7 @@ def describe(folder: Path) -> Description:
 
 def write_unit(folder: Path, number: int, models: np.ndarray, results: Arrays) -> None:
     """Store a finished unit."""
-    arrays = {_MODELS: models, **results}
+    arrays = {_NAMES: np.array(list(results)), _MODELS: models, **results}
     _write(_unit_path(folder, number), lambda file: np.savez(file, **arrays), replace=True)  # type: ignore[arg-type]
 
 
@@ -97,10 +97,8 @@ def read_unit(folder: Path, number: int) -> tuple[np.ndarray, Arrays]:
         FileNotFoundError: if it is not finished.
         DamagedUnitError: if the file is damaged.
     """
-    path = _unit_path(folder, number)
-    with _opened(path) as file:
-        arrays = {name: file[name] for name in file.files}
-    return arrays.pop(_MODELS), arrays
+    with _opened(_unit_path(folder, number)) as file:
+        return file[_MODELS], {str(name): file[name] for name in file[_NAMES]}
 
 
 def read_units(folder: Path) -> Iterator[tuple[np.ndarray, Arrays]]:
@@ -141,6 +139,7 @@ class DamagedUnitError(ValueError):
     """A file of results that is not what was written."""
 
 
+_NAMES = "names of the results"  # the list of files in a zip file has no checksum
 _MODELS = "number of the model"
 _SESSIONS = "sessions.jsonl"
 
@@ -152,11 +151,11 @@ def _finished(folder: Path) -> Iterator[int]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             yield file
     except FileNotFoundError:
         raise
-    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError, RuntimeError) as error:
         raise DamagedUnitError(f"{path} is damaged: {error}. Run the sweep again: it makes it anew.") from error
 
 

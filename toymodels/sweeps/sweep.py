@@ -1,10 +1,10 @@
 """`sweep`: train a grid of models, and label what comes out."""
 
+import contextlib
 import datetime
 import json
-import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from toymodels.checks import check_function, check_integer
+from toymodels.checks import check_function, check_integer, check_seed
 from toymodels.models import Model, param_shapes
 from toymodels.specification import describe
 from toymodels.sweeps import store
@@ -29,6 +29,8 @@ from toymodels.training.metrics import Metric, Metrics, check_metrics
 from toymodels.training.recipe import Recipe
 from toymodels.training.schedule import workers
 from toymodels.training.train import DivergenceWarning, checked_snapshots, validate
+
+THREADS_A_SHARD = 16
 
 
 def sweep(
@@ -85,8 +87,8 @@ def sweep(
         models; `history` (step): mean task loss of the batches up to each step since the one before; `diverged`: step
         at which the loss stopped being finite, or -1; the parameters: `W` (hidden, feature), `b` (feature) and so on;
         `snapshots.W` (snapshot, ...); and the metrics. Arrays are padded with NaN where cells differ in sizes.
-        Attributes hold the configuration as JSON, versions, device and times. With `shard`, cells of which other shards
-        are not finished are NaN.
+        Attributes hold the configuration as JSON, versions, device and times. With `shard`, cells of shards that are
+        not finished are NaN; results that do not fit into memory_bytes are left in the folder.
 
     Raises:
         ValueError, TypeError: for bad arguments, and for a folder of another sweep, before anything is compiled.
@@ -98,7 +100,7 @@ def sweep(
     check_integer("sweep", "history", history, minimum=1)
     check_integer("sweep", "memory_bytes", memory_bytes, minimum=1)
     index, count = _checked_shard(shard, folder)
-    keep = Keep(_named_metrics(metrics), params, history, checked_snapshots("sweep", snapshots, recipe.steps))
+    keep = Keep(_named_metrics(metrics), params, history, checked_snapshots("sweep", snapshots))
     grid = _checked_grid(Cell(model, task, recipe), over, seed, restarts, keep)
     layout = layout_of(grid, restart_axis=restarts is not None)
     if folder is None and layout.bytes > memory_bytes:
@@ -107,8 +109,7 @@ def sweep(
             "(params=False, metrics, history), give a folder, or allow more."
         )
     config = _config(grid, restarts)
-    threads = len(workers()) if client is None else sum(client.nthreads().values())
-    cuts = grid.cuts(count * max(1, threads), memory_bytes)
+    cuts = grid.cuts(_threads(client, count), memory_bytes)
     units = grid.units(cuts)
     if folder is not None:
         folder = Path(folder)
@@ -116,29 +117,17 @@ def sweep(
         units = grid.units(cuts)
     mine = list(enumerate(units))[index::count]
 
-    began, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
-    finished: list[tuple[np.ndarray, Arrays]] = []
     todo = mine if folder is None else _unfinished(folder, mine)
-    job = Job(grid, layout, cuts)
-    with sweep_progress(sum(job.n_models(unit) for _, unit in todo), grid.restarts, show=progress, log=log) as told:
-        trained = train_here(job, todo, told) if client is None else train_on_cluster(client, job, todo, told)
-        for number, models, arrays in trained:
-            if folder is None:
-                finished.append((models, arrays))
-            else:
-                store.write_unit(folder, number, models, arrays)
-            told.finish(len(models), int((arrays["diverged"] >= 0).sum()))
-    session = {
-        "device": jax.devices()[0].device_kind,
-        "began": began.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 3),
-    }
+    began = datetime.datetime.now(datetime.UTC)
+    finished = _trained(Job(grid, layout, cuts), todo, client, folder, progress, log)
     if folder is None:
         results = dataset(layout, finished)
-        results.attrs = {"config": json.dumps(config), "toymodels": version("toymodels"), **session}
+        results.attrs = {"config": json.dumps(config), "toymodels": version("toymodels"), **_session(began)}
     else:
+        for _ in finished:
+            pass  # they are stored
         if todo:
-            store.add_session(folder, session)
+            store.add_session(folder, _session(began))
         results = open_results(folder, memory_bytes, partial=count > 1)
     _warn_of_divergence(results)
     return results
@@ -148,7 +137,7 @@ def _checked_grid(cell: Cell, over: Over, seed: int | None, restarts: int | None
     """The grid, when all of its cells can be trained and give what is to be kept."""
     axes = read_axes(over, cell)
     if seed is not None:
-        check_integer("sweep", "seed", seed, minimum=0)
+        check_seed("sweep", "seed", seed)
         if any(one.path == SEED for axis in axes for one in axis.varied):
             raise ValueError(f"seed of sweep cannot be given ({seed}) where over varies it.")
     if restarts is not None:
@@ -167,6 +156,8 @@ def _named_metrics(metrics: Any) -> Metrics:
     Raises:
         ValueError, TypeError: for what is no function, and for names that are taken.
     """
+    if not isinstance(metrics, Iterable) or isinstance(metrics, str):
+        raise TypeError(f"metrics of sweep must be a sequence of functions, or map names to them. Got {metrics!r}.")
     if isinstance(metrics, Mapping):
         named = tuple(metrics.items())
     else:
@@ -189,6 +180,14 @@ def _checked_shard(shard: Any, folder: Any) -> tuple[int, int]:
     if count > 1 and folder is None:
         raise ValueError("shard of sweep needs a folder, where the shards meet.")
     return index, count
+
+
+def _threads(client: Any, shards: int) -> int:
+    """For how many threads to cut the work. Shards may run on machines that know nothing of each other: they must not
+    cut by what their own machine has."""
+    if shards > 1:
+        return THREADS_A_SHARD * shards
+    return max(1, len(workers()) if client is None else sum(client.nthreads().values()))
 
 
 def _config(grid: Grid, restarts: int | None) -> dict[str, Any]:
@@ -224,7 +223,36 @@ def _unfinished(folder: Path, units: Sequence[tuple[int, Unit]]) -> list[tuple[i
     return todo
 
 
+def _trained(
+    job: Job,
+    units: Sequence[tuple[int, Unit]],
+    client: Any,
+    folder: Path | None,
+    progress: bool,
+    log: str | Path | None,
+) -> Iterator[tuple[np.ndarray, Arrays]]:
+    """The results of units as they are finished, which are stored first where there is a folder."""
+    models = sum(job.n_models(unit) for _, unit in units)
+    with sweep_progress(models, job.grid.restarts, show=progress, log=log) as told:
+        trained = train_here(job, units, told) if client is None else train_on_cluster(client, job, units, told)
+        with contextlib.closing(trained):  # where a unit cannot be stored, no other one is trained for nothing
+            for number, numbers, arrays in trained:
+                if folder is not None:
+                    store.write_unit(folder, number, numbers, arrays)
+                told.finish(len(numbers), int((arrays["diverged"] >= 0).sum()))
+                yield numbers, arrays
+
+
+def _session(began: datetime.datetime) -> dict[str, Any]:
+    """Where and when the work was done."""
+    seconds = (datetime.datetime.now(datetime.UTC) - began).total_seconds()
+    device = jax.devices()[0].device_kind
+    return {"device": device, "began": began.isoformat(timespec="seconds"), "seconds": round(seconds, 3)}
+
+
 def _warn_of_divergence(results: xr.Dataset) -> None:
+    if "diverged" not in results:
+        return
     diverged = results.diverged.values
     bad = np.argwhere(diverged >= 0)
     if not len(bad):

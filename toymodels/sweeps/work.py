@@ -4,7 +4,7 @@ import dataclasses
 import pickle
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ class Job(NamedTuple):
         return which.cell * self.grid.restarts + which.restart, kept(self.grid, self.layout, unit, results)
 
 
-def train_here(job: Job, units: Sequence[tuple[int, Unit]], progress: Progress) -> Iterator[Finished]:
+def train_here(job: Job, units: Sequence[tuple[int, Unit]], progress: Progress) -> Generator[Finished, None, None]:
     """Train units on this machine's devices; yield each as it is finished."""
 
     def work(numbered: tuple[int, Unit], device: jax.Device, cancelled: threading.Event) -> Finished:
@@ -65,7 +65,7 @@ def train_here(job: Job, units: Sequence[tuple[int, Unit]], progress: Progress) 
 
 def train_on_cluster(
     client: Any, job: Job, units: Sequence[tuple[int, Unit]], progress: Progress
-) -> Iterator[Finished]:
+) -> Generator[Finished, None, None]:
     """Train units on the workers of a `dask.distributed.Client`; yield each as it is finished.
 
     Dask gives the units of a worker that is lost to others. A unit that is lost with four workers is an error, so that

@@ -36,7 +36,11 @@ def check_metrics(metrics: Metrics, params: Mapping[str, Any]) -> None:
     """Raise ValueError if a metric needs what is not there."""
     names = (*params, *OFFERED)
     for name, metric in metrics:
-        for argument, needed in _arguments(metric).items():
+        try:
+            arguments = _arguments(metric)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"metric {name!r} must be a function whose arguments have names: {error}") from error
+        for argument, needed in arguments.items():
             if needed and argument not in names:
                 raise ValueError(
                     f"metric {name!r} has an argument {argument!r}, which is neither a parameter of the model nor one "

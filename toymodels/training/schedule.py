@@ -8,7 +8,7 @@ each other, so the numbers do not depend on the cut.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
 from queue import SimpleQueue
@@ -109,7 +109,9 @@ def workers() -> list[jax.Device]:
     return [device for device in devices for _ in range(each)]
 
 
-def spread(work: Callable[[Item, jax.Device, threading.Event], Result], items: Iterable[Item]) -> Iterator[Result]:
+def spread(
+    work: Callable[[Item, jax.Device, threading.Event], Result], items: Iterable[Item]
+) -> Generator[Result, None, None]:
     """Yield `work(item, device, cancelled)` of every item as it is finished, several at once.
 
     The event is set when the caller stops, by an error or an interrupt: work that lasts should look at it.

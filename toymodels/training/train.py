@@ -3,7 +3,7 @@
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Int, PRNGKeyArray, UInt32
 
-from toymodels.checks import check_integer
+from toymodels.checks import check_integer, check_seed
 from toymodels.models import Model
 from toymodels.specification import describe
 from toymodels.tasks import Task
@@ -139,6 +139,12 @@ def validate_model(model: Any) -> None:
         model.validate()
 
 
+def validate_hidden_l1(model: Model, recipe: Recipe) -> None:
+    """Raise ValueError if hidden activations are to be penalised and the model does not show them."""
+    if np.any(np.asarray(recipe.hidden_l1) != 0) and not has_hidden(nnx.eval_shape(lambda: model(rngs=nnx.Rngs(0)))):
+        raise ValueError("hidden_l1 of Recipe needs a module with `encode` and `decode`; this model has none.")
+
+
 def _validate_fit(model: Model, task: Task, recipe: Recipe) -> None:
     """Raise unless features, model and target have matching shapes."""
     try:
@@ -150,9 +156,7 @@ def _validate_fit(model: Model, task: Task, recipe: Recipe) -> None:
             f"features.sample must return shape (n_features, batch) = ({task.features.n_features}, "
             f"{recipe.batch_size}), samples in columns. It returned {x.shape}."
         )
-    module = nnx.eval_shape(lambda: model(rngs=nnx.Rngs(0)))
-    if recipe.hidden_l1 is not None and np.any(np.asarray(recipe.hidden_l1) != 0) and not has_hidden(module):
-        raise ValueError("hidden_l1 of Recipe needs a module with `encode` and `decode`; this model has none.")
+    validate_hidden_l1(model, recipe)
     wanted = jax.eval_shape(task.target, x)
     try:
         got = jax.eval_shape(lambda x: module_output(model, x), x)
@@ -169,15 +173,18 @@ def module_output(model: Model, x: Array) -> Array:
     return model(rngs=nnx.Rngs(0))(x)
 
 
-def checked_snapshots(owner: str, snapshots: Any, steps: int) -> tuple[int, ...]:
+def checked_snapshots(owner: str, snapshots: Any, steps: int | None = None) -> tuple[int, ...]:
     """The numbers of steps in ascending order.
 
     Raises:
-        ValueError: if one is no integer from 0 to `steps`; `owner` is the function named in the message.
+        ValueError: if one is no integer from 0 to `steps`, if these are given; `owner` is the function to name.
+        TypeError: if it is no sequence.
     """
+    if not isinstance(snapshots, Iterable):
+        raise TypeError(f"snapshots of {owner} must be a sequence of steps. Got {snapshots!r}.")
     for step in snapshots:
         check_integer(owner, "each of snapshots", step, minimum=0)
-        if step > steps:
+        if steps is not None and step > steps:
             raise ValueError(f"snapshots of {owner} must be steps from 0 to {steps}. Got {step}.")
     return tuple(sorted({int(step) for step in snapshots}))
 
@@ -203,7 +210,7 @@ def _one_cell(
 def _key_data(seed: Any) -> UInt32[np.ndarray, "2"]:
     """The raw threefry key of a seed, a key, or a raw key."""
     if not isinstance(seed, jax.Array | np.ndarray):
-        check_integer("train", "seed", seed, minimum=0)
+        check_seed("train", "seed", seed)
         return np.asarray(jax.random.key_data(jax.random.key(seed, impl="threefry2x32")))
     typed = jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key)
     data = np.asarray(jax.random.key_data(seed) if typed else seed)

@@ -1,18 +1,16 @@
-"""The command `toymodels`."""
+"""`toymodels train`: one model, drawn."""
 
 import dataclasses
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 import numpy as np
-import tyro
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from toymodels.analysis import geometry
-from toymodels.configuration import VALUES, function_named, read_toml
-from toymodels.features import Independent, Values
+from toymodels.cli.flags import parse
+from toymodels.configuration import read_toml
+from toymodels.features import Independent
 from toymodels.models import Autoencoder
 from toymodels.tasks import Geometric, Task
 from toymodels.training import Recipe, Run, train
@@ -59,30 +57,15 @@ class Train:
 DEFAULTS = Train(Autoencoder(5, 2), Task(Independent(5, 0.1), importance=Geometric(0.9)), Recipe())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit with 2 and one line on standard error for bad input."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"train": train_command}
-    if not arguments or arguments[0] not in commands:
-        asked = arguments[:1] in ([], ["-h"], ["--help"])
-        print(_USAGE if asked else f"toymodels: there is no command {arguments[0]!r}.\n\n{_USAGE}", file=sys.stderr)
-        sys.exit(0 if asked and arguments else 2)
-    try:
-        commands[arguments[0]](arguments[1:])
-    except (ValueError, TypeError, OSError) as error:
-        print(f"toymodels: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-def train_command(arguments: Sequence[str]) -> None:
+def run(arguments: Sequence[str]) -> None:
     """`toymodels train`: read the job from flags and TOML, train, print and draw."""
     job = parse_train(arguments)
-    run = train(job.model, job.task, job.recipe, seed=job.seed, restarts=job.restarts)
-    print(summary(run))
+    trained = train(job.model, job.task, job.recipe, seed=job.seed, restarts=job.restarts)
+    print(summary(trained))
     if job.save:
-        run.save(job.save)
+        trained.save(job.save)
     if job.picture or job.show:
-        _draw(run, job)
+        _draw(trained, job)
 
 
 def parse_train(arguments: Sequence[str]) -> Train:
@@ -95,14 +78,8 @@ def parse_train(arguments: Sequence[str]) -> Train:
             raise ValueError("--config needs the path of a TOML file.")
         defaults = read_toml(Path(arguments[place + 1]), DEFAULTS)
         del arguments[place : place + 2]
-    return tyro.cli(
-        Train,
-        prog="toymodels train",
-        description=f"{Train.__doc__}\n--config FILE.toml is read first.",
-        default=defaults,
-        args=arguments,
-        registry=_registry(),
-    )
+    description = f"{str(Train.__doc__).partition('    Attributes:')[0]}--config FILE.toml is read first."
+    return parse("train", description, Train, arguments, defaults)
 
 
 def summary(run: Run) -> str:
@@ -121,14 +98,6 @@ def summary(run: Run) -> str:
         f"dimensions per feature D*: {geometry.dimensions_per_feature(W):.3f}",
     ]
     return "\n".join(lines)
-
-
-_USAGE = """usage: toymodels train [OPTIONS]
-
-Train toy models of superposition.
-
-  toymodels train          five features in two dimensions
-  toymodels train --help   every setting, and how to write them in a TOML file"""
 
 
 def _draw(run: Run, job: Train) -> None:
@@ -150,36 +119,3 @@ def _draw(run: Run, job: Train) -> None:
             figure.savefig(job.picture)
         if job.show:
             plt.show()
-
-
-def _registry() -> ConstructorRegistry:
-    """How tyro reads functions and distributions of values: by name."""
-    registry = ConstructorRegistry()
-
-    @registry.primitive_rule
-    def _function(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
-        if get_origin(info.type) is not Callable and info.type is not Callable:
-            return None
-        return _named("FUNCTION", function_named, lambda function: getattr(function, "__name__", repr(function)))
-
-    @registry.primitive_rule
-    def _values(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
-        if info.type is not Values:
-            return None
-        names = {values: name for name, values in VALUES.items()}
-        return _named("VALUES", VALUES.__getitem__, lambda values: names.get(values, "own"), tuple(VALUES))
-
-    return registry
-
-
-def _named(
-    metavar: str, parse: Callable[[str], Any], name: Callable[[Any], str], choices: tuple[str, ...] | None = None
-) -> PrimitiveConstructorSpec:
-    return PrimitiveConstructorSpec(
-        nargs=1,
-        metavar=metavar,
-        instance_from_str=lambda given: parse(given[0]),
-        is_instance=callable,
-        str_from_instance=lambda instance: [name(instance)],
-        choices=choices,
-    )

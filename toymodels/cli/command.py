@@ -1,0 +1,39 @@
+"""The command `toymodels`."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "train": "toymodels.cli.train",
+    "sweep": "toymodels.cli.sweep",
+    "merge": "toymodels.cli.merge",
+    "show": "toymodels.cli.show",
+}
+"""Name of each command, and the module whose function `run` it is: what a command does not need is not imported."""
+
+_USAGE = """usage: toymodels COMMAND [OPTIONS]
+
+Train toy models of superposition.
+
+  toymodels train                                five features in two dimensions
+  toymodels sweep SWEEP.toml --folder RESULTS    a grid of models, stored as it is finished
+  toymodels show RESULTS --picture PICTURE.png   what is in the results of a sweep
+  toymodels merge RESULTS RESULTS.zarr           one file of a sweep's folder, or of several
+
+  toymodels train --help   every setting, and how to write them in a TOML file
+  toymodels sweep --help   how to say in a TOML file what is varied"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit with 2 and one line on standard error for bad input."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] not in COMMANDS:
+        asked = arguments[:1] in ([], ["-h"], ["--help"])
+        print(_USAGE if asked else f"toymodels: there is no command {arguments[0]!r}.\n\n{_USAGE}", file=sys.stderr)
+        sys.exit(0 if asked and arguments else 2)
+    try:
+        importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
+    except (ValueError, TypeError, OSError) as error:
+        print(f"toymodels: {error}", file=sys.stderr)
+        sys.exit(2)

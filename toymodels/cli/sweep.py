@@ -1,0 +1,151 @@
+"""`toymodels sweep`: a grid of models, from a TOML file."""
+
+import re
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from toymodels.cli.metrics import read_metrics
+from toymodels.cli.over import read_over
+from toymodels.cli.sweep_job import Sweep, parse_sweep
+from toymodels.sweeps import merge, sweep
+from toymodels.training.ensemble import Cell
+
+
+def run(arguments: Sequence[str]) -> None:
+    """`toymodels sweep`: read the job from file and flags, train, store, and say where the results are."""
+    job = parse_sweep(arguments)
+    began = time.perf_counter()
+    try:
+        with _warnings_in_one_line():
+            results = _swept(job)
+            if job.output is not None:
+                _write(results, job, job.output)
+    except KeyboardInterrupt:
+        stored = f" What is finished is in {job.folder}; the same command goes on with it." if job.folder else ""
+        print(f"toymodels: stopped.{stored}", file=sys.stderr)
+        sys.exit(130)
+    print(report(results, job, time.perf_counter() - began))
+
+
+def report(results: xr.Dataset, job: Sweep, seconds: float) -> str:
+    """What was trained, and where it is."""
+    diverged = results["diverged"]
+    restarts = results.sizes.get("restart", 1)
+    models = f"{diverged.size // restarts:,} cells"
+    if restarts > 1:
+        models += f" with {restarts} restarts, {diverged.size:,} models"
+    finished, bad = int(diverged.notnull().sum()), int((diverged >= 0).sum())
+    lines = [f"{models}: {finished:,} finished, {bad:,} diverged. {seconds:.1f} seconds."]
+    if finished < diverged.size:
+        lines.append(f"When the other shards are finished: toymodels merge {job.folder} RESULTS.zarr")
+    places = [str(place) for place in (job.folder, job.output) if place is not None]
+    lines.append(f"The results are in {' and '.join(places)}. To look at them: toymodels show {places[-1]}")
+    return "\n".join(lines)
+
+
+def _swept(job: Sweep) -> xr.Dataset:
+    """The results of the sweep. Raises ValueError for what is wrong before anything is stored."""
+    if job.over is None:
+        raise ValueError("The TOML file needs a table [over]: what to vary. `toymodels sweep --help` has an example.")
+    shard = _read_shard(job.shard)
+    _check_places(job, shard)
+    if not job.memory_gib > 0:
+        raise ValueError(f"--memory-gib must be above 0. Got {job.memory_gib}.")
+    over, metrics = read_over(job.over, Cell(job.model, job.task, job.recipe)), read_metrics(job.metrics)
+    with _cluster(job.scheduler, metrics) as client:
+        return sweep(
+            job.model,
+            job.task,
+            job.recipe,
+            over=over,
+            seed=job.seed,
+            restarts=job.restarts,
+            metrics=metrics,
+            params=job.params,
+            history=job.history,
+            snapshots=job.snapshots,
+            folder=job.folder,
+            shard=shard,
+            client=client,
+            memory_bytes=_memory_bytes(job),
+            log=job.log,
+        )
+
+
+def _read_shard(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    index, count = map(int, found.groups()) if found else (0, 0)
+    if index >= count:
+        raise ValueError(f"--shard must be i/n with i = 0 ... n-1, such as 0/4 for the first of four. Got {text!r}.")
+    return index, count
+
+
+def _check_places(job: Sweep, shard: tuple[int, int]) -> None:
+    """Raise ValueError unless results and log have places where they can be written."""
+    if job.folder is None and job.output is None:
+        raise ValueError("The results need a place: --folder FOLDER, --output FILE.zarr or --output FILE.nc.")
+    if job.output is not None and job.output.suffix not in (".zarr", ".nc"):
+        raise ValueError(f"--output must end in .zarr or .nc. Got {job.output}.")
+    if job.output is not None and shard[1] > 1:
+        raise ValueError("--output needs all shards. When they are finished: toymodels merge FOLDER OUTPUT")
+    for flag, path in (("--output", job.output), ("--log", job.log)):
+        if path is not None and not path.parent.is_dir():
+            raise ValueError(f"{flag} is {path}, but there is no folder {path.parent}.")
+
+
+@contextmanager
+def _cluster(scheduler: str | None, metrics: Mapping[str, Callable[..., Any]]) -> Iterator[Any]:
+    """A client of the scheduler, whose workers have the modules of the metrics in the current directory; or None."""
+    if scheduler is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ValueError("--scheduler needs Dask: pip install 'toymodels[cluster]'") from error
+    with Client(scheduler) as client:
+        files = {Path(metric.__code__.co_filename) for metric in metrics.values() if hasattr(metric, "__code__")}
+        for file in files:
+            if file.parent == Path.cwd():
+                client.upload_file(str(file))
+        yield client
+
+
+def _write(results: xr.Dataset, job: Sweep, output: Path) -> None:
+    """Write a file that takes its place when it is whole."""
+    if job.folder is not None:
+        merge(job.folder, output, memory_bytes=_memory_bytes(job))
+        return
+    temporary = output.with_suffix(".tmp")
+    if output.suffix == ".nc":
+        results.to_netcdf(temporary)
+    else:
+        shutil.rmtree(temporary, ignore_errors=True)
+        results.to_zarr(temporary, zarr_format=2, consolidated=False)
+        if output.exists():
+            shutil.rmtree(output)
+    temporary.replace(output)
+
+
+def _memory_bytes(job: Sweep) -> int:
+    return max(1, int(job.memory_gib * 2**30))
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print warnings, such as those of diverged models, without the line of code that they come from."""
+
+    def show(message: Warning | str, *place: Any, **more: Any) -> None:
+        print(f"toymodels: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
