@@ -117,7 +117,7 @@ class OwnAutoencoder(nnx.Module):
     """A user's own module: the ReLU output model, without `encode` and `decode`."""
 
     def __init__(self, n: int, m: int, *, rngs: nnx.Rngs):
-        self.weight = nnx.Param(jax.random.normal(rngs.params(), (m, n)) / np.sqrt(m * n))
+        self.weight = nnx.Param(2 * jax.random.normal(rngs.params(), (m, n)) / np.sqrt(m * n))
         self.bias = nnx.Param(jnp.zeros((n, 1)))
 
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -1,5 +1,7 @@
+import copy
 import dataclasses
 import json
+import pickle
 from functools import partial
 
 import jax
@@ -57,6 +59,23 @@ def test_specifications_pass_through_jit_and_vmap():
 def test_specifications_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Pulse(5).density = 0.5
+
+
+def test_specifications_are_pickled_and_copied():
+    pulse = Pulse(5, 0.75, "round")
+    assert pickle.loads(pickle.dumps(pulse)) == copy.deepcopy(pulse) == copy.copy(pulse) == pulse
+
+
+def test_a_class_that_comes_with_a_pickled_value_becomes_a_pytree():
+    """As where cloudpickle brings a class from a notebook to another process."""
+
+    stranger = dataclasses.make_dataclass(
+        "Stranger", [("n_features", int, tm.static()), ("density", float)], frozen=True
+    )
+    restore, (_, values) = Pulse(5, 0.75).__reduce__()
+    del values["shape"]
+    for _ in range(2):
+        assert jax.tree.leaves(restore(stranger, values)) == [0.75]
 
 
 def test_a_missing_static_field_is_an_error():
@@ -117,3 +136,39 @@ def test_functions_without_a_name_are_told_apart_by_what_they_do():
 def test_equal_specifications_have_equal_descriptions_and_others_do_not():
     assert tm.describe(tm.Autoencoder(5, 2)) == tm.describe(tm.Autoencoder(n_features=5, n_hidden=2))
     assert tm.describe(tm.Autoencoder(5, 2)) != tm.describe(tm.Autoencoder(5, 2, tied=False))
+
+
+class Holding:
+    """A callable object with a method; what it does depends on what it holds."""
+
+    def __init__(self, at: float):
+        self.at = at
+
+    def above(self, W: float) -> bool:
+        return self.at < W
+
+    def __call__(self, W: float) -> bool:
+        return self.above(W)
+
+
+def test_callable_objects_and_methods_are_described_with_what_they_hold():
+    low, high = Holding(0.25), Holding(0.5)
+    assert tm.describe(low) == {"type": f"{__name__}.Holding", "at": 0.25}
+    assert tm.describe(low) != tm.describe(high)
+    assert tm.describe(low.above) != tm.describe(high.above)
+    assert tm.describe(high.above) == tm.describe(Holding(0.5).above)
+
+
+def test_functions_inside_of_functions_are_told_apart():
+    assert tm.describe(lambda: lambda x: x + 1) != tm.describe(lambda: lambda x: x + 2)
+
+
+def test_functions_of_a_script_are_told_apart_by_their_code():
+    def made(source: str) -> object:
+        names: dict = {"__name__": "__main__"}
+        exec(source, names)
+        return names["target"]
+
+    first, second = made("def target(x): return x + 1"), made("def target(x): return x + 2")
+    assert tm.describe(first) != tm.describe(second)
+    assert tm.describe(first) == tm.describe(made("\ndef target(x): return x + 1"))

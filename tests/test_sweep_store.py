@@ -19,6 +19,7 @@ import xarray as xr
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.sweeps import store
+from toymodels.sweeps.results import Layout
 from toymodels.sweeps.work import Job
 from toymodels.training import engine
 
@@ -246,9 +247,11 @@ def test_a_damaged_unit_is_found_and_done_again(damage: str, whole: tuple[Path, 
     for partial in (False, True):
         with pytest.raises(ValueError, match=r"000003.npz is damaged: .*Run the sweep again"):
             tm.sweeps.load(copy, partial=partial)
-    with pytest.raises(ValueError, match=r"000003.npz is damaged"):
-        tm.sweeps.merge(copy, copy / "all.zarr")
-    assert not (copy / "all.zarr").exists()
+    before = contents(copy)
+    for name in ("all.zarr", "all.nc"):
+        with pytest.raises(ValueError, match=r"000003.npz is damaged"):
+            tm.sweeps.merge(copy, copy / name)
+    assert contents(copy) == before
     with pytest.warns(UserWarning, match=rf"unit 3 of {copy} is done again") as caught:
         results = sweep(copy)
     assert len(caught) == 1
@@ -384,6 +387,17 @@ def test_shards_in_one_folder_are_the_whole_sweep(
         assert one.diverged.isnull().values[~known].all()
 
 
+def test_what_other_shards_have_finished_does_not_fit_into_memory(
+    sharded: tuple[Path, list[xr.Dataset]], tmp_path: Path
+):
+    part = sweep(tmp_path, shard=(1, 3), memory_bytes=3_000)
+    assert set(part) == set()
+    assert part.density.values.tolist() == OVER["density"]
+    for index in (0, 2):
+        sweep(tmp_path, shard=(index, 3), memory_bytes=3_000)
+    xr.testing.assert_allclose(tm.sweeps.load(tmp_path), sharded[1][-1], atol=1e-6, rtol=0)
+
+
 def test_shards_on_several_machines_are_merged(sharded: tuple[Path, list[xr.Dataset]], tmp_path: Path):
     machines = [tmp_path / str(index) for index in range(3)]
     for index, machine in enumerate(machines):
@@ -510,3 +524,10 @@ def test_sessions_are_added_up(copy: Path):
     assert len(sessions) == 2
     assert results.attrs["seconds"] == pytest.approx(sum(session["seconds"] for session in sessions))
     assert results.attrs["began"] == before[0]["began"]
+
+
+def test_units_without_a_description_are_not_taken_for_ones_own(tmp_path: Path):
+    (tmp_path / "units").mkdir()
+    with pytest.raises(ValueError, match=r"has units of a sweep but no sweep.json"):
+        store.create(tmp_path, store.Description({}, Layout((), (), {}, {}), (), 0))
+    assert not (tmp_path / "sweep.json").exists()

@@ -57,7 +57,7 @@ def check_function(owner: str, name: str, value: Any) -> None:
 def near_matches(name: str, names: Iterable[str]) -> str:
     """A sentence with the names that are most like `name`, or with all of them if none is like it.
 
-    >>> near_matches("densty", ["density", "decay"])
+    >>> near_matches("densty", ["density", "steps"])
     'Did you mean density?'
     """
     names = sorted(set(names))

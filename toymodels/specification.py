@@ -7,7 +7,9 @@ from model to model inside one compiled program; fields marked `static()` (sizes
 import dataclasses
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
+from types import CodeType
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -34,6 +36,13 @@ def specification(cls: type[T]) -> type[T]:
     [0.1]
     """
     cls = dataclasses.dataclass(frozen=True)(cls)
+    cls.__reduce__ = _reduce  # type: ignore[method-assign, assignment]
+    _register(cls)
+    return cls
+
+
+def _register(cls: type[T]) -> None:
+    """Make a pytree of a class."""
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     meta = [field.name for field in fields if field.metadata.get("static")]
     data = [field.name for field in fields if field.name not in meta]
@@ -48,7 +57,19 @@ def specification(cls: type[T]) -> type[T]:
         return cls(**dict(zip(meta, structure[1], strict=True)), **dict(zip(data, leaves, strict=True)))
 
     jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
-    return cls
+
+
+def _reduce(value: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """How to pickle a specification."""
+    return _restored, (type(value), {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+
+
+def _restored(cls: type[T], values: Mapping[str, Any]) -> T:
+    """A specification that was pickled, perhaps in another process and together with its class."""
+    value = cls(**values)
+    if jax.tree_util.all_leaves([value]):
+        _register(cls)
+    return value
 
 
 def describe(value: Any) -> Any:
@@ -80,20 +101,31 @@ def _describe_array(array: np.ndarray) -> Any:
     return {"shape": list(array.shape), "sha256": hashlib.sha256(content.astype(float).tobytes()).hexdigest()}
 
 
-def describe_callable(function: Callable[..., Any]) -> str:
-    """`module.name` of a function, or of the type of another callable object.
+def describe_callable(function: Callable[..., Any]) -> Any:
+    """`module.name` of a function; of another callable object, and of the object that a method belongs to, also what it
+    holds.
 
-    Functions that have no name of their own (lambdas, functions made in functions) are told apart by what they do.
+    Functions whose name does not tell what they do (lambdas, functions made in functions, in a script or a notebook)
+    are told apart by their code.
     """
+    if inspect.ismethod(function) and not isinstance(function.__self__, type):
+        return {"method": describe_callable(function.__func__), "of": describe(function.__self__)}
     named = function if hasattr(function, "__qualname__") else type(function)
     name = f"{named.__module__}.{named.__qualname__}"
-    return f"{name}#{_digest(function)}" if "<" in name and hasattr(function, "__code__") else name
+    if named is not function:
+        return {"type": name, **describe(vars(function))} if getattr(function, "__dict__", None) else name
+    passing = "<" in name or function.__module__ == "__main__"
+    return f"{name}#{_digest(function)}" if passing and hasattr(function, "__code__") else name
 
 
 def _digest(function: Any) -> str:
     """Eight hexadecimal digits that depend on a function's code, its defaults and the values it closes over."""
-    code = function.__code__
     closed = [describe(cell.cell_contents) for cell in function.__closure__ or ()]
-    constants = [constant for constant in code.co_consts if not hasattr(constant, "co_code")]
-    parts = (code.co_code, constants, code.co_names, describe(function.__defaults__), closed)
+    parts = (_content(function.__code__), describe(function.__defaults__), closed)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+
+
+def _content(code: CodeType) -> tuple[Any, ...]:
+    """What a function does, without the place where it stands."""
+    constants = [_content(one) if isinstance(one, CodeType) else one for one in code.co_consts]
+    return code.co_code, code.co_names, constants

@@ -158,14 +158,11 @@ class Grid:
     ) -> tuple[int, int, Callable[[Int[np.ndarray, " k"]], Models]]:
         """Number of streams, of models of each, and what each model is.
 
-        Cells of one seed are a stream. Where seeds move along an axis together with other fields, each cell is taken
-        for a stream of its own.
+        Cells of one seed are a stream; where a seed stands at several positions of an axis, those of one position.
         """
         lengths = [len(positions) for positions in part.positions]
         with_seed = [number for number, axis in enumerate(self.axes) if any(one.path == SEED for one in axis.varied)]
-        together = bool(with_seed) and len(self.axes[with_seed[0]].varied) > 1
-        outer = list(range(len(self.axes))) if together else with_seed
-        inner = [number for number in range(len(self.axes)) if number not in outer]
+        outer, inner = with_seed, [number for number in range(len(self.axes)) if number not in with_seed]
         n_outer, n_inner = (math.prod(lengths[number] for number in some) for some in (outer, inner))
         if with_seed:
             (values,) = (one.values for one in self.axes[with_seed[0]].varied if one.path == SEED)

@@ -55,17 +55,22 @@ def merge(folders: str | Path | Sequence[str | Path], path: str | Path, *, memor
     """
     parts = [Path(one) for one in ([folders] if isinstance(folders, str | Path) else folders)]
     path = Path(path)
+    temporary = path.with_suffix(".tmp")
     if path.suffix == ".nc":
         results = _load_folders(parts, partial=False)
-        temporary = path.with_suffix(".tmp")
-        results.to_netcdf(temporary)
-        temporary.replace(path)
+        try:
+            results.to_netcdf(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     elif path.suffix == ".zarr":
-        temporary = path.with_suffix(".tmp")
-        _write_zarr(parts, temporary, memory_bytes)
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        try:
+            _write_zarr(parts, temporary, memory_bytes)
+            if path.exists():
+                shutil.rmtree(path)
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     else:
         raise ValueError(f"merge writes .zarr and .nc. Got {path}.")
     return path

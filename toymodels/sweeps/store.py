@@ -22,6 +22,7 @@ from toymodels.training.engine import Groups
 from toymodels.training.schedule import Cut
 
 DESCRIPTION = "sweep.json"
+UNITS = "units"
 FORMAT = "toymodels-sweep-1"
 
 
@@ -45,10 +46,12 @@ def create(folder: Path, description: Description) -> Description:
     """Begin a sweep in a folder, or go on with it: then what counts are the cuts that are in the folder.
 
     Raises:
-        ValueError: if the folder belongs to a sweep of another configuration; the differences are named.
+        ValueError: if the folder belongs to another sweep, naming the differences, or to an unknown one.
     """
     path = folder / DESCRIPTION
     if not path.exists():
+        if (folder / UNITS).exists():
+            raise ValueError(f"{folder} has units of a sweep but no {DESCRIPTION}: whose are they?")
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"format": FORMAT, **_as_json(description)}, indent=1)
         _write(path, lambda file: file.write(text.encode()), replace=False)
@@ -160,7 +163,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _unit_path(folder: Path, number: int) -> Path:
-    return folder / "units" / f"{number:06}.npz"
+    return folder / UNITS / f"{number:06}.npz"
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
