@@ -75,6 +75,7 @@ def assert_same(cell: xr.Dataset, run: tm.Run) -> None:
         np.testing.assert_allclose(one.loss, run.loss[place], atol=1e-6)
         np.testing.assert_allclose(one.history.sel(step=run.history_steps), run.history[place], atol=1e-6)
         assert one.history.count() == len(run.history_steps)
+        np.testing.assert_allclose(one.final_loss, run.history[place, -1], atol=1e-6)
         assert one.diverged == run.diverged[place]
 
 
@@ -492,6 +493,8 @@ def test_attributes_tell_the_configuration():
     assert (config["toymodels"], config["jax"]) == (tm.__version__, jax.__version__)
     assert grid.attrs["device"] == jax.devices()[0].device_kind
     assert grid.attrs["seconds"] > 0
+    assert grid.attrs["seed"] == "varied"
+    assert sweep(over={"density": [0.1]}, seed=4).attrs["seed"] == 4
 
 
 # --- Metrics -----------------------------------------------------------------------------------------------------
@@ -561,7 +564,7 @@ def test_metrics_of_different_sizes_are_padded(measured: xr.Dataset):
 def test_metrics_may_be_all_that_is_kept(measured: xr.Dataset):
     metrics = [geometry.dimensionality, geometry.gram]
     grid = sweep(recipe=LONGER, over=SIZES, metrics=metrics, params=False, snapshots=())
-    assert set(grid) == {"loss", "history", "diverged", "dimensionality", "gram"}
+    assert set(grid) == {"loss", "final_loss", "history", "diverged", "dimensionality", "gram"}
     xr.testing.assert_allclose(grid, measured[list(grid)], atol=1e-6)
 
 
@@ -623,7 +626,7 @@ def test_numbers_compile_one_program_and_static_values_one_each():
 
 def test_results_that_do_not_fit_into_memory_are_refused_before_training(monkeypatch: pytest.MonkeyPatch):
     over = {"density": [0.1, 0.6], "seed": range(3)}
-    numbers = 1 + 1 + 20 + 10 + 5 + 2 * 15  # loss, diverged, history, W, b, snapshots: of 4 bytes each
+    numbers = 1 + 1 + 1 + 20 + 10 + 5 + 2 * 15  # two losses, diverged, history, W, b, snapshots: of 4 bytes each
 
     class ReachedTrainingError(Exception):
         pass

@@ -348,7 +348,9 @@ def metrics(draw: Callable, bad: bool) -> Case:
     ]
     one, word = draw(st.sampled_from(wrong))
     if draw(st.booleans()):
-        name = draw(st.sampled_from(["loss", "history", "diverged", "step", "feature", "snapshot", "restart"]))
+        name = draw(
+            st.sampled_from(["loss", "final_loss", "history", "diverged", "step", "feature", "snapshot", "restart"])
+        )
         return {"metrics": {name: geometry.norms}}, ("metrics of sweep", repr(name))
     if draw(st.booleans()):
         return {"metrics": draw(st.sampled_from([5, geometry.norms, "norms", [geometry.norms] * 2]))}, ("metric",)

@@ -32,7 +32,7 @@ def check_numbers(
     """Raise unless `value` is one finite number in [minimum, maximum] or, where `length` is given, that many."""
     try:
         numbers = np.asarray(value)
-        if numbers.dtype.kind in "OSU":  # an array of None would be NaN, and the text "0.1" a number
+        if numbers.dtype.kind in "cOSU":  # an array of None would be NaN, and the text "0.1" a number
             raise TypeError
         numbers = numbers.astype(float)
     except (TypeError, ValueError):

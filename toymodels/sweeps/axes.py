@@ -23,7 +23,7 @@ from toymodels.training.ensemble import Cell, is_numeric
 Over = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 SEED: Path = ("seed",)
-RESERVED = frozenset({"feature", "hidden", "restart", "step", "snapshot", "loss", "diverged", "history"})
+RESERVED = frozenset({"feature", "hidden", "restart", "step", "snapshot", "loss", "final_loss", "diverged", "history"})
 """Names of results that no axis can have."""
 
 

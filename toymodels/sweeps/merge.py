@@ -1,7 +1,6 @@
 """From the folder of a sweep to one dataset, in memory or in one file."""
 
 import itertools
-import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import xarray as xr
 import zarr
 
 from toymodels.sweeps import store
-from toymodels.sweeps.results import Arrays, Layout, dataset, labelled
+from toymodels.sweeps.results import Arrays, Layout, attributes, dataset, labelled
 
 CHUNK_BYTES = 2**26
 
@@ -118,14 +117,7 @@ def _check_complete(folders: Sequence[Path], layout: Layout) -> None:
 
 
 def _attributes(folders: Sequence[Path], description: store.Description) -> dict[str, Any]:
-    sessions = [session for folder in folders for session in store.sessions(folder)]
-    return {
-        "config": json.dumps(description.config),
-        "toymodels": description.config["toymodels"],
-        "device": ", ".join(dict.fromkeys(session["device"] for session in sessions)),
-        "began": min((session["began"] for session in sessions), default=""),
-        "seconds": round(sum(session["seconds"] for session in sessions), 3),
-    }
+    return attributes(description.config, [session for folder in folders for session in store.sessions(folder)])
 
 
 def _write_zarr(folders: Sequence[Path], path: Path, memory_bytes: int) -> None:

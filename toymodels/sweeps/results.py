@@ -146,6 +146,24 @@ def labelled(layout: Layout, arrays: Mapping[str, Any]) -> xr.Dataset:
     )
 
 
+def attributes(config: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a dataset tells of itself: the configuration as JSON, and where and when it was made.
+
+    Args:
+        config: as in the folder of a sweep.
+        sessions: each with `device`, `began` and `seconds`.
+    """
+    varied = any("seed" in fields for fields in config["over"].values())
+    return {
+        "config": json.dumps(config),
+        "toymodels": config["toymodels"],
+        "seed": "varied" if varied else config["seed"],
+        "device": ", ".join(dict.fromkeys(session["device"] for session in sessions)),
+        "began": min((session["began"] for session in sessions), default=""),
+        "seconds": round(sum(session["seconds"] for session in sessions), 3),
+    }
+
+
 def describe_layout(layout: Layout) -> dict[str, Any]:
     """The layout as JSON; `read_layout` reads it."""
     return json.loads(json.dumps(layout._asdict()))
@@ -166,7 +184,12 @@ def read_layout(description: Mapping[str, Any]) -> Layout:
 
 def _named(trained: Trained, params: bool) -> dict[str, Any]:
     """Results by the names that they have in the dataset."""
-    names = {"loss": trained.loss, "history": trained.history, "diverged": trained.diverged}
+    names = {
+        "loss": trained.loss,
+        "final_loss": trained.final_loss,
+        "history": trained.history,
+        "diverged": trained.diverged,
+    }
     if params:
         names |= trained.params
     return names | {f"snapshots.{name}": value for name, value in trained.snapshots.items()} | trained.metrics

@@ -18,6 +18,7 @@ from toymodels.sweeps.select import best, share, summary
 
 KNOWN = {
     "loss": "mean task loss on the evaluation sample, NaN if diverged",
+    "final_loss": "mean task loss of the batches of the last stretch of training",
     "history": "mean task loss of the batches up to each step since the one before",
     "diverged": "step at which the loss stopped being finite, or -1",
 }

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -21,14 +20,14 @@ from toymodels.sweeps.axes import RESERVED, SEED, Over, read_axes
 from toymodels.sweeps.grid import Grid, Keep, Unit
 from toymodels.sweeps.merge import open_results
 from toymodels.sweeps.progress import sweep_progress
-from toymodels.sweeps.results import Arrays, dataset, layout_of
+from toymodels.sweeps.results import Arrays, attributes, dataset, layout_of
 from toymodels.sweeps.work import Job, train_here, train_on_cluster
 from toymodels.tasks import Task
 from toymodels.training.ensemble import Cell
 from toymodels.training.metrics import Metric, Metrics, check_metrics
 from toymodels.training.recipe import Recipe
 from toymodels.training.schedule import workers
-from toymodels.training.train import DivergenceWarning, checked_snapshots, validate
+from toymodels.training.train import NAMED, checked_snapshots, validate, warn_of_divergence
 
 THREADS_A_SHARD = 16
 
@@ -84,11 +83,12 @@ def sweep(
 
     Returns:
         The results with the axes as coordinates. `loss`: mean task loss on the evaluation sample, NaN for diverged
-        models; `history` (step): mean task loss of the batches up to each step since the one before; `diverged`: step
-        at which the loss stopped being finite, or -1; the parameters: `W` (hidden, feature), `b` (feature) and so on;
-        `snapshots.W` (snapshot, ...); and the metrics. Arrays are padded with NaN where cells differ in sizes.
-        Attributes hold the configuration as JSON, versions, device and times. With `shard`, cells of shards that are
-        not finished are NaN; results that do not fit into memory_bytes are left in the folder.
+        models; `history` (step): mean task loss of the batches up to each step since the one before; `final_loss`: the
+        last of these; `diverged`: step at which the loss stopped being finite, or -1; the parameters: `W` (hidden,
+        feature), `b` (feature) and so on; `snapshots.W` (snapshot, ...); and the metrics. Arrays are padded with NaN
+        where cells differ in sizes. Attributes hold the configuration as JSON, version, seed, device and times. With
+        `shard`, cells of shards that are not finished are NaN; results that do not fit into memory_bytes are left in
+        the folder.
 
     Raises:
         ValueError, TypeError: for bad arguments, and for a folder of another sweep, before anything is compiled.
@@ -122,14 +122,16 @@ def sweep(
     finished = _trained(Job(grid, layout, cuts), todo, client, folder, progress, log)
     if folder is None:
         results = dataset(layout, finished)
-        results.attrs = {"config": json.dumps(config), "toymodels": version("toymodels"), **_session(began)}
+        results.attrs = attributes(config, [_session(began)])
     else:
         for _ in finished:
             pass  # they are stored
         if todo:
             store.add_session(folder, _session(began))
         results = open_results(folder, memory_bytes, partial=count > 1)
-    _warn_of_divergence(results)
+    if "diverged" in results:
+        count, named = _first_diverged(results)
+        warn_of_divergence(count, results.diverged.size, named)
     return results
 
 
@@ -250,22 +252,12 @@ def _session(began: datetime.datetime) -> dict[str, Any]:
     return {"device": device, "began": began.isoformat(timespec="seconds"), "seconds": round(seconds, 3)}
 
 
-def _warn_of_divergence(results: xr.Dataset) -> None:
-    if "diverged" not in results:
-        return
-    diverged = results.diverged.values
-    bad = np.argwhere(diverged >= 0)
-    if not len(bad):
-        return
+def _first_diverged(results: xr.Dataset) -> tuple[int, list[str]]:
+    """How many models diverged, and where in the grid, and when, the first of them did."""
+    bad = np.argwhere(results.diverged.values >= 0)
     named = []
-    for index in bad[:5]:
+    for index in bad[:NAMED]:
         place = dict(zip(results.diverged.dims, index, strict=True))
         labels = [f"{dim} = {results[dim].values[at]}" for dim, at in place.items()]
-        named.append(f"{', '.join(labels) or 'the only one'} at step {diverged[tuple(index)]:.0f}")
-    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
-    warnings.warn(
-        f"{len(bad)} of {diverged.size} models diverged: {'; '.join(named)}{more}. Their loss is NaN. "
-        "A lower learning_rate helps.",
-        DivergenceWarning,
-        stacklevel=3,
-    )
+        named.append(f"{', '.join(labels) or 'the only one'} at step {results.diverged.values[tuple(index)]:.0f}")
+    return len(bad), named

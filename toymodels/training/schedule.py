@@ -87,6 +87,7 @@ class Trained(NamedTuple):
         params: name -> (k, ...).
         loss: on the evaluation sample (k,), NaN for diverged models.
         history: mean task loss over each stretch (k, stretches).
+        final_loss: its last entry (k,).
         snapshots: name -> (k, snapshots, ...).
         diverged: step of the first loss that was not finite, or -1 (k,).
         metrics: name -> (k, ...).
@@ -95,6 +96,7 @@ class Trained(NamedTuple):
     params: dict[str, np.ndarray]
     loss: np.ndarray
     history: np.ndarray
+    final_loss: np.ndarray
     snapshots: dict[str, np.ndarray]
     diverged: np.ndarray
     metrics: dict[str, np.ndarray]
@@ -212,10 +214,12 @@ def train_chunk(
     loss = np.asarray(loss)[rows]
     diverged = np.where((diverged < 0) & ~np.isfinite(loss), steps, diverged)
     lengths = np.diff(program.history_steps(), prepend=0)
+    history = (np.asarray(state.history)[:, rows] / lengths[:, None]).T.astype(np.float32)
     return Trained(
         params=params,
         loss=np.where(diverged < 0, loss, np.nan),
-        history=(np.asarray(state.history)[:, rows] / lengths[:, None]).T.astype(np.float32),
+        history=history,
+        final_loss=history[:, -1],
         snapshots={name: np.stack([one[name] for one in snapshots], axis=1) for name in params} if snapshots else {},
         diverged=diverged,
         metrics=_to_host(metrics, rows),
@@ -231,7 +235,7 @@ def result_shapes(program: Program, one: Chunk) -> Any:
         params = flatten_names(state.params)
         times = len(program.snapshot_steps)
         snapshots = {name: jax.numpy.stack([value] * times, axis=1) for name, value in params.items()} if times else {}
-        return Trained._make((params, loss, state.history.T, snapshots, state.diverged, metrics))
+        return Trained._make((params, loss, state.history.T, loss, snapshots, state.diverged, metrics))
 
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), jax.eval_shape(results, state))
 

@@ -23,6 +23,8 @@ from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
 from toymodels.training.schedule import Program, Trained, cut, pieces, spread, train_chunk, workers
 
+NAMED = 5  # models in a warning
+
 
 class DivergenceWarning(RuntimeWarning):
     """Some models' losses stopped being finite."""
@@ -96,8 +98,24 @@ def train(
         config=_describe_run(model, task, recipe, key_data, restarts),
         seconds=time.perf_counter() - began,
     )
-    _warn_of_divergence(run)
+    bad = np.flatnonzero(run.diverged >= 0)
+    named = [f"restart {run.restart[place]} at step {run.diverged[place]}" for place in bad[:NAMED]]
+    warn_of_divergence(len(bad), restarts, named)
     return run
+
+
+def warn_of_divergence(count: int, total: int, first: Sequence[str]) -> None:
+    """Warn, on behalf of a function that a user called, that `count` of `total` models diverged, the first of which are
+    named; do nothing if none did."""
+    if not count:
+        return
+    more = f" and {count - len(first)} more" if count > len(first) else ""
+    warnings.warn(
+        f"{count} of {total} models diverged: {'; '.join(first)}{more}. Their loss is NaN. "
+        "A lower learning_rate helps.",
+        DivergenceWarning,
+        stacklevel=3,
+    )
 
 
 def log_spaced(steps: int, count: int) -> Int[np.ndarray, " snapshots"]:
@@ -223,22 +241,8 @@ def _sorted_run(trained: Trained, **rest: Any) -> Run:
     """The run with its restarts in order of loss, diverged ones last."""
     order = np.argsort(trained.loss, kind="stable")
     ordered = jax.tree.map(lambda array: array[order], trained)._asdict()
-    del ordered["metrics"]
+    del ordered["metrics"], ordered["final_loss"]
     return Run(**ordered, restart=order, **rest)
-
-
-def _warn_of_divergence(run: Run) -> None:
-    bad = np.flatnonzero(run.diverged >= 0)
-    if not len(bad):
-        return
-    named = [f"restart {run.restart[place]} at step {run.diverged[place]}" for place in bad[:5]]
-    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
-    warnings.warn(
-        f"{len(bad)} of {run.loss.size} models diverged: {'; '.join(named)}{more}. Their loss is NaN. "
-        "A lower learning_rate helps.",
-        DivergenceWarning,
-        stacklevel=3,
-    )
 
 
 def _describe_run(model: Model, task: Task, recipe: Recipe, key_data: np.ndarray, restarts: int) -> dict[str, Any]:
