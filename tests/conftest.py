@@ -1,8 +1,10 @@
 """Strictness for all tests: silent broadcasting between ranks is an error, and hypothesis draws the same every time."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
+import matplotlib.pyplot as plt
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +19,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # `nothing_compiled` holds for all examples
 )
 settings.load_profile("toymodels")
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_is_left() -> Iterator[None]:
+    """Close the figures of each test, which others may count."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ NAN = float("nan")
 WORDS = ("relu", "gelu", "absolute")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 def array(values: Any, name: str | None = None, **coords: Any) -> xr.DataArray:
     return xr.DataArray(np.asarray(values), dims=tuple(coords), coords=coords, name=name)
 
