@@ -16,9 +16,9 @@ def step_times(size: Size, effort: Effort, own_draws: bool = False) -> dict[str,
 
     Same recipe, same number of samples a step. A time of ours is that of a whole call of `sweep` without compilation,
     divided by its steps; the first call, with compilation, is told apart. Our models share their uniform draws, which
-    the notebook's do not; `own_draws` measures ours also without that (`independent_data`). The arithmetic is that of
-    the five matrix products a model and step; the machine's rate is the best of some products of large matrices in the
-    same round.
+    the notebook's do not; `own_draws` measures ours also without that, with a seed for each model. The arithmetic is
+    that of the five matrix products a model and step; the machine's rate is the best of some products of large matrices
+    in the same round.
     """
     recipe = ours.brief_recipe(size, effort)
     jax.clear_caches()
@@ -29,9 +29,8 @@ def step_times(size: Size, effort: Effort, own_draws: bool = False) -> dict[str,
         "matrix": matrix_rate(),
     }
     if own_draws:
-        independent = ours.brief_recipe(size, effort, independent_data=True)
-        ours.sweep(size, independent)
-        sides["own_draws"] = lambda: ours.seconds_per_step(size, independent)
+        ours.sweep(size, recipe, own_draws=True)
+        sides["own_draws"] = lambda: ours.seconds_per_step(size, recipe, own_draws=True)
     measured = interleave(sides, effort.rounds)
     rate = size.flops(BATCH) / measured["ours"]
     result = {

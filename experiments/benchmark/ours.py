@@ -14,17 +14,20 @@ import toymodels as tm
 from experiments.benchmark.sizes import BATCH, Effort, Size
 
 
-def sweep(size: Size, recipe: tm.Recipe, *, restarts: int = 1, every: int = 1) -> xr.Dataset:
+def sweep(size: Size, recipe: tm.Recipe, *, restarts: int = 1, every: int = 1, own_draws: bool = False) -> xr.Dataset:
     """Train the models of every density, or of every second, and so on. Arrays start with (model, restart)."""
-    model, task, over = configuration(size, every)
+    model, task, over = configuration(size, every, own_draws)
     return tm.sweep(model, task, recipe, over=over, restarts=restarts, progress=False)
 
 
-def configuration(size: Size, every: int = 1) -> tuple[tm.Autoencoder, tm.Task, dict[str, Any]]:
+def configuration(
+    size: Size, every: int = 1, own_draws: bool = False
+) -> tuple[tm.Autoencoder, tm.Task, dict[str, Any]]:
     """Model, task, and what varies. Initial weights have the notebook's standard deviation. A line of models, in which
-    a density may stand more than once."""
+    a density may stand more than once; with `own_draws` each has a seed of its own."""
     model = tm.Autoencoder(size.n_features, size.n_hidden, initializer=_normal(size.notebook_std))
-    over = {"model": {"density": size.densities[::every]}}
+    densities = size.densities[::every]
+    over = {"model": {"density": densities} | ({"seed": range(len(densities))} if own_draws else {})}
     return model, tm.Task(tm.Independent(size.n_features), size.importance), over
 
 
@@ -40,10 +43,10 @@ def brief_recipe(size: Size, effort: Effort, **changes: Any) -> tm.Recipe:
     return notebook_steps(max(50, round(effort.seconds / seconds / 10) * 10), **changes)
 
 
-def seconds_per_step(size: Size, recipe: tm.Recipe) -> float:
+def seconds_per_step(size: Size, recipe: tm.Recipe, **options: Any) -> float:
     """Wall time of one whole call of `sweep` divided by the number of steps."""
     began = time.perf_counter()
-    sweep(size, recipe)
+    sweep(size, recipe, **options)
     return (time.perf_counter() - began) / recipe.steps
 
 

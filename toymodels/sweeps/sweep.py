@@ -27,7 +27,14 @@ from toymodels.training.ensemble import Cell
 from toymodels.training.metrics import Metric, Metrics, check_metrics
 from toymodels.training.recipe import Recipe
 from toymodels.training.schedule import workers
-from toymodels.training.train import NAMED, checked_snapshots, validate, warn_of_divergence
+from toymodels.training.train import (
+    NAMED,
+    checked_snapshots,
+    validate_model,
+    validate_recipe,
+    validate_task,
+    warn_of_divergence,
+)
 
 THREADS_A_SHARD = 16
 
@@ -96,7 +103,9 @@ def sweep(
     Warns:
         DivergenceWarning: names the first cells whose loss became NaN or infinite.
     """
-    validate(model, task, recipe)
+    validate_recipe(recipe)
+    validate_task(task)
+    validate_model(model)
     check_integer("sweep", "history", history, minimum=1)
     check_integer("sweep", "memory_bytes", memory_bytes, minimum=1)
     index, count = _checked_shard(shard, folder)
