@@ -206,7 +206,8 @@ def test_results_are_laid_out_as_the_axes_say(grid: Any, given: dict[str, Any]):
         n_hidden = fields.get("n_hidden", n_hidden)
         steps = fields.get("steps", steps)
     W = (("hidden", "feature"), (max(n_hidden), N))
-    wanted: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {"loss": ((), ()), "diverged": ((), ())}
+    wanted: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {}
+    wanted |= dict.fromkeys(("loss", "final_loss", "diverged"), ((), ()))
     if given["params"]:
         wanted |= {"W": W, "b": (("feature",), (N,))}
     if given["snapshots"]:

@@ -33,7 +33,7 @@ QUIET = 0.1  # share of the cores that other programs may use
 SAME_STEPS_TARGET = 10
 SAME_LOSS_TARGETS = {SMALL.name: 50, LARGE.name: 100}
 MATRIX_SHARE_TARGETS = {LARGE.name: 0.75}
-BARE_TARGET = 0.85
+BARE_TARGET = 0.87  # 1 / 1.15
 PHASE_SECONDS, PHASE_MIB = 240, 2048
 PHASE_AGREEMENT = {"all cells": 0.97, "further than 1/48 of an axis from a border": 0.99}
 

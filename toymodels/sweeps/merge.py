@@ -46,7 +46,8 @@ def merge(folders: str | Path | Sequence[str | Path], path: str | Path, *, memor
 
     Args:
         folders: where the units are.
-        path: what to write: a name that ends in `.zarr`, or in `.nc`. What is there already is replaced.
+        path: what to write: a name that ends in `.zarr`, or in `.nc` (netCDF 3, unless netCDF4 or h5netcdf are
+            installed). What is there already is replaced.
         memory_bytes: how much memory to use for a Zarr store; a netCDF file needs all results in memory.
 
     Raises:
