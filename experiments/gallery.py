@@ -42,8 +42,8 @@ def speed_table(report: Mapping[str, Any]) -> str:
     """The benchmark's targets, with what was measured and whether each is met."""
     machine = report["machine"]
     rows = [
-        f"Medians in one run on {machine['cores']} cores of an {machine['processor']}, against the released notebook's "
-        f"loop in PyTorch {machine['torch']}:",
+        f"Medians; each ratio is of times in one run, on {machine['cores']} cores of an {machine['processor']}, "
+        f"against the released notebook's loop in PyTorch {machine['torch']}:",
         "",
         "| | measured | wanted |",
         "|---|---|---|",
