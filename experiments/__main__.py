@@ -1,4 +1,4 @@
-"""`python -m experiments list | run | check | gallery`."""
+"""`python -m experiments list | run | check | seeds | gallery`."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from experiments import EXPERIMENTS
 from experiments.experiment import Claim, Experiment
 from experiments.gallery import update_readme, write_gallery
-from experiments.runner import claim_record, evaluate, publish
+from experiments.runner import claim_record, evaluate, publish, record_seeds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments", description="Reproduce papers: figures, and claims that pass or fail."
     )
-    commands = parser.add_subparsers(required=True, metavar="list | run | check | gallery")
+    commands = parser.add_subparsers(required=True, metavar="list | run | check | seeds | gallery")
     command = commands.add_parser("list", help="name every experiment and its question")
     command.set_defaults(command=_list)
     command = commands.add_parser("run", help="train, draw into figures/, and judge the claims")
@@ -33,6 +33,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_selection(command)
     command.add_argument("--json", action="store_true", help="print the claims as a JSON list")
     command.set_defaults(command=_check)
+    command = commands.add_parser("seeds", help="judge the claims for several seeds, and write down the outcome")
+    command.add_argument("names", nargs="+", type=select, metavar="NAME", help="a figure (paper/figure) or a paper")
+    command.add_argument("--count", type=int, default=5, help="how many seeds (default 5)")
+    command.set_defaults(command=_seeds)
     command = commands.add_parser("gallery", help="write figures/README.md and the tables in README.md")
     command.set_defaults(command=_gallery)
     return parser
@@ -88,6 +92,12 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps([claim_record(*one) for one in judged], indent=1, ensure_ascii=False))
         return int(not all(claim.passed for _, claim in judged))
     return _report(judged)
+
+
+def _seeds(options: argparse.Namespace) -> int:
+    for experiment in tqdm(_chosen(options), unit="figure"):
+        print(record_seeds(experiment, range(options.count)))
+    return 0
 
 
 def _gallery(options: argparse.Namespace) -> int:

@@ -1,16 +1,20 @@
 """What an experiment is: a question, what to train, what to draw, and what must be true."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import xarray as xr
 from matplotlib.figure import Figure
 
-Sweep = Callable[..., xr.Dataset]
+Sweep = functools.partial[xr.Dataset]
 """A call of `toymodels.sweep` that lacks only the folder: a `functools.partial`."""
 
 Results = Mapping[str, xr.Dataset]
 """What the sweeps of an experiment gave, by name."""
+
+Control = Callable[[Results], Results]
+"""Makes wrong results of right ones: a model that some claims must not hold for. Its name tells what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Experiment:
         claims: (results, full) -> what must be true of them.
         shows: what is plotted and how to read it.
         differences: every way in which this departs from the paper, with both values.
+        controls: wrong results that claims must fail on, beside the common ones of `experiments.controls`.
         vector: whether an SVG is written beside the PNG.
     """
 
@@ -71,4 +76,5 @@ class Experiment:
     claims: Callable[[Results, bool], Sequence[Claim]]
     shows: str
     differences: Sequence[str] = ()
+    controls: Sequence[Control] = ()
     vector: bool = False

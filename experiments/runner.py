@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import xarray as xr
 
 import toymodels as tm
+from experiments.controls import refuted_by
 from experiments.experiment import Claim, Experiment, Results, Sweep
 
 ROOT = Path(__file__).parents[1]
@@ -35,10 +36,37 @@ class Outcome(NamedTuple):
 
 
 def evaluate(experiment: Experiment, *, full: bool = False, seed: int = 0) -> Outcome:
-    """Train, or take from the cache, and judge the claims."""
+    """Train, or take from the cache, and judge the claims.
+
+    Raises:
+        ValueError: if two claims have the same sentence.
+    """
     results = {name: cached(sweep) for name, sweep in experiment.sweeps(full, seed).items()}
     claims = list(experiment.claims(results, full))
+    sentences = [claim.claim for claim in claims]
+    twice = {sentence for sentence in sentences if sentences.count(sentence) > 1}
+    if twice:
+        raise ValueError(f"claims of {experiment.name} must differ in their sentences. Twice: {', '.join(twice)}.")
     return Outcome(results, claims, sum(one.attrs["seconds"] for one in results.values()))
+
+
+def record_seeds(experiment: Experiment, seeds: Sequence[int], *, folder: Path = FIGURES) -> Path:
+    """Judge the claims for several seeds, quick size; write what was measured, and return the path."""
+    judged = [evaluate(experiment, seed=seed).claims for seed in seeds]
+    claims = [
+        {
+            "claim": alike[0].claim,
+            "expected": alike[0].expected,
+            "measured": [claim.measured for claim in alike],
+            "passed": sum(claim.passed for claim in alike),
+        }
+        for alike in zip(*judged, strict=True)
+    ]
+    path = folder / f"{experiment.name}.seeds.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page = {"experiment": experiment.name, "seeds": list(seeds), "claims": claims}
+    path.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
+    return path
 
 
 def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, folder: Path = FIGURES) -> Path:
@@ -52,6 +80,7 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
         if experiment.vector:
             figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
         plt.close(figure)
+    refuted = refuted_by(experiment, outcome.results, full)
     page = {
         "experiment": experiment.name,
         "question": experiment.question,
@@ -63,7 +92,7 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
         "seconds": round(outcome.seconds + time.perf_counter() - began, 1),
         "versions": {name: version(name) for name in ("toymodels", "jax", "flax", "optax", "numpy")},
         "vector": experiment.vector,
-        "claims": [claim_record(experiment, claim) for claim in outcome.claims],
+        "claims": [{**claim_record(experiment, claim), "fails_on": refuted[claim.claim]} for claim in outcome.claims],
     }
     path.with_suffix(".json").write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
     return path
@@ -81,18 +110,19 @@ def cached(sweep: Sweep, folder: Path = CACHE) -> xr.Dataset:
 
 def _fingerprint(sweep: Sweep) -> str:
     """A name that depends on everything that the result depends on."""
-    what = {"sweep": tm.describe(sweep), "code": _code(), "versions": _versions()}
+    outside = _NOT_IN_TRAINING if not sweep.keywords.get("metrics") else _NOT_IN_METRICS
+    what = {"sweep": tm.describe(sweep), "code": _code(outside), "versions": _versions()}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _code() -> Mapping[str, str]:
-    """A digest of each source file that takes part in training."""
+def _code(outside: tuple[str, ...]) -> Mapping[str, str]:
+    """A digest of each source file, but for those whose names begin with one of `outside`."""
     package = Path(tm.__file__).parent
     files = {path.relative_to(package).as_posix(): path for path in sorted(package.rglob("*.py"))}
     return {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in files.items()
-        if not name.startswith(_NOT_IN_TRAINING)
+        if not name.startswith(outside)
     }
 
 
@@ -100,13 +130,17 @@ def _versions() -> Mapping[str, str]:
     return {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
 
 
-_NOT_IN_TRAINING = (
+_NOT_IN_METRICS = (
     "plots/",
-    "analysis/",
     "cli",
     "configuration.py",
     "__init__.py",
     "sweeps/select.py",
     "sweeps/show.py",
     "sweeps/progress.py",
+)
+_NOT_IN_TRAINING = (
+    *_NOT_IN_METRICS,
+    *(f"analysis/{name}.py" for name in ("__init__", "alignment", "dynamics", "neurons", "phases", "polytopes")),
+    "theory/",
 )

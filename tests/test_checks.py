@@ -82,6 +82,7 @@ BAD_FEATURES = {
         tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5, 2)),
         "density of CorrelatedSets .* 2 at index 1",
     ),
+    "correlation above 1": (tm.CorrelatedSets(((0, 1),), correlation=1.5), "correlation of CorrelatedSets .* Got 1.5"),
     "density for each feature": (tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5,) * 5), r"2 of them.* \(5,\)"),
     "overlapping sets": (tm.CorrelatedSets(((0, 1, 2), (2, 3))), "must not overlap. Got feature 2 in more than one"),
     "a feature twice": (tm.AnticorrelatedSets(((0, 1, 1),)), "must not overlap. Got feature 1"),

@@ -28,6 +28,7 @@ DISTRIBUTIONS: dict[str, Callable] = {
     "independent": lambda values: tm.Independent(4, (0.7, 0.05, 0.3, 1.0), values),
     "independent, one density": lambda values: tm.Independent(3, 0.2, values),
     "correlated": lambda values: tm.CorrelatedSets(SETS, (0.6, 0.15), values),
+    "correlated in part": lambda values: tm.CorrelatedSets(SETS, (0.6, 0.15), values, (0.3, 0.8)),
     "anticorrelated": lambda values: tm.AnticorrelatedSets(SETS, (0.9, 0.4), values),
     "concatenated": lambda values: tm.Concatenated(
         (tm.Independent(2, 0.3, values), tm.CorrelatedSets(((1, 0),), 0.5), tm.AnticorrelatedSets(((0, 1),), 0.8))
@@ -124,6 +125,20 @@ def test_a_correlated_set_is_on_together_and_its_values_are_independent():
         # A correlation coefficient of K independent pairs has variance 1/K.
         apart = np.corrcoef(values)[np.triu_indices(len(members), 1)]
         np.testing.assert_allclose(apart, 0, atol=5 / np.sqrt(0.95 * density * N))
+
+
+def test_members_of_a_set_are_on_with_the_correlation_asked_for():
+    on = draw(tm.CorrelatedSets(SETS, (0.6, 0.15), correlation=(0.3, 0.8))) > 0
+    # The sample correlation of N pairs of bits has a standard deviation below 2 / sqrt(N) at these densities.
+    wanted = np.eye(5) + np.array(
+        [[0.3 * ({i, j} == {0, 2}) + 0.8 * (i != j and {i, j} <= {1, 3, 4}) for j in range(5)] for i in range(5)]
+    )
+    np.testing.assert_allclose(np.corrcoef(on), wanted, atol=10 / N**0.5)
+
+
+def test_sets_without_correlation_are_independent_features():
+    features = tm.CorrelatedSets(SETS, 0.2, correlation=0.0)
+    np.testing.assert_allclose(features.second_moment(), tm.Independent(5, 0.2).second_moment())
 
 
 def test_an_anticorrelated_set_has_at_most_one_member_on_chosen_evenly():

@@ -4,7 +4,8 @@ import importlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from toymodels import analysis, features, models, tasks, training
+from toymodels import analysis, attacks, features, models, tasks, theory, training
+from toymodels.attacks import FeatureAttack, GradientAttack
 from toymodels.features import (
     EXPONENTIAL,
     SIGNED_UNIFORM,
@@ -16,7 +17,7 @@ from toymodels.features import (
     Independent,
     Values,
 )
-from toymodels.models import Autoencoder, identity, module_with
+from toymodels.models import Autoencoder, identity, module_with, solu, square
 from toymodels.specification import describe, specification, static
 from toymodels.tasks import Geometric, Task
 from toymodels.training import DivergenceWarning, Recipe, Run, log_spaced, train
@@ -37,13 +38,16 @@ __all__ = [
     "CorrelatedSets",
     "Dataset",
     "DivergenceWarning",
+    "FeatureAttack",
     "Geometric",
+    "GradientAttack",
     "Independent",
     "Recipe",
     "Run",
     "Task",
     "Values",
     "analysis",
+    "attacks",
     "describe",
     "features",
     "identity",
@@ -51,11 +55,14 @@ __all__ = [
     "models",
     "module_with",
     "plots",
+    "solu",
     "specification",
+    "square",
     "static",
     "sweep",
     "sweeps",
     "tasks",
+    "theory",
     "train",
     "training",
 ]

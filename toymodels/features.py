@@ -115,11 +115,15 @@ class CorrelatedSets:
         sets: the features of each set; together every feature 0 ... n-1 exactly once.
         density: probability in [0, 1] that a set is on; one number, or one a set.
         values: distribution of the value of a feature that is on.
+        correlation: of any two members of a set in being on (Pearson's), in [0, 1]; one number, or one a set. With this
+            probability one draw decides for the whole set, as always in the paper; else each member has its own. At 0
+            all features are independent.
     """
 
     sets: tuple[tuple[int, ...], ...] = static()
     density: Any = 0.1
     values: Values = static(default=UNIFORM)
+    correlation: Any = 1.0
 
     @property
     def n_features(self) -> int:
@@ -129,9 +133,14 @@ class CorrelatedSets:
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
         """Draw `batch_size` feature vectors, one a column."""
         set_key, value_key = jax.random.split(key)
-        on, _ = _split_draw(jax.random.uniform(set_key, (len(self.sets), batch_size)), _column(self.density))
+        draws = jax.random.uniform(set_key, (len(self.sets), batch_size))
+        together, draws = _split_draw(draws, _column(self.correlation))
+        set_on, _ = _split_draw(draws, _column(self.density))
         ranks = jax.random.uniform(value_key, (self.n_features, batch_size))
-        return jnp.where(on[_set_of_feature(self.sets)], self.values.inverse_cdf(ranks), 0.0)
+        own_on, own_ranks = _split_draw(ranks, self._of_feature(_column(self.density)))
+        owner = _set_of_feature(self.sets)
+        on = jnp.where(together[owner], set_on[owner], own_on)
+        return jnp.where(on, self.values.inverse_cdf(jnp.where(together[owner], ranks, own_ranks)), 0.0)
 
     def mean(self) -> Float[np.ndarray, " n"]:
         """E[x_i]."""
@@ -141,18 +150,24 @@ class CorrelatedSets:
     def second_moment(self) -> Float[np.ndarray, "n n"]:
         """E[x_i x_j]."""
         mean, square = self.values.moments()
-        density = self._density_of_feature()
-        together = np.where(_same_set(self.sets), density[:, None], np.outer(density, density))
+        density, sets = self._density_of_feature(), len(self.sets)
+        correlation = _per_item(self.correlation, sets)[_set_of_feature(self.sets)] * _same_set(self.sets)
+        together = correlation * density + (1 - correlation) * np.outer(density, density)
         return _with_diagonal(together * mean**2, density * square)
 
     def validate(self) -> None:
         """Raise ValueError if a field is out of range or the sets overlap."""
         _check_sets("CorrelatedSets", self.sets)
-        check_numbers("CorrelatedSets", "density", self.density, length=len(self.sets), minimum=0, maximum=1)
+        for name in ("density", "correlation"):
+            check_numbers("CorrelatedSets", name, getattr(self, name), length=len(self.sets), minimum=0, maximum=1)
         _check_values("CorrelatedSets", self.values)
 
     def _density_of_feature(self) -> Float[np.ndarray, " n"]:
         return _per_item(self.density, len(self.sets))[_set_of_feature(self.sets)]
+
+    def _of_feature(self, value: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Each feature's row of a column with a row a set; a single number as it is."""
+        return value[_set_of_feature(self.sets)] if value.ndim else value
 
 
 @specification

@@ -28,6 +28,16 @@ def identity(x: Array) -> Array:
     return x
 
 
+def square(x: Array) -> Array:
+    """x²: the quadratic activation of Scherlis et al. 2022, "Polysemanticity and Capacity in Neural Networks"."""
+    return jnp.square(x)
+
+
+def solu(x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+    """x softmax(x), the softmax over the rows of each sample (Elhage et al. 2022, "Softmax Linear Units")."""
+    return x * jax.nn.softmax(x, axis=0)
+
+
 def scaled_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
     """Normal with variance 4 / (n m), so that ‖W‖_F is about 2 whatever the size.
 
@@ -53,7 +63,7 @@ class Autoencoder:
     Attributes:
         n_features: number of features n.
         n_hidden: number of hidden dimensions m.
-        hidden_activation, output_activation: elementwise functions, e.g. from `jax.nn`.
+        hidden_activation, output_activation: functions of (units, batch), e.g. from `jax.nn`, `solu` or `square`.
         hidden_bias, output_bias: whether the layer has a bias; biases start at zero.
         tied: whether the decoder is the encoder's transpose.
         n_outputs: number of outputs where it is not n; only when not tied.

@@ -7,8 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
 
+from toymodels.attacks import Attack, validate_attack
 from toymodels.checks import check_function, check_numbers
 from toymodels.features import validate_features
 from toymodels.models import identity
@@ -38,11 +40,18 @@ class Task:
         features: distribution of x, e.g. `Independent(n_features=5, density=0.1)`.
         importance: weight I_i >= 0 of each output's squared error: one number, one per output, or `Geometric(decay)`.
         target: function from x (n, batch) to what is to be predicted (outputs, batch), e.g. `jnp.abs`.
+        attack: what an adversary does to x before the model sees it, in training and in evaluation; see
+            `toymodels.attacks`. The target stays that of x.
     """
 
     features: Any
     importance: Any = 1.0
     target: Callable[[Array], Array] = static(default=identity)
+    attack: Attack | None = None
+
+    def seen(self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+        """What `module` is given in the place of x: x itself, or what the attack makes of it."""
+        return x if self.attack is None else jax.lax.stop_gradient(self.attack.perturb(key, module, x, self.loss))
 
     def loss(self, x: Float[Array, "n batch"], prediction: Float[Array, "outputs batch"]) -> Float[Array, ""]:
         """Mean over samples and outputs of I_i (target_i - prediction_i)².
@@ -62,6 +71,8 @@ class Task:
         """Raise ValueError if a field is out of range, or the target no function of arrays (n, batch)."""
         validate_features(self.features)
         check_function("Task", "target", self.target)
+        if self.attack is not None:
+            validate_attack(self.attack)
         if isinstance(self.importance, Geometric):
             check_numbers("Geometric", "decay", self.importance.decay, minimum=0)
             return

@@ -1,14 +1,29 @@
-"""Elhage et al. 2022, "Toy Models of Superposition", transformer-circuits.pub/2022/toy_model."""
+"""Elhage et al. 2022, "Toy Models of Superposition", transformer-circuits.pub/2022/toy_model, in the paper's order."""
 
-from experiments.elhage2022 import basic_results, demonstrating, geometry
+from experiments.elhage2022 import (
+    adversarial,
+    basic_results,
+    computation,
+    correlation,
+    demonstrating,
+    geometry,
+    learning,
+    mathematics,
+    phases,
+    polytopes,
+    privileged,
+)
 
 EXPERIMENTS = (
-    demonstrating.INTRO,
-    demonstrating.LINEAR_VS_RELU,
-    basic_results.BASIC_SMALL,
-    basic_results.BASIC_LARGE,
-    basic_results.FEATURES_VS_DENSITY,
-    geometry.DIMENSIONS_PER_FEATURE,
-    geometry.DIMENSIONALITY,
-    geometry.LEVERAGE,
+    *demonstrating.EXPERIMENTS,
+    *basic_results.EXPERIMENTS,
+    *mathematics.EXPERIMENTS,
+    *phases.EXPERIMENTS,
+    *geometry.EXPERIMENTS,
+    *polytopes.EXPERIMENTS,
+    *correlation.EXPERIMENTS,
+    *learning.EXPERIMENTS,
+    *adversarial.EXPERIMENTS,
+    *privileged.EXPERIMENTS,
+    *computation.EXPERIMENTS,
 )

@@ -218,3 +218,5 @@ FEATURES_VS_DENSITY = Experiment(
     "Below, the number of features represented and their mean interference.",
     differences=("ours: Adam 1e-2 with cosine decay, 2,000 steps, notebook: AdamW 1e-3, 10,000 steps",),
 )
+
+EXPERIMENTS = (BASIC_SMALL, BASIC_LARGE, FEATURES_VS_DENSITY)

@@ -142,3 +142,5 @@ LINEAR_VS_RELU = Experiment(
     "its interference Σ_{j≠i} (Ŵ_i·W_j)²: dark 0, a dimension of its own; bright 1 or more, shared.",
     differences=("ours: density 0.1 and importance $0.7^i$, paper: not said for this figure", "best of 4 restarts"),
 )
+
+EXPERIMENTS = (INTRO, LINEAR_VS_RELU)

@@ -1,5 +1,5 @@
 """Analysis: pure functions of arrays."""
 
-from toymodels.analysis import geometry
+from toymodels.analysis import alignment, dynamics, geometry, neurons, phases, polytopes, robustness
 
-__all__ = ["geometry"]
+__all__ = ["alignment", "dynamics", "geometry", "neurons", "phases", "polytopes", "robustness"]

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from toymodels.models import flatten_names
 from toymodels.training.ensemble import Arrays, Chunk, KeyData, Structure, assemble
@@ -83,10 +83,12 @@ def advance(
     ) -> tuple[Any, Any, Array]:
         cell = assemble(structure, chunk.shared, own)
         graph = _graph(cell.model)
-        x = cell.task.features.sample(jax.random.fold_in(unrolled_key(data_key), step), cell.recipe.batch_size)
+        key = jax.random.fold_in(unrolled_key(data_key), step)
+        x = cell.task.features.sample(key, cell.recipe.batch_size)
 
         def objective(params: Any) -> tuple[Array, Array]:
-            prediction, hidden_l1 = _apply(nnx.merge(graph, params, fixed), x)
+            module = nnx.merge(graph, params, fixed)
+            prediction, hidden_l1 = _apply(module, cell.task.seen(_attack_key(key), module, x))
             loss = cell.task.loss(x, prediction)
             return loss + cell.recipe.hidden_l1 * hidden_l1, loss
 
@@ -122,8 +124,9 @@ def evaluate(
         batches = -(-cell.recipe.evaluation_samples // batch_size)
 
         def add_batch(batch: Array, total: Array) -> Array:
-            x = cell.task.features.sample(jax.random.fold_in(unrolled_key(key), batch), batch_size)
-            return total + cell.task.loss(x, module(x))
+            batch_key = jax.random.fold_in(unrolled_key(key), batch)
+            x = cell.task.features.sample(batch_key, batch_size)
+            return total + cell.task.loss(x, module(cell.task.seen(_attack_key(batch_key), module, x)))
 
         loss = jax.lax.fori_loop(0, batches, add_batch, jnp.zeros(())) / batches
         metric_key = jax.random.fold_in(unrolled_key(key), batches)  # a number that no batch has
@@ -154,6 +157,11 @@ def _map_in_groups(function: Callable[..., Any], arguments: tuple[Any, ...], gro
     if group >= count:
         return jax.vmap(function)(*arguments)
     return jax.lax.map(lambda one: function(*one), arguments, batch_size=None if group == 1 else group)
+
+
+def _attack_key(key: PRNGKeyArray) -> PRNGKeyArray:
+    """The key of the attack on a batch whose samples are drawn from `key`: none that splitting it would give."""
+    return jax.random.fold_in(key, 2**32 - 1)
 
 
 def _apply(module: nnx.Module, x: Float[Array, "n batch"]) -> tuple[Array, Float[Array, ""]]:

@@ -184,6 +184,18 @@ def _validate_fit(model: Model, task: Task, recipe: Recipe) -> None:
         ) from error
     if got.shape != wanted.shape:
         raise ValueError(f"model predicts shape {got.shape} but the task's target has shape {wanted.shape}.")
+    if task.attack is not None:
+        _validate_attack_fit(model, task, x)
+
+
+def _validate_attack_fit(model: Model, task: Task, x: Array) -> None:
+    """Raise unless the task's attack on the model gives samples of the shape of x."""
+    try:
+        seen = jax.eval_shape(lambda x: task.seen(jax.random.key(0), model(rngs=nnx.Rngs(0)), x), x)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"attack of Task does not fit the model or the features: {error}") from error
+    if seen.shape != x.shape:
+        raise ValueError(f"attack of Task must return samples of shape {x.shape}. It returned {seen.shape}.")
 
 
 def module_output(model: Model, x: Array) -> Array:

@@ -1,0 +1,5 @@
+"""Superposition and adversarial robustness."""
+
+from experiments.experiment import Experiment
+
+EXPERIMENTS: tuple[Experiment, ...] = ()

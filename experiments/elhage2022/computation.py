@@ -1,0 +1,5 @@
+"""Computation in superposition: absolute values."""
+
+from experiments.experiment import Experiment
+
+EXPERIMENTS: tuple[Experiment, ...] = ()

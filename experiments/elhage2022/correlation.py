@@ -1,0 +1,5 @@
+"""Correlated and anticorrelated features."""
+
+from experiments.experiment import Experiment
+
+EXPERIMENTS: tuple[Experiment, ...] = ()

@@ -1,0 +1,1 @@
+"""Dynamics: jumps, plateaus and events in the course of training."""

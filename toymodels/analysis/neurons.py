@@ -1,0 +1,1 @@
+"""Neurons: what the units of a hidden layer with a privileged basis stand for."""

@@ -1,0 +1,1 @@
+"""Polytopes: which regular arrangement the directions of features form."""

@@ -1,0 +1,5 @@
+"""Theory: closed forms that trained models are held against. Losses are sums over features, as in the papers' text."""
+
+from toymodels.theory import expansion, linear, phases
+
+__all__ = ["expansion", "linear", "phases"]
