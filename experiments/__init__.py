@@ -1,5 +1,5 @@
-"""Experiments: the figures of papers, with claims that pass or fail; and the benchmark."""
+"""Experiments: the figures of papers, with claims that pass or fail, questions beyond them, and the benchmark."""
 
-from experiments import elhage2022
+from experiments import beyond, elhage2022
 
-EXPERIMENTS = elhage2022.EXPERIMENTS
+EXPERIMENTS = (*elhage2022.EXPERIMENTS, *beyond.EXPERIMENTS)
