@@ -4,17 +4,20 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-
-from tqdm import tqdm
+from pathlib import Path
 
 from experiments import EXPERIMENTS
 from experiments.experiment import Claim, Experiment
+from experiments.finished import finished_claims, mark_finished
 from experiments.gallery import update_readme, write_gallery
-from experiments.runner import claim_record, evaluate, publish, record_seeds
+from experiments.progress import figure_by_figure
+from experiments.runner import FIGURES, claim_record, evaluate, publish, record_seeds
+
+INTERRUPTED = 130  # what shells expect of a program that Ctrl-C has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0, 1 if a claim fails, 2 for a wrong call."""
+    """Return the exit code: 0, 1 if a claim fails, 2 for a wrong call, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     return options.command(options)
 
@@ -28,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_list)
     command = commands.add_parser("run", help="train, draw into figures/, and judge the claims")
     _add_selection(command)
+    command.add_argument("--figures", type=Path, default=FIGURES, metavar="FOLDER", help="where to write (figures/)")
     command.set_defaults(command=_run)
     command = commands.add_parser("check", help="judge the claims again; train only what is not cached")
     _add_selection(command)
@@ -72,20 +76,29 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    judged = []
-    for experiment in (bar := tqdm(_chosen(options), unit="figure")):
-        bar.set_description(experiment.name)
-        outcome = evaluate(experiment, full=options.full, seed=options.seed)
-        publish(experiment, outcome, full=options.full, seed=options.seed)
-        judged += [(experiment, claim) for claim in outcome.claims]
-    write_gallery(EXPERIMENTS)
+    size, folder = {"full": options.full, "seed": options.seed}, options.figures
+    judged: list[tuple[Experiment, Claim]] = []
+    try:
+        for experiment in figure_by_figure(_chosen(options), **size):
+            claims = finished_claims(experiment, **size, folder=folder)
+            if claims is None:
+                outcome = evaluate(experiment, **size)
+                publish(experiment, outcome, **size, folder=folder)
+                mark_finished(experiment, **size, folder=folder)
+                claims = outcome.claims
+            judged += [(experiment, claim) for claim in claims]
+    except KeyboardInterrupt:
+        print("Interrupted. What is finished is kept; the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        write_gallery(EXPERIMENTS, folder)
     return _report(judged)
 
 
 def _check(options: argparse.Namespace) -> int:
     judged = [
         (experiment, claim)
-        for experiment in tqdm(_chosen(options), unit="figure", disable=options.json)
+        for experiment in figure_by_figure(_chosen(options), full=options.full, seed=options.seed)
         for claim in evaluate(experiment, full=options.full, seed=options.seed).claims
     ]
     if options.json:
@@ -95,7 +108,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _seeds(options: argparse.Namespace) -> int:
-    for experiment in tqdm(_chosen(options), unit="figure"):
+    for experiment in figure_by_figure(_chosen(options), full=False, seed=options.count - 1):
         print(record_seeds(experiment, range(options.count)))
     return 0
 

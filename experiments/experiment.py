@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -66,6 +67,7 @@ class Experiment:
         differences: every way in which this departs from the paper, with both values.
         controls: wrong results that claims must fail on, beside the common ones of `experiments.controls`.
         vector: whether an SVG is written beside the PNG.
+        animate: (results, path) -> None, writes an animation (GIF) beside the picture, where the figure has one.
     """
 
     name: str
@@ -78,3 +80,4 @@ class Experiment:
     differences: Sequence[str] = ()
     controls: Sequence[Control] = ()
     vector: bool = False
+    animate: Callable[[Results, Path], None] | None = None

@@ -27,12 +27,15 @@ class Outcome(NamedTuple):
     Attributes:
         results: of the sweeps, by name.
         claims: the judged claims.
-        seconds: time of the training, also if that was done earlier and is cached.
     """
 
     results: Results
     claims: list[Claim]
-    seconds: float
+
+    @property
+    def training(self) -> dict[str, float]:
+        """Seconds that each sweep took, also if that was earlier and its results are cached."""
+        return {name: one.attrs["seconds"] for name, one in self.results.items()}
 
 
 def evaluate(experiment: Experiment, *, full: bool = False, seed: int = 0) -> Outcome:
@@ -47,7 +50,7 @@ def evaluate(experiment: Experiment, *, full: bool = False, seed: int = 0) -> Ou
     twice = {sentence for sentence in sentences if sentences.count(sentence) > 1}
     if twice:
         raise ValueError(f"claims of {experiment.name} must differ in their sentences. Twice: {', '.join(twice)}.")
-    return Outcome(results, claims, sum(one.attrs["seconds"] for one in results.values()))
+    return Outcome(results, claims)
 
 
 def record_seeds(experiment: Experiment, seeds: Sequence[int], *, folder: Path = FIGURES) -> Path:
@@ -80,6 +83,8 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
         if experiment.vector:
             figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
         plt.close(figure)
+        if experiment.animate is not None:
+            experiment.animate(outcome.results, path.with_suffix(".gif"))
     refuted = refuted_by(experiment, outcome.results, full)
     page = {
         "experiment": experiment.name,
@@ -89,9 +94,11 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
         "differences": list(experiment.differences),
         "size": "full" if full else "quick",
         "seed": seed,
-        "seconds": round(outcome.seconds + time.perf_counter() - began, 1),
+        "seconds": round(sum(outcome.training.values()) + time.perf_counter() - began, 1),
+        "training": outcome.training,
         "versions": {name: version(name) for name in ("toymodels", "jax", "flax", "optax", "numpy")},
         "vector": experiment.vector,
+        "animation": experiment.animate is not None,
         "claims": [{**claim_record(experiment, claim), "fails_on": refuted[claim.claim]} for claim in outcome.claims],
     }
     path.with_suffix(".json").write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
@@ -105,28 +112,31 @@ def claim_record(experiment: Experiment, claim: Claim) -> dict[str, object]:
 
 def cached(sweep: Sweep, folder: Path = CACHE) -> xr.Dataset:
     """The results of a sweep, from the cache as far as the same sweep was done before with the same code."""
-    return sweep(folder=folder / _fingerprint(sweep))
+    return sweep(folder=folder / fingerprint(sweep))
 
 
-def _fingerprint(sweep: Sweep) -> str:
+def fingerprint(sweep: Sweep) -> str:
     """A name that depends on everything that the result depends on."""
     outside = _NOT_IN_TRAINING if not sweep.keywords.get("metrics") else _NOT_IN_METRICS
-    what = {"sweep": tm.describe(sweep), "code": _code(outside), "versions": _versions()}
+    what = {"sweep": tm.describe(sweep), "code": _code(outside), "versions": versions()}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _code(outside: tuple[str, ...]) -> Mapping[str, str]:
     """A digest of each source file, but for those whose names begin with one of `outside`."""
     package = Path(tm.__file__).parent
-    files = {path.relative_to(package).as_posix(): path for path in sorted(package.rglob("*.py"))}
+    return {name: one for name, one in digests(package).items() if not name.startswith(outside)}
+
+
+def digests(package: Path) -> dict[str, str]:
+    """A digest of each source file below a folder, by its path there."""
     return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in files.items()
-        if not name.startswith(outside)
+        path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(package.rglob("*.py"))
     }
 
 
-def _versions() -> Mapping[str, str]:
+def versions() -> Mapping[str, str]:
     return {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
 
 

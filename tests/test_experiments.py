@@ -13,8 +13,10 @@ from experiments import EXPERIMENTS
 from experiments.__main__ import main, select
 from experiments.controls import refuted_by
 from experiments.experiment import Experiment, Results, at_least, at_most, equal
+from experiments.finished import finished_claims
 from experiments.gallery import claims_table, speed_table, update_readme, write_gallery
-from experiments.runner import ROOT, cached, evaluate, publish
+from experiments.progress import expected_seconds
+from experiments.runner import ROOT, cached, evaluate, fingerprint, publish, record_seeds
 from toymodels.training import engine
 
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
@@ -49,14 +51,33 @@ def test_committed_pages_have_all_claims(experiment: Experiment) -> None:
     assert page["size"] == "quick"
     assert all(claim["passed"] for claim in page["claims"])
     assert (ROOT / "figures" / f"{experiment.name}.png").exists()
+    assert (ROOT / "figures" / f"{experiment.name}.gif").exists() == page["animation"]
+
+
+@pytest.mark.parametrize("experiment", BY_MODULE)
+def test_committed_claims_hold_for_most_seeds(experiment: Experiment) -> None:
+    page = json.loads((ROOT / "figures" / f"{experiment.name}.json").read_text())
+    record = json.loads((ROOT / "figures" / f"{experiment.name}.seeds.json").read_text())
+    stated = [(claim["claim"], claim["expected"]) for claim in page["claims"]]
+    assert [(claim["claim"], claim["expected"]) for claim in record["claims"]] == stated
+    assert record["seeds"] == [0, 1, 2, 3, 4]
+    assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("experiment", BY_MODULE)
+def test_claims_hold_for_most_seeds(experiment: Experiment, tmp_path) -> None:
+    record = json.loads(record_seeds(experiment, range(5), folder=tmp_path).read_text())
+    assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []
 
 
 def test_gallery_and_readme_are_up_to_date(tmp_path) -> None:
     (tmp_path / "figures").mkdir()
     for experiment in EXPERIMENTS:
-        target = tmp_path / "figures" / f"{experiment.name}.json"
-        target.parent.mkdir(exist_ok=True)
-        target.write_text((ROOT / "figures" / f"{experiment.name}.json").read_text())
+        for name in (f"{experiment.name}.json", f"{experiment.name}.seeds.json"):
+            target = tmp_path / "figures" / name
+            target.parent.mkdir(exist_ok=True)
+            target.write_text((ROOT / "figures" / name).read_text())
     gallery = write_gallery(EXPERIMENTS, tmp_path / "figures").read_text()
     assert gallery == (ROOT / "figures" / "README.md").read_text()
     readme = tmp_path / "README.md"
@@ -76,9 +97,11 @@ def test_claims_compare_as_they_say() -> None:
 
 
 def test_claims_table_shows_failures() -> None:
-    rows = claims_table([vars(at_least("many", "here", 1.0, 2)), vars(at_most("few", "there", 1.0, 2))]).splitlines()
-    assert rows[2] == "| ✗ | many | 1 | >= 2 | here |"
-    assert rows[3] == "| ✓ | few | 1 | <= 2 | there |"
+    many = {**vars(at_least("many", "here", 1.0, 2)), "fails_on": ["too_long", "untrained", "diverged"]}
+    few = {**vars(at_most("few |x|", "there", 1.0, 2)), "fails_on": []}
+    rows = claims_table([many, few], {"many": "3 of 5"}).splitlines()
+    assert rows[2] == "| ✗ | many | 1 | >= 2 | 3 of 5 | too long, untrained | here |"
+    assert rows[3] == "| ✓ | few \\|x\\| | 1 | <= 2 |  | nothing | there |"
 
 
 def test_speed_table_tells_missed_targets() -> None:
@@ -130,6 +153,73 @@ def test_check_exits_with_1_when_a_claim_fails(capsys, monkeypatch) -> None:
     monkeypatch.setattr("experiments.__main__.EXPERIMENTS", (intro,))
     assert main(["check", "elhage2022/intro"]) == 1
     assert "FAIL" in capsys.readouterr().out
+
+
+def _tiny(experiment: Experiment, **change) -> Experiment:
+    """An experiment whose sweeps are a few steps of one model."""
+
+    def sweeps(full: bool, seed: int):
+        whole = experiment.sweeps(full, seed)
+        return {name: partial(sweep, restarts=1, recipe=tm.Recipe(steps=3)) for name, sweep in whole.items()}
+
+    return dataclasses.replace(experiment, sweeps=sweeps, **change)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder for figures, with no trace of earlier runs."""
+    monkeypatch.setattr("experiments.finished.STAMPS", tmp_path / "stamps")
+    return tmp_path
+
+
+def test_a_second_run_does_only_what_is_missing(elsewhere, monkeypatch, capsys) -> None:
+    drawn = []
+    intro, relu = (
+        _tiny(one, draw=lambda results, one=one: drawn.append(one.name) or one.draw(results))
+        for one in select("elhage2022/intro") + select("elhage2022/linear-vs-relu")
+    )
+    monkeypatch.setattr("experiments.__main__.EXPERIMENTS", (intro, relu))
+    main(["run", "elhage2022/intro", "--figures", str(elsewhere)])
+    first = capsys.readouterr().out
+    main(["run", "elhage2022", "--figures", str(elsewhere)])
+    assert drawn == ["elhage2022/intro", "elhage2022/linear-vs-relu"]
+    again = [line for line in capsys.readouterr().out.splitlines() if "elhage2022/intro" in line]
+    assert [line.split() for line in again] == [line.split() for line in first.splitlines()[:-1]]
+    (elsewhere / "elhage2022" / "intro.png").write_bytes(b"another picture")
+    main(["run", "elhage2022/intro", "--figures", str(elsewhere)])
+    main(["run", "elhage2022/intro", "--seed", "1", "--figures", str(elsewhere)])
+    assert drawn[2:] == ["elhage2022/intro"] * 2
+
+
+def test_an_interrupted_run_keeps_what_is_finished(elsewhere, monkeypatch, capsys) -> None:
+    def interrupted(results: Results):
+        raise KeyboardInterrupt
+
+    intro, relu = (_tiny(select(f"elhage2022/{name}")[0]) for name in ("intro", "linear-vs-relu"))
+    stopped = dataclasses.replace(relu, draw=interrupted)
+    monkeypatch.setattr("experiments.__main__.EXPERIMENTS", (intro, stopped))
+    assert main(["run", "elhage2022", "--figures", str(elsewhere)]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert finished_claims(intro, full=False, seed=0, folder=elsewhere)
+    assert finished_claims(stopped, full=False, seed=0, folder=elsewhere) is None
+    assert "intro" in (elsewhere / "README.md").read_text()
+
+
+def test_time_is_expected_of_sweeps_that_are_neither_cached_nor_shared(elsewhere) -> None:
+    one = _tiny(select("elhage2022/dimensionality")[0])
+    other, unknown = (_tiny(select(f"elhage2022/{name}")[0]) for name in ("leverage", "intro"))
+    page = elsewhere / "elhage2022" / "dimensionality.json"
+    page.parent.mkdir()
+    page.write_text('{"training": {"models": 30.0}}')
+    assert expected_seconds([one, other, unknown], full=False, seed=0, folder=elsewhere, cache=elsewhere) == [32, 2, 12]
+    (elsewhere / fingerprint(one.sweeps(False, 0)["models"])).mkdir()
+    assert expected_seconds([one], full=False, seed=0, folder=elsewhere, cache=elsewhere) == [2]
+
+
+def test_claims_with_the_same_sentence_are_refused(elsewhere) -> None:
+    claim = at_most("few", "ours", 1, 2)
+    with pytest.raises(ValueError, match="Twice: few"):
+        evaluate(_tiny(select("elhage2022/intro")[0], claims=lambda results, full: [claim, claim]))
 
 
 def test_finished_sweeps_are_reused_and_damaged_ones_redone(tmp_path, monkeypatch) -> None:
