@@ -152,8 +152,8 @@ IMPORTANCE = 100.0 ** -np.linspace(0, 1, N)
 
 
 def sweep_features_vs_density(full: bool, seed: int) -> Mapping[str, Sweep]:
-    """n=100 m=20, I from 1 down to 1/100, twenty densities from 1 down to 1/20. Dense models need many steps: after 2,000
-    of 1,024 samples the least important of the represented features still share dimensions with the next ones."""
+    """n=100 m=20, I from 1 down to 1/100, twenty densities from 1 down to 1/20. Dense models need many steps: after
+    2,000 of 1,024 samples the least important of the represented features still share dimensions with the next."""
     task = tm.Task(tm.Independent(N), importance=IMPORTANCE)
     recipe = tm.Recipe(10_000, 1_024) if full else tm.Recipe(8_000, 256)
     over = {"density": NOTEBOOK_DENSITIES}

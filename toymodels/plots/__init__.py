@@ -2,6 +2,7 @@
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import directions
+from toymodels.plots.spatial import directions_3d, training_animation
 from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
 from toymodels.plots.superposition import (
     interference_key,
@@ -20,6 +21,7 @@ __all__ = [
     "dimensionality",
     "dimensions_per_feature",
     "directions",
+    "directions_3d",
     "feature_graph",
     "heat_map",
     "interference_key",
@@ -30,6 +32,7 @@ __all__ = [
     "style",
     "superposition",
     "superposition_keys",
+    "training_animation",
     "weight_key",
     "weight_matrix",
 ]
