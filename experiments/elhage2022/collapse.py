@@ -19,7 +19,7 @@ SECTION = "The Geometry of Superposition, Correlated and Anticorrelated Features
 THREE_PAIRS = ((0, 1), (2, 3), (4, 5))
 DENSITIES = (0.01, 0.02, 0.03, 0.045, 0.08, 0.1, 0.12, 0.165, 0.18, 0.2, 0.25, 0.3, 0.45, 0.55, 0.65, 0.75)
 SHOWN = (0.75, 0.45, 0.18, 0.1, 0.03)  # one from each of the paper's ranges
-PAPER_RANGES = {  # 1-S, from "approximately" to
+PAPER_RANGES = {  # of the density 1 - S
     "most\nPCA-like": (0.5, 0.8),
     "all\ncollapsed": (0.25, 0.5),
     "two": (0.15, 0.2),
@@ -73,9 +73,9 @@ def claims_collapse(results: Results, full: bool) -> list[Claim]:
     model has biases, so it is the covariance that counts. The densest cell is .75: the values of two features that are
     on are independent, their correlation is 3 (1 - p) / (4 - 3 p), and at p = 1 there is none left to collapse to.
 
-    Where the sets collapse agrees with the paper for the first (ours .066, paper .05) and the second (ours .139, paper
-    .15). The third collapses at .39 in ours, below .25 in the paper: between these all collapsed is a minimum as well,
-    but its loss is higher, by 7 % at .25 and by 1 % at .37.
+    The density from which on a set is collapsed agrees with the paper for the first (ours .065, paper .05) and the
+    second (ours .14, paper .15). The third collapses at .4 in ours, below .25 in the paper: between these, all sets
+    collapsed is a minimum as well, but its loss is higher than that of two, by 7 % at .25 and by 1 % at .37.
     """
     models = best(results["models"])
     density, W = models.density.values, models.W.values
@@ -141,7 +141,7 @@ COLLAPSE = Experiment(
     "$1/\\sqrt{2}$. Below, the angle within each pair in the colour of the pair, and their mean. The bands are the "
     "paper's ranges, which it calls approximate.",
     differences=(
-        "the third set collapses at density 0.39 in ours, between .2 and .25 in the paper: between these, two sets "
+        "the third set collapses at density .4 in ours, between .2 and .25 in the paper: between these, two sets "
         "collapsed have the lower loss, by 7 % at .25",
         "the angles below are ours; the paper has the arrows and the ranges only",
         "ours: best of 48 restarts (128 with --full) by loss on 262,144 common samples, paper: not said",

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from toymodels.analysis.geometry import AnyArray
 
-UNIT_BORDER = 4 / 7
+BORDER_PROBABILITY = 4 / 7  # q at which `antipodal_loss` and `merged_loss` are equal
 NODES = 64  # of the midpoint rule in each dimension: its error is below 1e-4 of a loss
 
 
@@ -54,7 +54,7 @@ def unit_border(correlation: Float[AnyArray, "*batch"]) -> Float[AnyArray, "*bat
     >>> unit_border(np.array([0.0, 0.5, 0.9])).round(4).tolist()
     [0.5714, 0.1429, 0.0]
     """
-    return np.clip((UNIT_BORDER - correlation) / (1 - correlation), 0, None)
+    return np.clip((BORDER_PROBABILITY - correlation) / (1 - correlation), 0, None)
 
 
 def antipodal_terms(scale: float, bias: float) -> tuple[float, float, float]:
