@@ -1,7 +1,7 @@
 """Plots: arrays in, Axes or Figure out. Nothing is shown, saved or set globally."""
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
-from toymodels.plots.directions import directions
+from toymodels.plots.directions import SET_COLORS, directions
 from toymodels.plots.spatial import directions_3d, training_animation
 from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
 from toymodels.plots.superposition import (
@@ -17,6 +17,7 @@ from toymodels.plots.sweeps import heat_map, lines, small_multiples
 __all__ = [
     "FEATURE_COLORS",
     "INTERFERENCE_COLORS",
+    "SET_COLORS",
     "WEIGHT_COLORS",
     "dimensionality",
     "dimensions_per_feature",

@@ -1,5 +1,7 @@
 """Features as arrows in two hidden dimensions."""
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,32 +11,52 @@ from matplotlib.axes import Axes
 from toymodels.analysis.geometry import AnyArray, norms
 from toymodels.plots.style import FAINT, FEATURE_COLORS
 
+SET_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
+
 
 def directions(
     W: Float[AnyArray, "2 n"],
     *,
     importance: Float[AnyArray, " n"] | None = None,
+    sets: Sequence[Sequence[int]] | None = None,
     limit: float = 1.5,
     ax: Axes | None = None,
 ) -> Axes:
     """The direction W_i of each feature as an arrow from the origin, coloured by importance (Elhage et al. 2022,
-    introductory figure: the more important the darker).
+    introductory figure: the more important the darker) or by the set to which the feature belongs ("Organization of
+    Correlated and Anticorrelated Features").
 
     Args:
         W: (2, n).
         importance: (n,); without it features are coloured by their number.
+        sets: the features of each set, which get one colour in place of that of their importance. Arrows of a set's
+            first feature end in a dot, those of the others in a ring, so that two that coincide are seen as such.
+            Features of no set are grey.
         limit: half the width of the square that is shown.
         ax: where to draw; a new figure if not given.
+
+    Raises:
+        ValueError: if both importance and sets are given.
     """
+    if importance is not None and sets is not None:
+        raise ValueError("directions colours by importance or by sets. Got both.")
     W = np.asarray(W)
     ax = plt.subplots(figsize=(2.5, 2.5), layout="constrained")[1] if ax is None else ax
     rank = np.arange(W.shape[1]) if importance is None else np.argsort(np.argsort(-np.asarray(importance)))
-    colors = mpl.colormaps[FEATURE_COLORS](0.85 * rank / max(1, W.shape[1] - 1))
+    colors = list(mpl.colormaps[FEATURE_COLORS](0.85 * rank / max(1, W.shape[1] - 1)))
+    ringed = set()
+    if sets is not None:
+        owner = {feature: number for number, members in enumerate(sets) for feature in members}
+        colors = [SET_COLORS[owner[i] % len(SET_COLORS)] if i in owner else FAINT for i in range(W.shape[1])]
+        ringed = {feature for members in sets for feature in members[1:]}
     circle = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(circle), np.sin(circle), color=FAINT, linewidth=0.6, zorder=0)
-    for direction, length, color in zip(W.T, norms(W), colors, strict=True):
+    for number, (direction, length, color) in enumerate(zip(W.T, norms(W), colors, strict=True)):
         ax.plot([0, direction[0]], [0, direction[1]], color=color, linewidth=1.8, solid_capstyle="round")
-        ax.plot(*direction, "o", color=color, markersize=4 if length > 0.05 else 2.5)
+        if number in ringed:
+            ax.plot(*direction, "o", color=color, markersize=8, markerfacecolor="none")
+        else:
+            ax.plot(*direction, "o", color=color, markersize=4 if length > 0.05 else 2.5)
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
