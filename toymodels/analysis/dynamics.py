@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float, Int
 from toymodels.analysis.geometry import AnyArray
 from toymodels.checks import check_integer, check_numbers
 
+Positions = Float[AnyArray, " t"] | Int[AnyArray, " t"]
+
 
 class Jumps(NamedTuple):
     """The steepest jump of each curve.
@@ -57,7 +59,7 @@ class Drop(NamedTuple):
 
 
 def steepest_jumps(
-    values: Float[AnyArray, "*curves t"], positions: Float[AnyArray, " t"] | Int[AnyArray, " t"]
+    values: Float[AnyArray, "*curves t"], positions: Positions
 ) -> Jumps:
     """Where each curve changes fastest, and by how much, such as the dimensionality of each feature in training (Elhage
     et al. 2022, "Superposition and Learning Dynamics").
@@ -84,7 +86,7 @@ def steepest_jumps(
     return Jumps(*(np.where(moving, one, np.nan) for one in found))
 
 
-def slope(values: Float[AnyArray, "*curves t"], positions: Float[AnyArray, " t"] | Int[AnyArray, " t"]) -> AnyArray:
+def slope(values: Float[AnyArray, "*curves t"], positions: Positions) -> AnyArray:
     """The slope of each interval between neighbouring positions, (..., t-1).
 
     >>> slope(np.array([1.0, 3.0, 2.0]), np.array([0.0, 1.0, 3.0])).tolist()
@@ -119,7 +121,7 @@ def smooth(values: Float[AnyArray, "*curves t"], width: int) -> Float[np.ndarray
 
 def plateaus(
     values: Float[AnyArray, " t"],
-    positions: Float[AnyArray, " t"] | Int[AnyArray, " t"],
+    positions: Positions,
     *,
     max_slope: float,
     min_length: float,

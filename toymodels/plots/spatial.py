@@ -16,7 +16,7 @@ from toymodels.plots.style import FAINT, INK
 
 
 def directions_3d(
-    W: Float[AnyArray, "3 n"],
+    W: Float[AnyArray, "m n"],
     *,
     sets: Sequence[Sequence[int]] | None = None,
     limit: float = 1.2,
@@ -26,7 +26,7 @@ def directions_3d(
     antipodal (|cos| < 1/2), so that an octahedron looks like one.
 
     Args:
-        W: (3, n).
+        W: (3, n): three hidden dimensions.
         sets: features that belong together, for the same colour; all alike if not given.
         limit: half the width of the space that is drawn.
         ax: a three-dimensional Axes; a new figure if not given.
