@@ -56,7 +56,7 @@ def test_smooth_keeps_straight_lines_inside_and_averages_noise():
 def test_plateaus_and_drops_of_a_staircase():
     positions = np.linspace(0, 30, 301)
     curve = logistic(10, 0.3, positions, 5, 3) + logistic(20, 0.3, positions, 0, -2)
-    found = plateaus(curve, positions, max_slope=0.02, min_length=3)
+    found = plateaus(curve, positions, max_slope=0.02, min_length=3.0)
     np.testing.assert_allclose([one.level for one in found], [5, 3, 1], atol=0.01)
     np.testing.assert_allclose([(one.start, one.stop) for one in found], [(0, 8.7), (11.3, 18.7), (21.3, 30)], atol=0.6)
     np.testing.assert_allclose([drop.height for drop in drops(found)], [2, 2], atol=0.02)
@@ -69,8 +69,8 @@ def test_plateaus_and_drops_of_a_staircase():
 def test_short_plateaus_are_left_out_and_a_curve_without_any_has_none():
     positions = np.arange(10.0)
     curve = np.array([9, 8, 8, 6, 5, 5, 5, 3, 2, 1.0])
-    assert plateaus(curve, positions, max_slope=0.5, min_length=2) == [Plateau(4.0, 6.0, 5.0)]
-    assert plateaus(-positions, positions, max_slope=0.5, min_length=0) == []
+    assert plateaus(curve, positions, max_slope=0.5, min_length=2.0) == [Plateau(4.0, 6.0, 5.0)]
+    assert plateaus(-positions, positions, max_slope=0.5, min_length=0.0) == []
 
 
 def test_a_rise_between_plateaus_has_a_negative_height():

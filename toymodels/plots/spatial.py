@@ -44,7 +44,7 @@ def directions_3d(
         ax.plot([0, x], [0, y], [0, z], color=color, linewidth=1.6)
         ax.plot([x], [y], [z], "o", color=color, markersize=5)
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
-    ax.set_box_aspect((1, 1, 1), zoom=1.5)
+    ax.set_box_aspect((1, 1, 1), zoom=1.2)
     ax.set_axis_off()
     ax.view_init(elev=18, azim=35)
     return ax
