@@ -1,6 +1,7 @@
 """Phase diagrams with their key, and the surface of a loss of two weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,7 +43,7 @@ def phase_diagram(
     importance: Float[AnyArray, " columns"],
     density: Float[AnyArray, " rows"],
     *,
-    borders: Sequence[tuple[AnyArray, AnyArray]] = (),
+    borders: Mapping[str, Sequence[tuple[AnyArray, AnyArray]]] = MappingProxyType({}),
     ax: Axes | None = None,
 ) -> Axes:
     """Colours over the extra feature's importance (to the right) and the density, 1 on top, both logarithmic.
@@ -51,14 +52,15 @@ def phase_diagram(
         colors: (rows, columns, 3), red, green and blue in [0, 1]; a row a density.
         importance: (columns,), positive, in geometric progression.
         density: (rows,), positive, in geometric progression.
-        borders: lines, each (importances, densities).
+        borders: by what they are called in a legend, lines (importances, densities); up to three kinds of them.
         ax: where to draw; a new figure if not given.
     """
     ax = plt.subplots(figsize=(3.6, 3.4), layout="constrained")[1] if ax is None else ax
     across, down = _edges(np.asarray(importance)), _edges(np.asarray(density))
     ax.pcolormesh(across, down, np.asarray(colors, float), rasterized=True)
-    for x, y in borders:
-        ax.plot(x, y, color=INK, linewidth=1.2)
+    for (label, lines), style in zip(borders.items(), ("-", "--", ":"), strict=False):
+        for number, (x, y) in enumerate(lines):
+            ax.plot(x, y, style, color=INK, linewidth=1.2, label="_" * (number > 0) + label)
     ax.set(xscale="log", yscale="log", xlim=(across.min(), across.max()), ylim=(down.min(), down.max()))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

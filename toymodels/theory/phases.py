@@ -6,7 +6,9 @@ and `density` the probability with which a feature is on, then uniform on [0, 1]
 broadcast against each other. Losses are expected sums over features. At the borders two phases have the same loss.
 """
 
+import itertools
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,7 @@ def free_border(density: Numbers) -> Float[np.ndarray, "*batch"]:
     directions of W lose the same.
     """
     density = np.asarray(density, float)
-    return np.array([_least_importance(p) for p in density.ravel()]).reshape(density.shape)
+    return np.array([_least_importance(float(p)) for p in density.ravel()]).reshape(density.shape)
 
 
 def phases_two_in_one(importance: Numbers, density: Numbers, border: Border = unit_border) -> Int[np.ndarray, "*batch"]:
@@ -105,6 +107,33 @@ def phases_three_in_two(
     """
     two = phases_two_in_one(importance, density, border)
     return np.where(np.asarray(importance) > 1, DEDICATED, two)
+
+
+def expected_loss(
+    W: Float[np.ndarray, "*batch m n"],
+    b: Float[np.ndarray, "*batch n"],
+    importance: Float[np.ndarray, "#*batch n"],
+    density: Float[np.ndarray, "#*batch"] | float,
+    nodes: int = 8,
+) -> Float[np.ndarray, "*batch"]:
+    """The expected loss of x' = ReLU(Wᵀ W x + b) for few features: the mean of the loss over a grid of nodes^k points
+    for each set of k features that are on, weighted with the set's probability. Few samples of sparse features have two
+    on together, which is what tells the minima of their models apart.
+
+    >>> W, b = np.array([[1.0, 0.0]]), np.zeros(2)  # the extra feature is dropped: r p/3
+    >>> round(float(expected_loss(W, b, np.array([1.0, 0.3]), 0.5, nodes=50)), 4)
+    0.05
+    """
+    n = W.shape[-1]
+    points = (np.arange(nodes, dtype=W.dtype) + 0.5) / nodes
+    density = np.asarray(density, W.dtype)
+    total = np.zeros(W.shape[:-2], W.dtype)
+    for on in itertools.product([False, True], repeat=n):
+        axes = [points if here else np.zeros(1, W.dtype) for here in on]
+        x = np.stack(np.meshgrid(*axes, indexing="ij")).reshape(n, -1)
+        errors = np.square(x - _relu(W.swapaxes(-1, -2) @ (W @ x) + b[..., None])).mean(-1)
+        total += density ** sum(on) * (1 - density) ** (n - sum(on)) * (importance * errors).sum(-1)
+    return total
 
 
 def unbiased_loss(a: Numbers, c: Numbers, importance: Numbers, density: Numbers) -> Numbers:
@@ -155,6 +184,7 @@ def _stacked(*losses: Numbers) -> Float[np.ndarray, "*batch k"]:
     return np.stack(np.broadcast_arrays(*losses), axis=-1)
 
 
+@cache
 def _least_importance(density: float) -> float:
     """`free_border` at one density."""
     lengths = np.arange(0.5, 1.1, 0.01)
@@ -208,7 +238,7 @@ def _both_on(own: Numbers, other: Numbers) -> Numbers:
 
 
 def _descend(start: Float[np.ndarray, "2"], importance: float, density: float) -> Float[np.ndarray, "2"]:
-    """The minimum of `unbiased_loss` near a point, by steps to the best of the neighbours, halved where none is better."""
+    """The minimum of `unbiased_loss` near a point, by steps to the best neighbour, halved where none is better."""
     point, step = start, 0.01
     directions = np.stack(np.meshgrid([0, -1, 1], [0, -1, 1]), -1).reshape(9, 2)
     while step > 1e-7:
