@@ -1,307 +1,230 @@
-"""Superposition as a phase change: two features in one dimension, three in two, and other activations."""
+"""Superposition as a phase change: the phase diagrams, the loss without biases, and other activations."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
-import xarray as xr
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.controls import changed
+from experiments.elhage2022 import phase_diagrams
+from experiments.elhage2022.phase_diagrams import SOURCE, extra_color, grid
 from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
-from toymodels.analysis import geometry
-from toymodels.analysis.phases import DEDICATED, IGNORED, SUPERPOSED, near_border, phases, triple_points
+from toymodels.analysis.phases import SUPERPOSED, phases
+from toymodels.sweeps import best
 from toymodels.theory import phases as theory
 
-SOURCE = "Superposition as a Phase Change"
+# --- confused: the loss without biases, exactly ------------------------------------------------------------------
 
-# --- phase-2in1 and phase-3in2: what happens to an extra feature -------------------------------------------------
-
-
-def grid(side: int) -> tuple[Float[np.ndarray, " side"], Float[np.ndarray, " side"]]:
-    """Densities from 1 down to 1/100, and importances of the extra feature from 1/10 to 10, beside the others' 1."""
-    return np.geomspace(1, 0.01, side), np.geomspace(0.1, 10, side)
+SETTINGS = ((0.3, 1.0), (0.5, 0.5), (0.9, 1.0))  # density and the extra feature's importance
+CROSSING_DENSITIES = np.linspace(0.4, 0.8, 41)
 
 
-class Case(NamedTuple):
-    """A phase diagram: two features in one dimension, or three in two.
-
-    Attributes:
-        n, m: numbers of features and of hidden dimensions; the last feature is the extra one.
-        phases: (importance, density, border) -> its classes in theory.
-        lines: (density, border) -> the borders to be drawn.
-        more: the claims of this case alone.
-    """
-
-    n: int
-    m: int
-    phases: Callable[[Any, Any, theory.Border], np.ndarray]
-    lines: Callable[[np.ndarray, theory.Border], list[tuple[np.ndarray, np.ndarray]]]
-    more: Callable[["Diagram"], list[Claim]]
-
-    def theory(self, found: "Diagram", border: theory.Border) -> Int[np.ndarray, "rows columns"]:
-        """The classes in theory on the grid of the trained models."""
-        return self.phases(found.importance, found.density[:, None], border)
-
-
-def sweep_phases(case: Case, recipe: tm.Recipe, side: int, full: bool, seed: int) -> Mapping[str, Sweep]:
-    """Ten restarts a cell; a row a density, and a column an importance of the extra feature."""
-    density, importance = grid(100 if full else side)
-    task = tm.Task(tm.Independent(case.n), importance=np.ones(case.n))
-    over = {"density": density, f"importance[{case.n - 1}]": importance}
-    model = tm.Autoencoder(case.n, case.m)
-    return {"models": partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=10)}
-
-
-class Diagram(NamedTuple):
-    """What the figures and claims need of the trained models.
-
-    Attributes:
-        density, importance: (rows,), (columns,).
-        W: (rows, columns, m, n), the restart with the lowest expected loss of each cell.
-        mean_color: (rows, columns, 3), the extra feature's in all restarts but the one with the highest loss.
-    """
-
-    density: np.ndarray
-    importance: np.ndarray
-    W: np.ndarray
-    mean_color: np.ndarray
-
-    @property
-    def classes(self) -> Int[np.ndarray, "rows columns"]:
-        """The extra feature's class."""
-        return phases(self.W)[..., -1]
-
-
-def diagram(models: xr.Dataset) -> Diagram:
-    """Restarts are compared by their exact loss: in a sample, sparse features are seldom on together, and what happens
-    then is all the difference between the minima."""
-    density, importance = (models[dim].values for dim in models.loss.dims[:2])
-    W, b = models.W.values, models.b.values
-    weights = np.ones((len(importance), 1, W.shape[-1]), np.float32)
-    weights[:, 0, -1] = importance
-    losses = np.stack([theory.expected_loss(*row, weights, p) for *row, p in zip(W, b, density, strict=True)])
-    lowest, highest = losses.argmin(-1), losses.argmax(-1)
-    kept = np.arange(losses.shape[-1]) != highest[..., None]
-    colors = extra_color(W)
-    return Diagram(
-        density,
-        importance,
-        np.take_along_axis(W, lowest[..., None, None, None], axis=2)[:, :, 0],
-        (colors * kept[..., None]).sum(-2) / kept.sum(-1, keepdims=True),
-    )
-
-
-def extra_color(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch rgb"]:
-    """The colour of the last feature."""
-    return tm.plots.phase_colors(geometry.norms(W)[..., -1], geometry.interference(W)[..., -1])
-
-
-BORDERS = {"weights of length 1": theory.unit_border, "free lengths and biases": theory.free_border}
-
-
-def draw_phases(case: Case, results: Results) -> Figure:
-    """The mean of the trained models, the best of them, theory, and the key."""
-    found = diagram(results["models"])
-    colors = {
-        "trained, mean of 9 restarts of 10": found.mean_color,
-        "trained, best restart": extra_color(found.W),
-        "theory, weights of length 1": tm.plots.CLASS_COLORS[case.theory(found, theory.unit_border)],
-        "theory, free lengths and biases": tm.plots.CLASS_COLORS[case.theory(found, theory.free_border)],
+def sweep_confused(full: bool, seed: int) -> Mapping[str, Sweep]:
+    """Models of two features in one dimension without biases: many of three settings, and the best at densities around
+    the crossing. The valley around a² + c² = 1 is flat where features are sparse, hence the large batches."""
+    model, task = tm.Autoencoder(2, 1, output_bias=False), tm.Task(tm.Independent(2), importance=np.ones(2))
+    density, importance = zip(*SETTINGS, strict=True)
+    ends = tm.Recipe(steps=2_000, batch_size=8_192, learning_rate=0.1)
+    crossing = tm.Recipe(steps=500, batch_size=256, learning_rate=2e-2, evaluation_samples=2**17)
+    together = {"setting": {"density": density, "importance[1]": importance}}
+    along = {"density": CROSSING_DENSITIES}
+    return {
+        "ends": partial(tm.sweep, model, task, ends, over=together, seed=seed, restarts=64 if full else 12),
+        "crossing": partial(tm.sweep, model, task, crossing, over=along, seed=seed, restarts=16),
     }
-    figure = plt.figure(figsize=(13.6, 3.7), layout="constrained")
-    *axes, key = figure.subplots(1, 5, width_ratios=[1, 1, 1, 1, 0.4])
-    borders = {label: case.lines(found.density, border) for label, border in BORDERS.items()}
-    for ax, (title, color) in zip(axes, colors.items(), strict=True):
-        tm.plots.phase_diagram(color, found.importance, found.density, borders=borders, ax=ax)
-        ax.set_title(title)
-        ax.label_outer()
-    tm.plots.phase_key(ax=key)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, [f"border in theory, {label}" for label in labels], loc="outside lower center", ncols=2)
+
+
+def draw_confused(results: Results) -> Figure:
+    """The three loss surfaces with minima and trained models, and the losses of both minima against density."""
+    side = np.linspace(-1.5, 1.5, 241)
+    figure = plt.figure(figsize=(14, 3.9), layout="constrained")
+    *surfaces, curves = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.1])
+    for ax, W, (density, importance) in zip(surfaces, results["ends"].W.values[:, :, 0], SETTINGS, strict=True):
+        tm.plots.loss_surface(theory.unbiased_loss(side, side[:, None], importance, density), side, side, ax=ax)
+        minima = theory.unbiased_minima(importance, density)
+        ax.plot(*np.concatenate([minima, -minima]).T, "o", color="white", markersize=10, fillstyle="none", mew=1.4)
+        ax.plot(*W.T, "o", color="#ff7f2a", markersize=3.5, mew=0)
+        ax.set_title(f"S = {1 - density:.1f},  I = {importance:g}")
+    surfaces[0].plot([], [], "o", color="0.4", markersize=10, fillstyle="none", mew=1.4, label="minimum of the formula")
+    surfaces[0].plot([], [], "o", color="#ff7f2a", markersize=3.5, mew=0, label="trained model")
+    W, density = _best_weights(results), CROSSING_DENSITIES
+    confused = np.array([0.5**0.5, 0.5**0.5])
+    antipodal = _antipodal_length(density)
+    curves.plot(density, theory.unbiased_loss(*confused, 1.0, density), color="#9a4f96", label="confused minimum")
+    curves.plot(density, theory.unbiased_loss(antipodal, -antipodal, 1.0, density), color="#1f5a99", label="antipodal")
+    curves.plot(
+        density, theory.unbiased_loss(W[:, 0], W[:, 1], 1.0, density), ".", color="#ff7f2a", label="best trained"
+    )
+    curves.axvline(theory.crossing_density(), color="0.7", linewidth=0.8, zorder=0)
+    curves.set(xlabel="density   [ = 1 − S ]", ylabel="loss, summed over features", title="I = 1: the minima cross")
+    curves.legend()
+    figure.legend(*surfaces[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
 
 
-def claims_phases(case: Case, results: Results, full: bool) -> list[Claim]:
-    """All three phases are there, where theory has them. Theory with weights of length 1 is a sketch: with free lengths
-    and biases superposition reaches up to density 1 at importance 1, and the strip between the two borders is found in
-    training."""
-    found = diagram(results["models"])
-    classes = found.classes
-    unit, free = (case.theory(found, border) for border in BORDERS.values())
-    return [
-        at_least("share of cells in which the extra feature is ignored", SOURCE, (classes == IGNORED).mean(), 0.1),
-        at_least("share in which it is in superposition", SOURCE, (classes == SUPERPOSED).mean(), 0.1),
-        at_least("share in which it has a dimension of its own", SOURCE, (classes == DEDICATED).mean(), 0.1),
-        at_least(
-            "agreement with theory further than a cell from a border, weights of length 1",
-            SOURCE,
-            _agreement(classes, unit),
-            0.9,
-        ),
-        at_least("the same with free lengths and biases", "ours", _agreement(classes, free), 0.98),
-        at_least(
-            "agreement in all cells, free lengths and biases less weights of length 1",
-            "ours",
-            (classes == free).mean() - (classes == unit).mean(),
-            0.005,
-        ),
-        *case.more(found),
+def claims_confused(results: Results, full: bool) -> list[Claim]:
+    """Trained models end in the formula's minima and nowhere else; which of them is the lower changes at one density,
+    where the weights jump."""
+    W = results["ends"].W.values[:, :, 0]
+    minima = [theory.unbiased_minima(importance, density) for density, importance in SETTINGS]
+    distances = [
+        np.linalg.norm((np.sign(one[:, :1]) * one)[:, None] - two, axis=-1) for one, two in zip(W, minima, strict=True)
     ]
-
-
-def _agreement(classes: Int[np.ndarray, "rows columns"], expected: Int[np.ndarray, "rows columns"]) -> float:
-    """The share of cells with the expected class, of those further than a cell from a border of it."""
-    return float((classes == expected)[~near_border(expected)].mean())
-
-
-# What differs between the two cases
-
-
-def lines_two_in_one(
-    density: Float[np.ndarray, " rows"], border: theory.Border
-) -> list[tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]]:
-    """The border of superposition, the same mirrored, and the line above where the phases meet."""
-    below, top = _below(density, border)
-    return [below, (1 / below[0], below[1]), (np.ones(2), np.array([top, density.max()]))]
-
-
-def lines_three_in_two(
-    density: Float[np.ndarray, " rows"], border: theory.Border
-) -> list[tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]]:
-    """The border of superposition, and the line between less and more important than the ordinary features."""
-    below, _ = _below(density, border)
-    return [below, (np.ones(2), np.array([density.min(), density.max()]))]
-
-
-def _below(density: Float[np.ndarray, " rows"], border: theory.Border) -> tuple[tuple[np.ndarray, np.ndarray], float]:
-    """The border up to importance 1, and the density at which it gets there."""
-    importance = border(density)
-    order = np.argsort(importance)
-    top = float(np.interp(1, importance[order], density[order]))
-    kept = importance < 1
-    return (np.append(1, importance[kept]), np.append(top, density[kept])), top
-
-
-def claims_two_in_one(found: Diagram) -> list[Claim]:
-    """The phases meet in one corner of cells. Weights of length 1 would have it at importance 1 and density 4/7. It is
-    higher, since pairs with free lengths and biases reach up to density 1 at importance 1: where the corner is
-    depends on the width of the cells."""
-    corners = triple_points(found.classes)
-    row, column = corners[0] if len(corners) == 1 else (np.nan, np.nan)
-    expected = triple_points(theory.phases_two_in_one(found.importance, found.density[:, None], theory.free_border))
-    middle = (len(found.importance) - 1) / 2  # where importance is 1
+    confused = W[-1][W[-1].prod(-1) > 0.2]
+    product = _best_weights(results).prod(-1)
+    flips = np.flatnonzero((product[:-1] < 0) & (product[1:] > 0))
+    crossing = CROSSING_DENSITIES[flips].mean() + 0.005 if len(flips) == 1 else np.nan
+    comment = "McGrath's comment"
     return [
-        equal("corners of cells at which the three phases meet", SOURCE, len(corners), 1),
-        at_most("the corner where they meet: cells from importance 1", SOURCE, abs(column - middle), 1),
+        *(
+            at_most(
+                f"S = {1 - density:.1f}, I = {importance:g}: largest distance of a trained (a, c) from a minimum",
+                comment,
+                found.min(-1).max(),
+                0.01,
+            )
+            for found, (density, importance) in zip(distances, SETTINGS, strict=True)
+        ),
         at_least(
-            "its density, which is 4/7 with weights of length 1",
-            "ours",
-            found.density[0] * (found.density[1] / found.density[0]) ** row,
-            4 / 7,
+            "least number of models in either minimum, of the three settings",
+            comment,
+            min(np.bincount(found.argmin(-1), minlength=2).min() for found in distances),
+            1,
         ),
         at_most(
-            "cells from where theory with free lengths and biases has it on this grid",
-            "ours",
-            abs(row - expected[0, 0]),
-            2,
+            "confused models at I = 1: largest difference of a or c from 1/√2",
+            comment,
+            abs(abs(confused) - 0.5**0.5).max() if len(confused) else np.nan,
+            0.01,
         ),
+        at_most(
+            "density at which the best trained model changes from antipodal to confused, from that of the formula",
+            comment,
+            abs(crossing - theory.crossing_density()),
+            0.01,
+        ),
+        at_least("jump of a·c between neighbouring densities there", comment, np.diff(product).max(), 1.5),
     ]
 
 
-def claims_three_in_two(found: Diagram) -> list[Claim]:
-    """In superposition two of the three features are an antipodal pair, the two least important ones, and the third has
-    a dimension of its own."""
-    sparse = theory.unit_border(found.density[:, None]) < 1
-    less, more = (found.classes == SUPERPOSED) & sparse, (found.importance > 1) & sparse
-    cosines = geometry.gram(found.W) / np.maximum(geometry.gram(geometry.norms(found.W)[..., None, :]), 1e-9)
-    ordinary = cosines[..., 0, 1]
-    extra = cosines[..., 2, :2].min(-1)
-    beside = near_border(np.broadcast_to(found.importance > 1, less.shape).astype(int))
+def _best_weights(results: Results) -> Float[np.ndarray, "k 2"]:
+    return best(results["crossing"]).W.values[:, 0]
+
+
+def _antipodal_length(density: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    """Of the two weights of the antipodal minimum at importance 1."""
+    return ((8 - 5 * density) / (8 - 6 * density)) ** 0.5
+
+
+def adjacent(results: Results) -> Results:
+    """Pairs on the same side in place of opposite ones."""
+    return changed(results, lambda _, value: abs(value))
+
+
+CONFUSED = Experiment(
+    name="elhage2022/confused",
+    question="Which minima does the loss of two features in one dimension have without biases?",
+    source=f"{SOURCE}, and McGrath's comment on it",
+    sweeps=sweep_confused,
+    draw=draw_confused,
+    claims=claims_confused,
+    shows="The exact loss of x' = ReLU(Wᵀ W x), W = (a, c), dark where low, its minima as rings and trained models as "
+    "dots. In the antipodal minimum a and c have opposite signs; in the confused one, of equal signs, the model is "
+    "linear and keeps a mixture of both features. Right: the losses of both at importance 1, and of the best trained "
+    "models.",
+    differences=(
+        "ours: the three settings of S and I, and the crossing; McGrath's comment has the formula and the minima",
+        "ours: 12 models a setting (--full: 64), Adam 0.1 with cosine decay, 2,000 steps of 8,192",
+    ),
+    controls=(adjacent,),
+)
+
+# --- activations: phase diagrams of other output activations -----------------------------------------------------
+
+ACTIVATIONS = {
+    "ReLU": jax.nn.relu,
+    "GELU": jax.nn.gelu,
+    "SoLU": tm.solu,
+    "quadratic": tm.square,
+    "identity": tm.identity,
+}
+
+
+def sweep_activations(full: bool, seed: int) -> Mapping[str, Sweep]:
+    """The diagram of two features in one dimension with five output activations."""
+    density, importance = grid(48 if full else 16)
+    recipe = tm.Recipe(steps=600, batch_size=256, learning_rate=5e-2, evaluation_samples=2**15)
+    task = tm.Task(tm.Independent(2), importance=np.ones(2))
+    over = {"output_activation": list(ACTIVATIONS.values()), "density": density, "importance[1]": importance}
+    return {"models": partial(tm.sweep, tm.Autoencoder(2, 1), task, recipe, over=over, seed=seed, restarts=6)}
+
+
+def draw_activations(results: Results) -> Figure:
+    """A phase diagram of the best restarts for each activation, with the share of the grid in superposition."""
+    models = best(results["models"])
+    share = (phases(models.W.values)[..., -1] == SUPERPOSED).mean((-1, -2))
+    figure = plt.figure(figsize=(14.5, 3.3), layout="constrained")
+    *axes, key = figure.subplots(1, 6, width_ratios=[1, 1, 1, 1, 1, 0.45])
+    for ax, name, W, area in zip(axes, ACTIVATIONS, models.W.values, share, strict=True):
+        tm.plots.phase_diagram(extra_color(W), models["importance[1]"].values, models.density.values, ax=ax)
+        ax.set_title(f"{name}: {100 * area:.0f} % in superposition")
+        ax.label_outer()
+    tm.plots.phase_key(ax=key)
+    return figure
+
+
+def claims_activations(results: Results, full: bool) -> list[Claim]:
+    """All but the linear model have a phase of superposition, of different size. A quadratic output does not tell
+    positive from negative, and so a feature disturbs its partner also when it is on alone: the smallest importance at
+    which it pays to superpose is not the smaller the sparser the features, as it is for the others."""
+    classes = phases(best(results["models"]).W.values)[..., -1]
+    area = dict(zip(ACTIVATIONS, (classes == SUPERPOSED).mean((-1, -2)), strict=True))
+    sparsest = dict(zip(ACTIVATIONS, (classes[:, -1] == SUPERPOSED).mean(-1), strict=True))
+    comment = "Redwood's comment"
     return [
-        at_least(
-            "extra feature less important, in superposition: share of cells where it is opposite to an ordinary one",
-            SOURCE,
-            _share(extra < -0.9, less & ~beside),
-            0.9,
+        equal("identity: share of cells in which the extra feature is in superposition", comment, area["identity"], 0),
+        *(
+            at_least(f"{name}: share of cells in superposition", comment, area[name], 0.4)
+            for name in ("ReLU", "GELU", "SoLU", "quadratic")
         ),
-        at_least(
-            "extra feature more important, density below 4/7: share where the ordinary ones are opposite each other",
-            SOURCE,
-            _share(ordinary < -0.9, more & ~beside),
-            0.9,
-        ),
-        at_least(
-            "the same: share where the extra one has a dimension of its own",
-            SOURCE,
-            _share(found.classes == DEDICATED, more & ~beside),
-            0.9,
+        at_least("ReLU's share less GELU's", "ours", area["ReLU"] - area["GELU"], 0.05),
+        at_least("ReLU's share less that of a quadratic output", "ours", area["ReLU"] - area["quadratic"], 0.02),
+        at_least("sparsest features, ReLU: share of importances in superposition", "ours", sparsest["ReLU"], 0.98),
+        at_most(
+            "sparsest features, quadratic: share of importances in superposition", "ours", sparsest["quadratic"], 0.9
         ),
     ]
 
 
-def _share(condition: Bool[np.ndarray, "rows columns"], where: Bool[np.ndarray, "rows columns"]) -> float:
-    return float(condition[where].mean()) if where.any() else float("nan")
+def relu_everywhere(results: Results) -> Results:
+    """The ReLU models whatever the activation."""
+    return changed(results, lambda _, value: np.broadcast_to(value[:1], value.shape))
 
 
-def transposed(results: Results) -> Results:
-    """Importance and density exchanged."""
-    return changed(results, lambda _, value: value.swapaxes(0, 1))
+def identity_everywhere(results: Results) -> Results:
+    """The linear models whatever the activation."""
+    return changed(results, lambda _, value: np.broadcast_to(value[-1:], value.shape))
 
 
-def never_superposed(results: Results) -> Results:
-    """Linear models: the most important features have a dimension each, whatever the density."""
-    return {key: _most_important(one) for key, one in results.items()}
-
-
-def _most_important(models: xr.Dataset) -> xr.Dataset:
-    W = np.zeros(models.W.shape)
-    m, n = W.shape[-2:]
-    W[..., range(m), range(m)] = 1
-    first = models[models.loss.dims[1]].values > 1
-    W[:, first, :, -1] = np.eye(n)[-1]
-    return models.assign(W=(models.W.dims, W))
-
-
-DIFFERENCES = (
-    "colours: ours orange for a dimension of its own and blue for superposition, by norm and interference; the paper's "
-    "scale has the same two quantities",
-    "the second and fourth panel are ours: the best restart by its exact expected loss, and theory with free lengths "
-    "and biases; the paper has the first and the third",
-    "grid: {side} x {side} cells (--full: 100 x 100), paper: not said",
-    "ours: Adam {rate:g} with cosine decay, {steps} steps of 128, notebook: AdamW 1e-3, 10,000 steps of 1,024",
+ACTIVATIONS_DIAGRAMS = Experiment(
+    name="elhage2022/activations",
+    question="How does the phase diagram depend on the activation of the output?",
+    source=f"{SOURCE}, and Redwood Research's comment on it",
+    sweeps=sweep_activations,
+    draw=draw_activations,
+    claims=claims_activations,
+    shows="As in `phase-2in1`, for five output activations: the best restart of each cell. White: the extra feature is "
+    "not represented; orange: it has the dimension to itself; blue: it is in superposition.",
+    differences=(
+        "grid: 16 x 16 cells (--full: 48 x 48), the best of 6 restarts; the comment's settings are not known to us",
+        "ours: SoLU is x softmax(x) over the two outputs, without a layer norm",
+    ),
+    controls=(relu_everywhere, identity_everywhere),
 )
 
-
-def _phase_diagram(name: str, case: Case, recipe: tm.Recipe, side: int) -> Experiment:
-    said = {"side": side, "rate": recipe.learning_rate, "steps": recipe.steps}
-    return Experiment(
-        name=f"elhage2022/{name}",
-        question=f"What becomes of an extra feature when {case.n} features share {case.m} "
-        f"dimension{'s' * (case.m > 1)}?",
-        source=f"{SOURCE}, the phase diagrams with n = {case.n}, m = {case.m}",
-        sweeps=partial(sweep_phases, case, recipe, side),
-        draw=partial(draw_phases, case),
-        claims=partial(claims_phases, case),
-        shows="Importance of the extra feature, beside the others' 1, to the right; density downwards. White: the "
-        "extra feature is not represented; orange: it has a dimension of its own; blue: it is in superposition. "
-        "Solid lines: borders between arrangements of weights of length 1; dashed: with the best lengths and biases.",
-        differences=tuple(difference.format(**said) for difference in DIFFERENCES),
-        controls=(transposed, never_superposed),
-    )
-
-
-TWO_IN_ONE = Case(2, 1, theory.phases_two_in_one, lines_two_in_one, claims_two_in_one)
-THREE_IN_TWO = Case(3, 2, theory.phases_three_in_two, lines_three_in_two, claims_three_in_two)
-PHASE_2IN1 = _phase_diagram(
-    "phase-2in1", TWO_IN_ONE, tm.Recipe(steps=500, batch_size=128, learning_rate=5e-2, evaluation_samples=1_024), 48
-)
-PHASE_3IN2 = _phase_diagram(
-    "phase-3in2", THREE_IN_TWO, tm.Recipe(steps=800, batch_size=128, learning_rate=3e-2, evaluation_samples=1_024), 32
-)
-
-EXPERIMENTS = (PHASE_2IN1, PHASE_3IN2)
+EXPERIMENTS = (*phase_diagrams.EXPERIMENTS, CONFUSED, ACTIVATIONS_DIAGRAMS)

@@ -82,7 +82,7 @@ def phase_key(*, ax: Axes | None = None) -> Axes:
         phase_colors(*np.meshgrid(steps, steps, indexing="ij")), origin="lower", extent=(0, 1, 0, 1), aspect="equal"
     )
     ax.set(xticks=[0, 1], yticks=[0, 1])
-    ax.set_xlabel("superposition\n$\\sum_j (\\hat{W}_i \\cdot W_j)^2$", labelpad=-4)
+    ax.set_xlabel("superposition\n$\\sum_{j \\neq i} (\\hat{W}_i \\cdot W_j)^2$", labelpad=-4)
     ax.set_ylabel("norm $\\Vert W_i \\Vert$", labelpad=-4)
     ax.spines[:].set_visible(True)
     return ax
