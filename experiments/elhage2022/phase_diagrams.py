@@ -82,7 +82,8 @@ def diagram(models: xr.Dataset) -> Diagram:
     W, b = models.W.values, models.b.values
     weights = np.ones((len(importance), 1, W.shape[-1]), np.float32)
     weights[:, 0, -1] = importance
-    losses = np.stack([theory.expected_loss(*row, weights, p) for *row, p in zip(W, b, density, strict=True)])
+    rows = zip(W, b, density, strict=True)
+    losses = np.stack([theory.expected_loss(W_row, b_row, weights, p) for W_row, b_row, p in rows])
     lowest, highest = losses.argmin(-1), losses.argmax(-1)
     kept = np.arange(losses.shape[-1]) != highest[..., None]
     colors = extra_color(W)

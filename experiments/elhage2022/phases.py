@@ -7,6 +7,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import toymodels as tm
@@ -22,6 +23,7 @@ from toymodels.theory import phases as theory
 
 SETTINGS = ((0.3, 1.0), (0.5, 0.5), (0.9, 1.0))  # density and the extra feature's importance
 CROSSING_DENSITIES = np.linspace(0.4, 0.8, 41)
+TRAINED = "#ff7f2a"
 
 
 def sweep_confused(full: bool, seed: int) -> Mapping[str, Sweep]:
@@ -48,23 +50,26 @@ def draw_confused(results: Results) -> Figure:
         tm.plots.loss_surface(theory.unbiased_loss(side, side[:, None], importance, density), side, side, ax=ax)
         minima = theory.unbiased_minima(importance, density)
         ax.plot(*np.concatenate([minima, -minima]).T, "o", color="white", markersize=10, fillstyle="none", mew=1.4)
-        ax.plot(*W.T, "o", color="#ff7f2a", markersize=3.5, mew=0)
+        ax.plot(*W.T, "o", color=TRAINED, markersize=3.5, mew=0)
         ax.set_title(f"S = {1 - density:.1f},  I = {importance:g}")
     surfaces[0].plot([], [], "o", color="0.4", markersize=10, fillstyle="none", mew=1.4, label="minimum of the formula")
-    surfaces[0].plot([], [], "o", color="#ff7f2a", markersize=3.5, mew=0, label="trained model")
-    W, density = _best_weights(results), CROSSING_DENSITIES
-    confused = np.array([0.5**0.5, 0.5**0.5])
-    antipodal = _antipodal_length(density)
-    curves.plot(density, theory.unbiased_loss(*confused, 1.0, density), color="#9a4f96", label="confused minimum")
-    curves.plot(density, theory.unbiased_loss(antipodal, -antipodal, 1.0, density), color="#1f5a99", label="antipodal")
-    curves.plot(
-        density, theory.unbiased_loss(W[:, 0], W[:, 1], 1.0, density), ".", color="#ff7f2a", label="best trained"
-    )
-    curves.axvline(theory.crossing_density(), color="0.7", linewidth=0.8, zorder=0)
-    curves.set(xlabel="density   [ = 1 − S ]", ylabel="loss, summed over features", title="I = 1: the minima cross")
-    curves.legend()
+    surfaces[0].plot([], [], "o", color=TRAINED, markersize=3.5, mew=0, label="trained model")
+    _draw_crossing(curves, _best_weights(results))
     figure.legend(*surfaces[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
+
+
+def _draw_crossing(ax: Axes, trained: Float[np.ndarray, "k 2"]) -> None:
+    density, confused, antipodal = CROSSING_DENSITIES, 0.5**0.5, theory.antipodal_length(CROSSING_DENSITIES)
+    losses = theory.unbiased_loss(confused, confused, 1.0, density)
+    ax.plot(density, losses, color="#9a4f96", label="confused minimum")
+    losses = theory.unbiased_loss(antipodal, -antipodal, 1.0, density)
+    ax.plot(density, losses, color="#1f5a99", label="antipodal minimum")
+    losses = theory.unbiased_loss(trained[:, 0], trained[:, 1], 1.0, density)
+    ax.plot(density, losses, ".", color=TRAINED, label="best trained model")
+    ax.axvline(theory.crossing_density(), color="0.7", linewidth=0.8, zorder=0)
+    ax.set(xlabel="density   [ = 1 − S ]", ylabel="loss, summed over features", title="I = 1: the minima cross")
+    ax.legend()
 
 
 def claims_confused(results: Results, full: bool) -> list[Claim]:
@@ -114,11 +119,6 @@ def claims_confused(results: Results, full: bool) -> list[Claim]:
 
 def _best_weights(results: Results) -> Float[np.ndarray, "k 2"]:
     return best(results["crossing"]).W.values[:, 0]
-
-
-def _antipodal_length(density: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
-    """Of the two weights of the antipodal minimum at importance 1."""
-    return ((8 - 5 * density) / (8 - 6 * density)) ** 0.5
 
 
 def adjacent(results: Results) -> Results:

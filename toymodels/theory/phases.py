@@ -141,7 +141,7 @@ def unbiased_loss(a: Numbers, c: Numbers, importance: Numbers, density: Numbers)
     max(ac, 0)²] when one feature is on, and a piecewise rational function when both are (McGrath's comment on Elhage
     et al. 2022).
 
-    >>> float(unbiased_loss(1.0, 0.0, 0.3, 0.5))  # the extra feature is dropped: r p/3
+    >>> round(float(unbiased_loss(1.0, 0.0, 0.3, 0.5)), 9)  # the extra feature is dropped: r p/3
     0.05
     """
     a, c = np.asarray(a, float), np.asarray(c, float)
@@ -155,7 +155,7 @@ def unbiased_minima(importance: float, density: float) -> Float[np.ndarray, "k 2
     """The local minima (a, c) of `unbiased_loss` with a > 0, in ascending order of their losses; -(a, c) are others.
 
     With importance 1 there are two kinds. In the "confused" one a = c = 1/√2 at every density: the model is linear, and
-    keeps the sum of the features. In the antipodal one a = -c, a² = (8 - 5p) / (8 - 6p), longer the denser.
+    keeps the sum of the features. In the antipodal one a = -c = `antipodal_length`.
     """
     a, c = np.linspace(0, 1.5, 151)[:, None], np.linspace(-1.5, 1.5, 301)
     loss = np.pad(unbiased_loss(a, c, importance, density), 1, constant_values=-np.inf)  # no minimum at the edge
@@ -163,6 +163,15 @@ def unbiased_minima(importance: float, density: float) -> Float[np.ndarray, "k 2
     starts = np.argwhere(around.argmin(-1) == 4) * 0.01 - [0, 1.5]
     found = np.array([_descend(start, importance, density) for start in starts])
     return found[np.argsort(unbiased_loss(found[:, 0], found[:, 1], importance, density))]
+
+
+def antipodal_length(density: Numbers) -> Numbers:
+    """√((8 - 5p) / (8 - 6p)): the length of both weights in the antipodal minimum of `unbiased_loss` at importance 1.
+
+    >>> antipodal_length(0.0)
+    1.0
+    """
+    return ((8 - 5 * density) / (8 - 6 * density)) ** 0.5
 
 
 def crossing_density(importance: float = 1.0) -> float:
