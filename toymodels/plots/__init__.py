@@ -2,6 +2,7 @@
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import SET_COLORS, directions
+from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
 from toymodels.plots.spatial import directions_3d, training_animation
 from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
 from toymodels.plots.superposition import (
@@ -15,6 +16,7 @@ from toymodels.plots.superposition import (
 from toymodels.plots.sweeps import heat_map, lines, small_multiples
 
 __all__ = [
+    "CLASS_COLORS",
     "FEATURE_COLORS",
     "INTERFERENCE_COLORS",
     "SET_COLORS",
@@ -27,8 +29,12 @@ __all__ = [
     "heat_map",
     "interference_key",
     "lines",
+    "loss_surface",
     "norm_bars",
     "panels",
+    "phase_colors",
+    "phase_diagram",
+    "phase_key",
     "small_multiples",
     "style",
     "superposition",
