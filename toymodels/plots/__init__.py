@@ -2,6 +2,8 @@
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import directions
+from toymodels.plots.polytopes import overlay, polytope
+from toymodels.plots.restarts import restarts
 from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
 from toymodels.plots.superposition import (
     interference_key,
@@ -25,7 +27,10 @@ __all__ = [
     "interference_key",
     "lines",
     "norm_bars",
+    "overlay",
     "panels",
+    "polytope",
+    "restarts",
     "small_multiples",
     "style",
     "superposition",
