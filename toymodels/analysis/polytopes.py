@@ -17,6 +17,9 @@ from toymodels.analysis.geometry import AnyArray, connected_components, feature_
 from toymodels.checks import check_integer, near_matches
 
 UNKNOWN = "unknown"
+MAX_OVERLAP = 0.05
+"""Of a component, up to which it is called a part of a tegum product."""
+
 LARGEST = 12
 """The number of features of the largest arrangements that are recognised."""
 
@@ -41,11 +44,15 @@ class Component(NamedTuple):
         name: of the arrangement that it has, or "unknown".
         features: (k,) the numbers of its features, in ascending order.
         residual: of its match with the arrangement; infinite if it is unknown.
+        overlap: mean over its features of Σ_j (Ŵ_i·W_j)² over the represented features j outside, in units of its mean
+            squared norm. 0 in a tegum product; it lowers the dimensionality from D to about 1 / (1 / D + overlap). Many
+            features that are not joined one by one can overlap much together.
     """
 
     name: str
     features: Int[np.ndarray, " k"]
     residual: float
+    overlap: float
 
 
 def recognise(
@@ -61,17 +68,19 @@ def recognise(
         W: (m, n).
         min_norm: features shorter than this are left out.
         min_cosine: |cos| from which two features are joined. A product whose parts are not orthogonal to within it is
-            one component, and as a rule unknown.
+            one component, and as a rule unknown. A simplex of d dimensions is joined only below 1/d.
         max_residual: up to which a component has the name of the nearest arrangement.
 
     >>> [component.name for component in recognise(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]]))]
     ['digon', 'dedicated']
     """
     W = np.asarray(W, dtype=float)
-    labels = connected_components(feature_graph(W, min_norm=min_norm, min_cosine=min_cosine))
-    there = represented(W, min_norm)
-    groups = [np.flatnonzero(there & (labels == label)) for label in np.unique(labels[there])]
-    return [_named(W[:, group], group, max_residual) for group in groups]
+    there = np.flatnonzero(represented(W, min_norm))
+    if not len(there):
+        return []
+    labels = connected_components(feature_graph(W[:, there], min_norm=min_norm, min_cosine=min_cosine))
+    members = [labels == label for label in np.unique(labels)]
+    return [_component(W[:, there[own]], W[:, there[~own]], there[own], max_residual) for own in members]
 
 
 def describe(components: Sequence[Component]) -> str:
@@ -80,22 +89,21 @@ def describe(components: Sequence[Component]) -> str:
     >>> describe(recognise(np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]])))
     '2 digons'
     """
-    names = [f"{name} of {len(features)}" if name == UNKNOWN else name for name, features, _ in components]
+    names = [f"{name} of {len(features)}" if name == UNKNOWN else name for name, features, *_ in components]
     return " + ".join(_counted(count, name) for name, count in Counter(names).most_common()) or "nothing"
 
 
 def product_name(components: Sequence[Component]) -> str:
-    """The name of the polytope that is the tegum product of all components, such as "octahedron" for three digons;
-    their description if it has no name of its own.
+    """The name of the polytope that is the tegum product of all components, such as "octahedron" for three digons.
+    Their description if the product has no name of its own, or a component has an overlap above .05.
 
     >>> product_name(recognise(arrangement("octahedron")))
     'octahedron'
     """
+    named = {tuple(sorted(parts)): name for name, parts in PRODUCTS.items()} | {(name,): name for name in ARRANGEMENTS}
+    orthogonal = all(component.overlap <= MAX_OVERLAP for component in components)
     parts = tuple(sorted(component.name for component in components))
-    named = {tuple(sorted(factors)): name for name, factors in PRODUCTS.items()}
-    if len(parts) == 1 and parts[0] != UNKNOWN:
-        return parts[0]
-    return named.get(parts, describe(components))
+    return named[parts] if orthogonal and parts in named else describe(components)
 
 
 def match(W: Float[AnyArray, "d k"], exact: Float[AnyArray, "e k"], *, at_most: float = np.inf) -> Match | None:
@@ -250,12 +258,18 @@ PRODUCTS: Mapping[str, tuple[str, ...]] = {
 """Tegum products that have names of their own, and their parts."""
 
 
-def _named(W: Float[np.ndarray, "m k"], features: Int[np.ndarray, " k"], max_residual: float) -> Component:
+def _component(
+    own: Float[np.ndarray, "m k"],
+    others: Float[np.ndarray, "m l"],
+    features: Int[np.ndarray, " k"],
+    max_residual: float,
+) -> Component:
     alike = {name: exact for name, exact in ARRANGEMENTS.items() if exact.shape[1] == len(features)}
-    matches = {name: match(W, exact, at_most=max_residual) for name, exact in alike.items()}
+    matches = {name: match(own, exact, at_most=max_residual) for name, exact in alike.items()}
     residuals = {name: found.residual for name, found in matches.items() if found is not None}
     name = min(residuals, key=residuals.__getitem__, default=UNKNOWN)
-    return Component(name, features, residuals.get(name, np.inf))
+    overlap = ((own.T @ others) ** 2).sum() / len(features) / (norms(own) ** 2).mean() ** 2
+    return Component(name, features, residuals.get(name, np.inf), float(overlap))
 
 
 def _best_order(

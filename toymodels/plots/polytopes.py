@@ -13,7 +13,12 @@ BLUE = (0.12, 0.35, 0.6)
 
 
 def polytope(
-    W: Float[AnyArray, "d k"], *, azimuth: float = 25.0, elevation: float = 20.0, ax: Axes | None = None
+    W: Float[AnyArray, "d k"],
+    *,
+    azimuth: float = 25.0,
+    elevation: float = 20.0,
+    limit: float = 1.25,
+    ax: Axes | None = None,
 ) -> Axes:
     """Directions in up to three dimensions as dots, joined to the origin, and to each other where they are neighbours:
     no farther apart than 1.25 times the nearest two. In three dimensions what is behind is fainter.
@@ -22,6 +27,7 @@ def polytope(
         W: (d, k), d = 1, 2 or 3.
         azimuth: degrees by which three dimensions are turned about the third axis.
         elevation: degrees from which they are seen above the first two axes.
+        limit: half the width of the square that is shown.
         ax: where to draw; a new figure if not given.
 
     Raises:
@@ -42,7 +48,7 @@ def polytope(
         ax.plot([0, x], [0, y], color=FAINT, linewidth=0.7, zorder=0)
         ax.plot(x, y, "o", color=(*BLUE, strength), markersize=3 + 1.5 * strength, markeredgewidth=0)
     ax.plot(0, 0, ".", color=FAINT, markersize=3, zorder=0)
-    ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal", xticks=[], yticks=[])
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
 
