@@ -72,6 +72,9 @@ def draw_polytopes(results: Results) -> Figure:
     figure = plt.figure(figsize=(11, 9), layout="constrained")
     table, large, small = figure.subfigures(3, 1, height_ratios=[1.05, 1.25, 1.0], squeeze=False)[:, 0]
     names = [*TABLE, *polytopes.PRODUCTS]
+    table.suptitle("exact arrangements, and tegum products of them", fontsize=9)
+    large.suptitle("arrangements of the features of trained models", fontsize=9)
+    small.suptitle("best restarts of small models", fontsize=9)
     for ax, name in zip(table.subplots(1, len(names)), names, strict=True):
         _draw_exact(name, ax)
     density, _, models = large_models(results)
@@ -182,9 +185,9 @@ def claims_polytopes(results: Results, full: bool) -> list[Claim]:
     shares = shape_shares(models)
     plateau, after = abs(d_star - 0.5) < 0.02, (d_star < 0.48) & (d_star > 0.36)
     named = 1 - shares[polytopes.UNKNOWN, False] - np.array([not model for model in models])
-    parts = [
-        (weights, one) for weights, model in zip(W, models, strict=True) for one in model if is_orthogonal_part(one)
-    ]
+    chosen = np.flatnonzero(plateau | after)
+    parts = [(W[i], part) for i in chosen for part in models[i] if is_orthogonal_part(part)]
+    small = small_models(results)
     return [
         at_least(
             "plateau: mean share of features in digons that are orthogonal to the rest",
@@ -286,11 +289,11 @@ POLYTOPES = Experiment(
     draw=draw_polytopes,
     claims=claims_polytopes,
     shows="Above, the paper's arrangements, exact, with the dimensionality D_i of their features, and four tegum "
-    "products, whose parts lie in orthogonal subspaces and keep their D_i. In the middle, the features of trained models "
-    "by the arrangement of their component of the feature graph: full colour where the component is orthogonal to all "
-    "others, as the parts of a tegum product are; pale where the shapes overlap; grey where the component is no known "
-    "arrangement. Below, the best of 16 restarts of small models, turned onto the arrangement that was recognised; grey "
-    "lines lead to the origin.",
+    "products, whose parts lie in orthogonal subspaces and keep their D_i. In the middle, the features of trained "
+    "models by the arrangement of their component of the feature graph: full colour where the component is orthogonal "
+    "to all others, as the parts of a tegum product are; pale where the shapes overlap; grey where the component is no "
+    "known arrangement. Below, the best of 16 restarts of small models, turned onto the arrangement that was "
+    "recognised; grey lines lead to the origin.",
     differences=(
         "ours: components are named by a program, paper: by eye",
         "ours: small models with two and three dimensions as well, Adam 2e-2 with cosine decay, 1,000 steps of 512 "
