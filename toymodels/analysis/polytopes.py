@@ -106,13 +106,13 @@ def product_name(components: Sequence[Component]) -> str:
     return named[parts] if orthogonal and parts in named else describe(components)
 
 
-def match(W: Float[AnyArray, "d k"], exact: Float[AnyArray, "e k"], *, at_most: float = np.inf) -> Match | None:
+def match(W: Float[AnyArray, "d k"], exact: Float[AnyArray, "e l"], *, at_most: float = np.inf) -> Match | None:
     """The order of the features in which directions fit an exact arrangement best, and how well they do; None if no
     order has a residual up to `at_most`.
 
     Args:
         W: (d, k), not all 0.
-        exact: (e, k), unit vectors.
+        exact: (e, k), unit vectors, as many as W has features.
         at_most: a bound of the residual, below which a search over orders is short. Without it, directions that are far
             from the arrangement take k! steps.
 
