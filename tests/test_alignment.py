@@ -80,3 +80,33 @@ def test_bad_groups_are_refused() -> None:
             alignment.aligned(np.ones((2, 5)), np.ones((2, 5)), alike=alike)
     with pytest.raises(ValueError, match=r"at most 50,000 orders\. Got groups with 362,880"):
         alignment.aligned(np.ones((2, 9)), np.ones((2, 9)), alike=[range(9)])
+
+
+@pytest.mark.parametrize("reflected", [False, True])
+def test_neighbour_angles_go_round_from_the_first_feature(reflected: bool) -> None:
+    angles = np.radians([200.0, 10.0, 90.0, 300.0])
+    W = np.array([1.0, 0.3, 2.0, 1.5]) * np.stack([np.cos(angles), np.sin(angles)])
+    turned = orthogonal(2, 9, reflected) @ W
+    batch = np.stack([turned, 2 * turned])
+    from_first = [110, 80, 70, 100] if reflected else [100, 70, 80, 110]
+    np.testing.assert_allclose(alignment.neighbour_angles(batch), [from_first] * 2)
+    from_third = [80, 70, 100, 110] if reflected else [110, 100, 70, 80]
+    np.testing.assert_allclose(alignment.neighbour_angles(turned, start=2), from_third)
+
+
+def test_lowest_losses_leaves_out_others_and_what_is_not_finite() -> None:
+    losses = np.array([[3.0, 1.0, 7.0], [np.nan, np.inf, 4.0], [6.0, 2.5, np.nan]])
+    member = np.array([[True, False, True], [True, True, False], [True, True, True]])
+    np.testing.assert_array_equal(alignment.lowest_losses(losses, member), [3.0, np.nan, 2.5])
+
+
+def test_curves_cross_where_their_difference_is_zero() -> None:
+    x = np.array([0.1, 0.7, 1.5, 2.0])
+    line, other = 3 * x - 2, 1 - x  # cross at 3/4
+    assert alignment.crossing(x, line, other) == pytest.approx(0.75)
+    assert alignment.crossing(x, other, line) == pytest.approx(0.75)
+    assert alignment.crossing(x[::-1], line[::-1], other[::-1]) == pytest.approx(0.75)
+    line[0] = np.nan
+    assert alignment.crossing(x, line, other) == pytest.approx(0.75)
+    assert np.isnan(alignment.crossing(x, other, other + 1))
+    assert np.isnan(alignment.crossing(x, np.array([0.0, 1.0, 0.0, 1.0]), np.full(4, 0.5)))

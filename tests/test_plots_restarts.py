@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgba
 
 from toymodels import plots
 from toymodels.analysis import polytopes
-from toymodels.plots.restarts import CLASS_COLORS, lowest
+from toymodels.plots.restarts import CLASS_COLORS
 
 X = np.array([0.1, 0.2, 0.4])
 LOSSES = np.array([[3.0, 1.0, 7.0, 9.0], [2.0, 5.0, np.nan, 4.0], [6.0, 2.5, 8.0, 0.5]])
@@ -28,10 +28,6 @@ def test_restarts_has_a_line_through_the_lowest_loss_of_each_class() -> None:
     lines = {line.get_label(): line.get_ydata() for line in ax.lines if line.get_linestyle() == "-"}
     np.testing.assert_array_equal(lines["one"], [3.0, 2.0, np.nan])
     np.testing.assert_array_equal(lines["two"], [1.0, 4.0, 0.5])
-
-
-def test_lowest_leaves_out_others_and_nan() -> None:
-    np.testing.assert_array_equal(lowest(LOSSES, CLASSES == -1), [9.0, np.nan, 8.0])
 
 
 def test_restarts_refuses_classes_without_a_name() -> None:

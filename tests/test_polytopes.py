@@ -125,10 +125,11 @@ def test_overlap_is_the_interference_from_other_components() -> None:
     close = W.copy()
     close[:, 2:] = [[0.19, -0.19], [(1 - 0.19**2) ** 0.5, -((1 - 0.19**2) ** 0.5)]]
     assert product_name(recognise(close)) == "2 digons"
+    assert [polytopes.is_part(one) for one in (*components, *recognise(close))] == [True, True, False, False]
     assert len(recognise(W, min_cosine=0.1)) == 1
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["triangle", "tetrahedron", "pentagon", "hexagon"]))
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["triangle", "tetrahedron", "pentagon"]))
 def test_match_finds_the_best_of_all_orders(seed: int, name: str) -> None:
     exact = arrangement(name)
     W = np.random.default_rng(seed).normal(size=exact.shape)

@@ -1,4 +1,4 @@
-"""Alignment: solutions that differ by a rotation, a reflection or the order of like features, brought together.
+"""Solutions of many restarts, brought together and compared.
 
 The loss of a model does not change when the hidden space is rotated or reflected, nor when features of the same density
 and importance change places. Restarts that found the same solution look alike only after alignment.
@@ -52,6 +52,50 @@ def aligned(
     chosen = orders[np.argmax(agreements, axis=0)]
     reordered = np.take_along_axis(W, np.broadcast_to(chosen[..., None, :], W.shape), axis=-1)
     return rotation_onto(reordered, target) @ reordered
+
+
+def neighbour_angles(W: Float[AnyArray, "*batch 2 n"], *, start: int = 0) -> Float[np.ndarray, "*batch n"]:
+    """The angles in degrees between neighbouring directions in the plane, counterclockwise from feature `start`. They
+    sum up to 360, and do not change when W is rotated; a reflection reverses them.
+
+    >>> neighbour_angles(np.array([[1.0, 0.0, -2.0], [0.0, 3.0, 0.0]])).round(6).tolist()
+    [90.0, 90.0, 180.0]
+    """
+    W = np.asarray(W, dtype=float)
+    angles = np.degrees(np.arctan2(W[..., 1, :], W[..., 0, :]))
+    turned = np.sort((angles - angles[..., start, None]) % 360, axis=-1)
+    return np.diff(turned, axis=-1, append=360)
+
+
+def lowest_losses(losses: Float[AnyArray, "*batch r"], member: AnyArray) -> Float[np.ndarray, "*batch"]:
+    """The lowest loss of the restarts that are members of a class; NaN where there are none, or none that is finite.
+
+    Args:
+        losses: (..., r).
+        member: (..., r) truth values.
+
+    >>> lowest_losses(np.array([[3.0, 1.0], [2.0, 5.0]]), np.array([[True, False], [True, True]])).tolist()
+    [3.0, 2.0]
+    """
+    kept = np.where(np.asarray(member) & np.isfinite(losses), losses, np.inf).min(-1)
+    return np.where(np.isfinite(kept), kept, np.nan)
+
+
+def crossing(x: Float[AnyArray, " k"], first: Float[AnyArray, " k"], second: Float[AnyArray, " k"]) -> float:
+    """The place at which two curves cross, by linear interpolation between the values where both are finite; NaN unless
+    they cross exactly once.
+
+    >>> crossing(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 4.0]), np.array([2.0, 2.0, 2.0])).__round__(6)
+    1.333333
+    """
+    lead = np.asarray(first) - np.asarray(second)
+    there = np.isfinite(lead)
+    lead, place = lead[there], np.asarray(x)[there]
+    changes = np.flatnonzero(np.diff(lead > 0))
+    if len(changes) != 1:
+        return float("nan")
+    i = int(changes[0])
+    return float(place[i] + lead[i] / (lead[i] - lead[i + 1]) * (place[i + 1] - place[i]))
 
 
 def _orders(alike: Sequence[Sequence[int]], n: int) -> Iterator[Int[np.ndarray, " n"]]:

@@ -18,8 +18,6 @@ from toymodels.checks import check_integer, near_matches
 
 UNKNOWN = "unknown"
 MAX_OVERLAP = 0.05
-"""Of a component, up to which it is called a part of a tegum product."""
-
 LARGEST = 12
 """The number of features of the largest arrangements that are recognised."""
 
@@ -93,15 +91,20 @@ def describe(components: Sequence[Component]) -> str:
     return " + ".join(_counted(count, name) for name, count in Counter(names).most_common()) or "nothing"
 
 
+def is_part(component: Component) -> bool:
+    """Whether a component is a part of a tegum product: a known arrangement with an overlap of at most .05."""
+    return component.name != UNKNOWN and component.overlap <= MAX_OVERLAP
+
+
 def product_name(components: Sequence[Component]) -> str:
     """The name of the polytope that is the tegum product of all components, such as "octahedron" for three digons.
-    Their description if the product has no name of its own, or a component has an overlap above .05.
+    Their description if the product has no name of its own, or a component is no part of a product (see `is_part`).
 
     >>> product_name(recognise(arrangement("octahedron")))
     'octahedron'
     """
     named = {tuple(sorted(parts)): name for name, parts in PRODUCTS.items()} | {(name,): name for name in ARRANGEMENTS}
-    orthogonal = all(component.overlap <= MAX_OVERLAP for component in components)
+    orthogonal = all(is_part(component) for component in components)
     parts = tuple(sorted(component.name for component in components))
     return named[parts] if orthogonal and parts in named else describe(components)
 
@@ -282,7 +285,7 @@ def _best_order(
     """
     k = len(found)
     best: list[int] | None = None
-    least = bound * (1 + 1e-9) + 1e-12  # an order at the bound is not lost to rounding
+    least = bound * (1 + 1e-9) + 1e-9  # an order at the bound is not lost to rounding
 
     def place(taken: list[int], total: float) -> None:
         nonlocal best, least
@@ -295,7 +298,7 @@ def _best_order(
         own = (found[i, i] - wanted[free, free]) ** 2
         totals = total + own + 2 * cross.sum(0)
         for rank in np.argsort(totals):
-            if totals[rank] >= least * (1 - 1e-9):  # orders that symmetry makes equal are tried once
+            if totals[rank] >= least * (1 - 1e-9) - 1e-12:  # orders that symmetry makes equal are tried once
                 return
             place([*taken, int(free[rank])], float(totals[rank]))
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 
+from toymodels.analysis.alignment import lowest_losses
 from toymodels.analysis.geometry import AnyArray
 from toymodels.plots.style import FAINT
 
@@ -51,15 +52,5 @@ def restarts(
     for number, (name, color) in enumerate(zip(names, CLASS_COLORS, strict=False)):
         member = classes == number
         ax.plot(places[member], losses[member], color=color, zorder=2, **dots)
-        ax.plot(x, lowest(losses, member), color=color, linewidth=1.4, zorder=3, label=name)
+        ax.plot(x, lowest_losses(losses, member), color=color, linewidth=1.4, zorder=3, label=name)
     return ax
-
-
-def lowest(losses: Float[AnyArray, "k r"], member: AnyArray) -> Float[np.ndarray, " k"]:
-    """The lowest loss of the members of a class at each value; NaN where it has none.
-
-    >>> lowest(np.array([[3.0, 1.0], [2.0, 5.0]]), np.array([[True, False], [True, True]])).tolist()
-    [3.0, 2.0]
-    """
-    kept = np.where(np.asarray(member) & np.isfinite(losses), losses, np.inf).min(1)
-    return np.where(np.isfinite(kept), kept, np.nan)
