@@ -286,23 +286,19 @@ def _best_order(
     k = len(found)
     best: list[int] | None = None
     least = bound * (1 + 1e-9) + 1e-9  # an order at the bound is not lost to rounding
-
-    def place(taken: list[int], total: float) -> None:
-        nonlocal best, least
+    branches: list[tuple[list[int], float]] = [([], 0.0)]  # the places of the first features, and their sum
+    while branches:
+        taken, total = branches.pop()
+        if total >= least * (1 - 1e-9) - 1e-12:  # orders that symmetry makes equal are tried once
+            continue
         i = len(taken)
         if i == k:
             best, least = taken, total
-            return
-        free = np.setdiff1d(np.arange(k), taken)
+            continue
+        free = [j for j in range(k) if j not in taken]
         cross = (found[i, :i, None] - wanted[taken][:, free]) ** 2
-        own = (found[i, i] - wanted[free, free]) ** 2
-        totals = total + own + 2 * cross.sum(0)
-        for rank in np.argsort(totals):
-            if totals[rank] >= least * (1 - 1e-9) - 1e-12:  # orders that symmetry makes equal are tried once
-                return
-            place([*taken, int(free[rank])], float(totals[rank]))
-
-    place([], 0.0)
+        totals = total + (found[i, i] - wanted[free, free]) ** 2 + 2 * cross.sum(0)
+        branches += [([*taken, free[rank]], float(totals[rank])) for rank in np.argsort(-totals)]
     return best, least
 
 
