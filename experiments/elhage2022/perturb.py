@@ -153,10 +153,10 @@ def solution(W: Float[np.ndarray, "*batch 2 5"]) -> Int[np.ndarray, "*batch"]:
     between = gaps(W)
     symmetric = (abs(between - between[..., ::-1]) < 4).all(-1)
     pentagon = (geometry.n_represented(W) == 5) & (between.min(-1) > 40) & symmetric
-    names = [polytopes.product_name(polytopes.recognise(one)) for one in W.reshape(-1, *W.shape[-2:])]
-    digons = np.reshape([name == "square" for name in names], pentagon.shape)
     dropped = (geometry.norms(W) < 0.3).sum(-1) == 1
-    return np.where(pentagon, PENTAGON, np.where(digons & dropped, DIGONS, -1))
+    digons = np.zeros_like(dropped)
+    digons[dropped] = [polytopes.product_name(polytopes.recognise(one)) == "square" for one in W[dropped]]
+    return np.where(pentagon, PENTAGON, np.where(digons, DIGONS, -1))
 
 
 def gaps(W: Float[np.ndarray, "*batch 2 5"]) -> Float[np.ndarray, "*batch 5"]:
