@@ -3,6 +3,8 @@
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import SET_COLORS, directions
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
+from toymodels.plots.polytopes import overlay, polytope
+from toymodels.plots.restarts import restarts
 from toymodels.plots.spatial import directions_3d, training_animation
 from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
 from toymodels.plots.superposition import (
@@ -31,10 +33,13 @@ __all__ = [
     "lines",
     "loss_surface",
     "norm_bars",
+    "overlay",
     "panels",
     "phase_colors",
     "phase_diagram",
     "phase_key",
+    "polytope",
+    "restarts",
     "small_multiples",
     "style",
     "superposition",
