@@ -1,11 +1,13 @@
 """Superposition in a privileged basis: features and the neurons of a ReLU hidden layer."""
 
+import dataclasses
 from collections.abc import Mapping
 from functools import partial
 
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
@@ -59,13 +61,8 @@ def sweep_privileged_basis(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_privileged_basis(results: Results) -> Figure:
     """W of both models, as a heat map and as stacked bars."""
-    figure = plt.figure(figsize=(6.4, 4.8), layout="constrained")
-    *columns, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.6], squeeze=False)[0]
-    tm.plots.neuron_keys(keys)
     titles = ["linear hidden layer\n$h = Wx$", "ReLU hidden layer\n$h = \\mathrm{ReLU}(Wx)$"]
-    for column, W, title in zip(columns, ordered(best(results["models"]).W.values), titles, strict=True):
-        tm.plots.neurons(W, title=title, bar_limit=3.2, figure=column)
-    return figure
+    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles, panel_inches=2.1)
 
 
 def claims_privileged_basis(results: Results, full: bool) -> list[Claim]:
@@ -139,14 +136,8 @@ def sweep_neurons(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_neurons(results: Results) -> Figure:
     """A column a density: W above, stacked bars below."""
-    W = ordered(best(results["models"]).W.values)
-    figure = plt.figure(figsize=(13.5, 4.8), layout="constrained")
-    *columns, keys = figure.subfigures(1, 1 + len(W), width_ratios=[1] * len(W) + [0.75], squeeze=False)[0]
-    tm.plots.neuron_keys(keys)
-    longest = np.maximum(np.maximum(W, 0).sum(-1), np.maximum(-W, 0).sum(-1)).max()
-    for column, weights, density in zip(columns, W, DENSITIES, strict=True):
-        tm.plots.neurons(weights, title=f"density {density:g}", bar_limit=1.05 * longest, figure=column)
-    return figure
+    titles = [f"density {density:g}" for density in DENSITIES]
+    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles)
 
 
 def claims_neurons(results: Results, full: bool) -> list[Claim]:
@@ -181,5 +172,101 @@ NEURONS = Experiment(
     ),
     controls=(rotated,),
 )
+
+# --- hidden-bias: given a bias, the model shifts its neurons to where the ReLU does nothing ----------------------
+
+BIAS_DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01)
+SPARSE = 2  # from this density on, 0.1, features are in superposition in all three models
+BIAS_SOURCE = f"{SOURCE}, Limitations of the ReLU Hidden Layer Toy Model"
+
+
+def sweep_hidden_bias(full: bool, seed: int) -> Mapping[str, Sweep]:
+    """n=10 m=5 I=0.75^i: ReLU hidden layers without and with a bias, and linear ones without."""
+    task = tm.Task(tm.Independent(N), importance=IMPORTANCE)
+    recipe = tm.Recipe(steps=10_000 if full else 2_000, batch_size=512)
+    plain = tm.Autoencoder(N, M, hidden_activation=jax.nn.relu)
+    models = {
+        "relu": plain,
+        "relu with bias": dataclasses.replace(plain, hidden_bias=True),
+        "linear": tm.Autoencoder(N, M),
+    }
+    over = {"density": BIAS_DENSITIES}
+    restarts = 64 if full else 12
+    return {
+        name: partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=restarts)
+        for name, model in models.items()
+    }
+
+
+def draw_hidden_bias(results: Results) -> Figure:
+    """Hidden biases, pre-activations, and alignment with neurons."""
+    biased = best(results["relu with bias"])
+    figure, (bias_ax, before_ax, share_ax) = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    densities = np.array(BIAS_DENSITIES)
+    bias_ax.plot(1 / densities, biased.b_hidden.values, "o", color=COLORS["relu with bias"], markersize=4)
+    bias_ax.axhline(0, color="#b8b8b8", linewidth=0.8, zorder=0)
+    bias_ax.set(xscale="log", xlabel="1 / density", ylabel="hidden bias, a dot a neuron")
+    for name in ("relu", "relu with bias"):
+        values = before_relu(best(results[name]), SPARSE).ravel()
+        before_ax.hist(values, np.linspace(-2.5, 2.5, 101), density=True, alpha=0.7, color=COLORS[name], label=name)
+    before_ax.axvline(0, color="#303030", linewidth=0.8)
+    before_ax.set(yscale="log", xlabel="before the ReLU", ylabel=f"frequency at density {densities[SPARSE]:g}")
+    before_ax.legend(loc="upper left", fontsize=8)
+    for name, color in COLORS.items():
+        shares = neurons.largest_share(results[name].W.values).mean((-1, -2))
+        share_ax.plot(1 / densities, shares, "o-", color=color, markersize=4, label=name)
+    share_ax.set(xscale="log", xlabel="1 / density", ylabel="mean largest share of a neuron", ylim=(0, 1))
+    share_ax.legend(fontsize=8)
+    return figure
+
+
+def claims_hidden_bias(results: Results, full: bool) -> list[Claim]:
+    """Biases are positive, so large that hardly any input is cut off, and the basis is no longer privileged."""
+    biased = best(results["relu with bias"])
+    cut = [cut_off(biased, cell) for cell in range(len(BIAS_DENSITIES))]
+    shares = {name: neurons.largest_share(one.W.values).mean((-1, -2)) for name, one in results.items()}
+    return [
+        at_least(
+            "with bias, density 0.1 and below: smallest hidden bias",
+            BIAS_SOURCE,
+            biased.b_hidden.values[SPARSE:].min(),
+            0.2,
+        ),
+        at_most("with bias: largest share of neurons and samples cut off by the ReLU", BIAS_SOURCE, max(cut), 0.02),
+        at_least(
+            "without bias, density 0.1: share of neurons and samples cut off by the ReLU",
+            BIAS_SOURCE,
+            cut_off(best(results["relu"]), SPARSE),
+            0.1,
+        ),
+        at_most(
+            "with bias: largest |mean largest share − that of a linear hidden layer|, densities 0.1 and below",
+            BIAS_SOURCE,
+            abs(shares["relu with bias"] - shares["linear"])[SPARSE:].max(),
+            0.1,
+        ),
+        at_least(
+            "without bias, density 0.3: mean largest share minus that with bias",
+            BIAS_SOURCE,
+            shares["relu"][1] - shares["relu with bias"][1],
+            0.15,
+        ),
+    ]
+
+
+def before_relu(models: xr.Dataset, cell: int) -> Float[np.ndarray, "m samples"]:
+    """What the neurons of the model at one density get, before the ReLU, on samples of that density."""
+    features = tm.Independent(N, BIAS_DENSITIES[cell])
+    x = np.asarray(features.sample(jax.random.key(0), 10_000))
+    hidden = models.W.values[cell] @ x
+    return hidden + models.b_hidden.values[cell][:, None] if "b_hidden" in models else hidden
+
+
+def cut_off(models: xr.Dataset, cell: int) -> float:
+    """The share of neurons and samples for which the ReLU gets something negative."""
+    return float((before_relu(models, cell) < 0).mean())
+
+
+COLORS = {"relu": "#0072b2", "relu with bias": "#d55e00", "linear": "#7f7f7f"}
 
 EXPERIMENTS = (PRIVILEGED_BASIS, NEURONS)

@@ -2,7 +2,7 @@
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import directions
-from toymodels.plots.neurons import neuron_bars, neuron_keys, neuron_matrix, neurons
+from toymodels.plots.neurons import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
 from toymodels.plots.superposition import (
     interference_key,
@@ -26,7 +26,6 @@ __all__ = [
     "interference_key",
     "lines",
     "neuron_bars",
-    "neuron_keys",
     "neuron_matrix",
     "neurons",
     "norm_bars",

@@ -1,12 +1,12 @@
 """What the neurons of a hidden layer stand for: their weights, and stacked bars of the features in each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from toymodels.analysis.geometry import AnyArray, interference
@@ -19,27 +19,46 @@ KIND_MARKERS: Mapping[str, tuple[str, str]] = {"monosemantic": ("s", "#0072b2"),
 
 
 def neurons(
-    W: Float[AnyArray, "m n"],
-    *,
-    title: str = "",
-    limit: float = 1.0,
-    bar_limit: float | None = None,
-    figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
-    """The weights of each neuron, and below them the same as stacked bars (Elhage et al. 2022, "Superposition in a
-    Privileged Basis"). Neurons are columns, in the order of the rows of W; see `analysis.neurons.neuron_order`.
+    W: Float[AnyArray, "models m n"], titles: Sequence[str], *, limit: float = 1.0, panel_inches: float = 1.7
+) -> Figure:
+    """The weights of the neurons of several models side by side, and below them the same as stacked bars on a common
+    scale (Elhage et al. 2022, "Superposition in a Privileged Basis"). Neurons stand in the order of the rows of W; see
+    `analysis.neurons.neuron_order`.
 
     Args:
-        W: (m, n).
+        W: (models, m, n).
+        titles: of the models.
         limit: the weight of the full colour.
-        bar_limit: upper and lower end of the axis of the bars; as long as the longest bar if not given.
-        figure: where to draw; a new one if not given.
+        panel_inches: width of a model's column.
+
+    Raises:
+        ValueError: if there is not one title a model.
     """
-    figure = plt.figure(figsize=(1.8, 4.2), layout="constrained") if figure is None else figure
-    matrix_ax, bars_ax = figure.subplots(2, 1)
-    neuron_matrix(W, limit=limit, ax=matrix_ax)
-    neuron_bars(W, limit=bar_limit, ax=bars_ax)
-    matrix_ax.set_title(title)
+    weights = np.asarray(W)
+    if len(titles) != len(weights):
+        raise ValueError(f"titles of neurons must be one for each of the {len(weights)} models. Got {len(titles)}.")
+    figure, axes = plt.subplots(
+        2,
+        len(weights),
+        figsize=(panel_inches * (len(weights) + 1), 5),
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for model, title, (matrix_ax, bars_ax) in zip(weights, titles, axes.T, strict=True):
+        neuron_matrix(model, limit=limit, ax=matrix_ax).set_title(title)
+        neuron_bars(model, ax=bars_ax)
+    longest = max(np.maximum(sign * weights, 0).sum(-1).max() for sign in (1, -1))
+    axes[1, 0].set_ylim(-1.05 * longest, 1.05 * longest)
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    figure.colorbar(weight_key(limit), ax=axes[0], label="weight", aspect=12)
+    figure.colorbar(interference_key(), ax=axes[1], label="interference of the feature", aspect=12)
+    marks = [
+        Line2D([], [], linestyle="", marker=marker, color=color, markersize=5, label=f"{kind} neuron")
+        for kind, (marker, color) in KIND_MARKERS.items()
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=2, fontsize=8, handletextpad=0.2)
     return figure
 
 
@@ -58,7 +77,7 @@ def neuron_matrix(W: Float[AnyArray, "m n"], *, limit: float = 1.0, ax: Axes | N
     m, n = weights.shape
     ax.hlines(np.arange(n + 1) - 0.5, -0.5, m - 0.5, color="white", linewidth=0.6)
     ax.vlines(np.arange(m + 1) - 0.5, -0.5, n - 0.5, color="white", linewidth=0.6)
-    ax.set(xticks=[], yticks=[], xlabel="neurons", ylabel="features")
+    ax.set(xticks=[], yticks=[], ylabel="features")
     ax.spines[:].set_visible(True)
     ax.spines[:].set_color(FAINT)
     return ax
@@ -99,24 +118,10 @@ def neuron_bars(W: Float[AnyArray, "m n"], *, limit: float | None = None, ax: Ax
             clip_on=False,
         )
     ax.set(xlim=(-0.6, m - 0.4), ylim=(-limit, limit), xticks=[])
-    ax.set_xlabel("neurons", labelpad=10)
+    ax.set_xlabel("neurons", labelpad=9)
+    ax.set_ylabel("weights, stacked")
     ax.spines["bottom"].set_visible(False)
     return ax
-
-
-def neuron_keys(figure: Figure | SubFigure) -> None:
-    """The scales of colour and the marks of `neurons`, for a narrow figure beside a row of them."""
-    above, below = figure.subplots(2, 1)
-    for ax, (label, key) in zip(
-        (above, below), {"W": weight_key(), "interference": interference_key()}.items(), strict=True
-    ):
-        figure.colorbar(key, cax=ax, label=label)
-        ax.set_box_aspect(9)
-    marks = [
-        Line2D([], [], linestyle="", marker=marker, color=color, markersize=5, label=label)
-        for label, (marker, color) in KIND_MARKERS.items()
-    ]
-    figure.legend(handles=marks, loc="lower left", fontsize=8, handletextpad=0.2, borderpad=0)
 
 
 def _kinds(W: Float[np.ndarray, "m n"]) -> tuple[Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
