@@ -62,7 +62,7 @@ def sweep_privileged_basis(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_privileged_basis(results: Results) -> Figure:
     """W of both models, as a heat map and as stacked bars."""
     titles = ["linear hidden layer\n$h = Wx$", "ReLU hidden layer\n$h = \\mathrm{ReLU}(Wx)$"]
-    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles, panel_inches=2.1)
+    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles, panel_inches=1.9)
 
 
 def claims_privileged_basis(results: Results, full: bool) -> list[Claim]:
@@ -137,7 +137,7 @@ def sweep_neurons(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_neurons(results: Results) -> Figure:
     """A column a density: W above, stacked bars below."""
     titles = [f"density {density:g}" for density in DENSITIES]
-    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles)
+    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles, bar_limit=4.5)
 
 
 def claims_neurons(results: Results, full: bool) -> list[Claim]:
@@ -162,7 +162,7 @@ NEURONS = Experiment(
     sweeps=sweep_neurons,
     draw=draw_neurons,
     claims=claims_neurons,
-    shows=f"Models with a ReLU hidden layer. {SHOWN}",
+    shows=f"Models with a ReLU hidden layer. {SHOWN} The longest bars are cut off at −4.5.",
     differences=(
         "ours: best of 64 restarts (1,000 with --full), paper: best of 1,000",
         "ours: Adam 2e-2 with cosine decay, 2,000 steps of 512 (--full: 10,000 of 1,024), paper: not said",
@@ -199,22 +199,27 @@ def sweep_hidden_bias(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 
 def draw_hidden_bias(results: Results) -> Figure:
-    """Hidden biases, pre-activations, and alignment with neurons."""
+    """W at one density; hidden biases, what comes before the ReLU, and alignment with neurons."""
+    figure = plt.figure(figsize=(10, 6.4), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.1], squeeze=False)[:, 0]
+    matrix_axes = above.subplots(1, 3)
+    for ax, (name, one) in zip(matrix_axes, results.items(), strict=True):
+        tm.plots.neuron_matrix(ordered(best(one).W.values[SPARSE]), ax=ax)
+        ax.set_title(f"{LABELS[name]}, density {BIAS_DENSITIES[SPARSE]:g}")
+    above.colorbar(tm.plots.weight_key(), ax=matrix_axes, label="weight", aspect=12)
+    bias_ax, before_ax, share_ax = below.subplots(1, 3)
     biased = best(results["relu with bias"])
-    figure, (bias_ax, before_ax, share_ax) = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
-    densities = np.array(BIAS_DENSITIES)
-    bias_ax.plot(1 / densities, biased.b_hidden.values, "o", color=COLORS["relu with bias"], markersize=4)
+    bias_ax.plot(1 / biased.density.values, biased.b_hidden.values, "o", color=COLORS["relu with bias"], markersize=4)
     bias_ax.axhline(0, color="#b8b8b8", linewidth=0.8, zorder=0)
     bias_ax.set(xscale="log", xlabel="1 / density", ylabel="hidden bias, a dot a neuron")
     for name in ("relu", "relu with bias"):
         values = before_relu(best(results[name]), SPARSE).ravel()
-        before_ax.hist(values, np.linspace(-2.5, 2.5, 101), density=True, alpha=0.7, color=COLORS[name], label=name)
+        before_ax.hist(values, np.linspace(-2.5, 2.5, 101), density=True, alpha=0.7, color=COLORS[name])
     before_ax.axvline(0, color="#303030", linewidth=0.8)
-    before_ax.set(yscale="log", xlabel="before the ReLU", ylabel=f"frequency at density {densities[SPARSE]:g}")
-    before_ax.legend(loc="upper left", fontsize=8)
+    before_ax.set(yscale="log", xlabel="before the ReLU", ylabel=f"frequency at density {BIAS_DENSITIES[SPARSE]:g}")
     for name, color in COLORS.items():
         shares = neurons.largest_share(results[name].W.values).mean((-1, -2))
-        share_ax.plot(1 / densities, shares, "o-", color=color, markersize=4, label=name)
+        share_ax.plot(1 / biased.density.values, shares, "o-", color=color, markersize=4, label=LABELS[name])
     share_ax.set(xscale="log", xlabel="1 / density", ylabel="mean largest share of a neuron", ylim=(0, 1))
     share_ax.legend(fontsize=8)
     return figure
@@ -268,5 +273,30 @@ def cut_off(models: xr.Dataset, cell: int) -> float:
 
 
 COLORS = {"relu": "#0072b2", "relu with bias": "#d55e00", "linear": "#7f7f7f"}
+LABELS = {"relu": "ReLU hidden layer", "relu with bias": "ReLU and bias", "linear": "linear hidden layer"}
 
-EXPERIMENTS = (PRIVILEGED_BASIS, NEURONS)
+
+def without_biases(results: Results) -> Results:
+    """The hidden biases are taken away."""
+    return changed(results, lambda name, value: 0 * value if name == "b_hidden" else value)
+
+
+HIDDEN_BIAS = Experiment(
+    name="elhage2022/hidden-bias",
+    question="What does a ReLU hidden layer do with a bias?",
+    source=f"{BIAS_SOURCE}, text",
+    sweeps=sweep_hidden_bias,
+    draw=draw_hidden_bias,
+    claims=claims_hidden_bias,
+    shows="Above, W at density 0.1 of models with a ReLU hidden layer, without and with a hidden bias, and with a "
+    "linear hidden layer, as in `neurons`. Below: the hidden biases of the neurons; what neurons get before the ReLU "
+    "at density 0.1, where whatever is left of the line is cut off; and the mean over neurons and restarts of the "
+    "share of a neuron's squared weight that its strongest feature has.",
+    differences=(
+        "the paper states this without a figure",
+        "ours: n = 10, m = 5, importance $0.75^i$, five densities, best of 12 restarts (64 with --full)",
+    ),
+    controls=(without_biases, rotated),
+)
+
+EXPERIMENTS = (PRIVILEGED_BASIS, NEURONS, HIDDEN_BIAS)

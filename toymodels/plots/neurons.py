@@ -19,7 +19,12 @@ KIND_MARKERS: Mapping[str, tuple[str, str]] = {"monosemantic": ("s", "#0072b2"),
 
 
 def neurons(
-    W: Float[AnyArray, "models m n"], titles: Sequence[str], *, limit: float = 1.0, panel_inches: float = 1.7
+    W: Float[AnyArray, "models m n"],
+    titles: Sequence[str],
+    *,
+    limit: float = 1.0,
+    bar_limit: float | None = None,
+    panel_inches: float = 1.4,
 ) -> Figure:
     """The weights of the neurons of several models side by side, and below them the same as stacked bars on a common
     scale (Elhage et al. 2022, "Superposition in a Privileged Basis"). Neurons stand in the order of the rows of W; see
@@ -29,31 +34,28 @@ def neurons(
         W: (models, m, n).
         titles: of the models.
         limit: the weight of the full colour.
+        bar_limit: where bars are cut off, above and below; as long as the longest if not given.
         panel_inches: width of a model's column.
 
     Raises:
         ValueError: if there is not one title a model.
     """
     weights = np.asarray(W)
-    if len(titles) != len(weights):
-        raise ValueError(f"titles of neurons must be one for each of the {len(weights)} models. Got {len(titles)}.")
-    figure, axes = plt.subplots(
-        2,
-        len(weights),
-        figsize=(panel_inches * (len(weights) + 1), 5),
-        sharey="row",
-        squeeze=False,
-        layout="constrained",
-    )
+    models = len(weights)
+    if len(titles) != models:
+        raise ValueError(f"titles of neurons must be one for each of the {models} models. Got {len(titles)}.")
+    size = (panel_inches * models + 1.6, 4.8)
+    figure, axes = plt.subplots(2, models, figsize=size, sharey="row", squeeze=False, layout="constrained")
     for model, title, (matrix_ax, bars_ax) in zip(weights, titles, axes.T, strict=True):
         neuron_matrix(model, limit=limit, ax=matrix_ax).set_title(title)
         neuron_bars(model, ax=bars_ax)
     longest = max(np.maximum(sign * weights, 0).sum(-1).max() for sign in (1, -1))
-    axes[1, 0].set_ylim(-1.05 * longest, 1.05 * longest)
+    bar_limit = 1.05 * longest if bar_limit is None else bar_limit
+    axes[1, 0].set_ylim(-bar_limit, bar_limit)
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
     figure.colorbar(weight_key(limit), ax=axes[0], label="weight", aspect=12)
-    figure.colorbar(interference_key(), ax=axes[1], label="interference of the feature", aspect=12)
+    figure.colorbar(interference_key(), ax=axes[1], label="feature's interference", aspect=12)
     marks = [
         Line2D([], [], linestyle="", marker=marker, color=color, markersize=5, label=f"{kind} neuron")
         for kind, (marker, color) in KIND_MARKERS.items()
@@ -73,7 +75,7 @@ def neuron_matrix(W: Float[AnyArray, "m n"], *, limit: float = 1.0, ax: Axes | N
     """
     ax = plt.subplots(figsize=(1.6, 2.6), layout="constrained")[1] if ax is None else ax
     weights = np.asarray(W)
-    ax.imshow(weights.T, cmap=WEIGHT_COLORS, vmin=-limit, vmax=limit, interpolation="nearest")
+    ax.imshow(weights.T, cmap=WEIGHT_COLORS, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
     m, n = weights.shape
     ax.hlines(np.arange(n + 1) - 0.5, -0.5, m - 0.5, color="white", linewidth=0.6)
     ax.vlines(np.arange(m + 1) - 0.5, -0.5, n - 0.5, color="white", linewidth=0.6)
@@ -117,8 +119,8 @@ def neuron_bars(W: Float[AnyArray, "m n"], *, limit: float | None = None, ax: Ax
             transform=ax.get_xaxis_transform(),
             clip_on=False,
         )
-    ax.set(xlim=(-0.6, m - 0.4), ylim=(-limit, limit), xticks=[])
-    ax.set_xlabel("neurons", labelpad=9)
+    ax.set(xlim=(-0.5, m - 0.5), ylim=(-limit, limit), xticks=[])
+    ax.set_xlabel("neurons", labelpad=15)
     ax.set_ylabel("weights, stacked")
     ax.spines["bottom"].set_visible(False)
     return ax
