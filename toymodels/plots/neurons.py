@@ -110,15 +110,16 @@ def neuron_bars(W: Float[AnyArray, "m n"], *, limit: float | None = None, ax: Ax
     limit = 1.05 * longest if limit is None else limit
     ax.axhline(0, color=INK, linewidth=0.6)
     for of_kind, (marker, color) in zip(_kinds(weights), KIND_MARKERS.values(), strict=True):
-        ax.plot(
-            np.flatnonzero(of_kind),
-            np.full(of_kind.sum(), -0.07),
-            marker,
-            color=color,
-            markersize=5,
-            transform=ax.get_xaxis_transform(),
-            clip_on=False,
-        )
+        for neuron in np.flatnonzero(of_kind):
+            ax.plot(
+                neuron,
+                -0.07,
+                marker,
+                color=color,
+                markersize=5,
+                transform=ax.get_xaxis_transform(),
+                clip_on=False,
+            )
     ax.set(xlim=(-0.5, m - 0.5), ylim=(-limit, limit), xticks=[])
     ax.set_xlabel("neurons", labelpad=15)
     ax.set_ylabel("weights, stacked")
