@@ -226,7 +226,13 @@ def draw_hidden_bias(results: Results) -> Figure:
 
 
 def claims_hidden_bias(results: Results, full: bool) -> list[Claim]:
-    """Biases are positive, so large that hardly any input is cut off, and the basis is no longer privileged."""
+    """Biases are positive, so large that hardly any input is cut off, and the basis is no longer privileged.
+
+    Alignment is compared where it is sharpest. A model's mean largest share varies by about .04 between restarts, and
+    a median over twelve by about .015, so that the difference of two of them is within .06 if they are alike. At
+    density .01, where many restarts have not converged, it is .07 here. In dense models, whose inputs are positive
+    without a bias, biases may be anything.
+    """
     biased = best(results["relu with bias"])
     cut = [cut_off(biased, cell) for cell in range(len(BIAS_DENSITIES))]
     shares = {name: typical_share(one) for name, one in results.items()}
@@ -245,15 +251,21 @@ def claims_hidden_bias(results: Results, full: bool) -> list[Claim]:
             0.1,
         ),
         at_most(
-            "with bias: largest |mean largest share − that of a linear hidden layer|, densities 0.1 and below",
+            "density 0.1: |mean largest share with bias − that of a linear hidden layer|",
             BIAS_SOURCE,
-            abs(shares["relu with bias"] - shares["linear"])[SPARSE:].max(),
+            abs(shares["relu with bias"] - shares["linear"])[SPARSE],
+            0.06,
+        ),
+        at_least(
+            "density 0.1: mean largest share without bias minus that with bias",
+            BIAS_SOURCE,
+            (shares["relu"] - shares["relu with bias"])[SPARSE],
             0.1,
         ),
         at_least(
-            "without bias, density 0.3: mean largest share minus that with bias",
+            "density 0.3: mean largest share without bias minus that with bias",
             BIAS_SOURCE,
-            shares["relu"][1] - shares["relu with bias"][1],
+            (shares["relu"] - shares["relu with bias"])[1],
             0.15,
         ),
     ]

@@ -49,8 +49,7 @@ def neurons(
     for model, title, (matrix_ax, bars_ax) in zip(weights, titles, axes.T, strict=True):
         neuron_matrix(model, limit=limit, ax=matrix_ax).set_title(title)
         neuron_bars(model, ax=bars_ax)
-    longest = max(np.maximum(sign * weights, 0).sum(-1).max() for sign in (1, -1))
-    bar_limit = 1.05 * longest if bar_limit is None else bar_limit
+    bar_limit = _limit(weights) if bar_limit is None else bar_limit
     axes[1, 0].set_ylim(-bar_limit, bar_limit)
     for ax in axes[:, 1:].flat:
         ax.set_ylabel("")
@@ -106,8 +105,7 @@ def neuron_bars(W: Float[AnyArray, "m n"], *, limit: float | None = None, ax: Ax
             heights = sign * np.maximum(sign * weights[:, feature], 0)
             ax.bar(np.arange(m), heights, bottom=end, width=0.8, color=color, edgecolor="white", linewidth=0.4)
             end += heights
-    longest = max(abs(end).max() for end in ends.values())
-    limit = 1.05 * longest if limit is None else limit
+    limit = _limit(weights) if limit is None else limit
     ax.axhline(0, color=INK, linewidth=0.6)
     for of_kind, (marker, color) in zip(_kinds(weights), KIND_MARKERS.values(), strict=True):
         for neuron in np.flatnonzero(of_kind):
@@ -125,6 +123,12 @@ def neuron_bars(W: Float[AnyArray, "m n"], *, limit: float | None = None, ax: Ax
     ax.set_ylabel("weights, stacked")
     ax.spines["bottom"].set_visible(False)
     return ax
+
+
+def _limit(W: Float[np.ndarray, "*batch m n"]) -> float:
+    """A little more than the longest bar; 1 if there is none."""
+    longest = max(np.maximum(sign * W, 0).sum(-1).max() for sign in (1, -1))
+    return 1.05 * float(longest) if longest > 0 else 1.0
 
 
 def _kinds(W: Float[np.ndarray, "m n"]) -> tuple[Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
