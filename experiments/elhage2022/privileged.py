@@ -141,7 +141,13 @@ def draw_neurons(results: Results) -> Figure:
 
 
 def claims_neurons(results: Results, full: bool) -> list[Claim]:
-    """Neurons turn from monosemantic to polysemantic, and both kinds can be in one model."""
+    """Neurons turn from monosemantic to polysemantic, and both kinds can be in one model.
+
+    In the dense model the aligned solution is best, but by little: inputs are positive, and neurons that mix features
+    are seldom cut off. The exact one, W the identity on the top m, has a loss of .00603; five monosemantic neurons come
+    out at .00603 to .00606 and two or more polysemantic ones at .00605 to .00609. Of 64 quick restarts 0 to 4 are
+    aligned; in the quick run of seed 4 none is, and one neuron's largest share is .899 instead of .9.
+    """
     W = best(results["models"]).W.values
     one, several = (kind(W).sum(-1) for kind in (neurons.monosemantic, neurons.polysemantic))
     return [
