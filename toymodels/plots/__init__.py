@@ -2,6 +2,7 @@
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import SET_COLORS, directions
+from toymodels.plots.neurons import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
 from toymodels.plots.polytopes import overlay, polytope
 from toymodels.plots.restarts import restarts
@@ -32,6 +33,9 @@ __all__ = [
     "interference_key",
     "lines",
     "loss_surface",
+    "neuron_bars",
+    "neuron_matrix",
+    "neurons",
     "norm_bars",
     "overlay",
     "panels",

@@ -1,0 +1,136 @@
+"""What the neurons of a hidden layer stand for: their weights, and stacked bars of the features in each."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from toymodels.analysis.geometry import AnyArray, interference
+from toymodels.analysis.neurons import monosemantic, polysemantic
+from toymodels.plots.style import FAINT, INK, WEIGHT_COLORS
+from toymodels.plots.superposition import interference_key, weight_key
+
+KIND_MARKERS: Mapping[str, tuple[str, str]] = {"monosemantic": ("s", "#0072b2"), "polysemantic": ("D", "#d55e00")}
+"""Marker and colour of a neuron that stands for one feature, and of one that stands for several."""
+
+
+def neurons(
+    W: Float[AnyArray, "models m n"],
+    titles: Sequence[str],
+    *,
+    limit: float = 1.0,
+    bar_limit: float | None = None,
+    panel_inches: float = 1.4,
+) -> Figure:
+    """The weights of the neurons of several models side by side, and below them the same as stacked bars on a common
+    scale (Elhage et al. 2022, "Superposition in a Privileged Basis"). Neurons stand in the order of the rows of W; see
+    `analysis.neurons.neuron_order`.
+
+    Args:
+        W: (models, m, n).
+        titles: of the models.
+        limit: the weight of the full colour.
+        bar_limit: where bars are cut off, above and below; as long as the longest if not given.
+        panel_inches: width of a model's column.
+
+    Raises:
+        ValueError: if there is not one title a model.
+    """
+    weights = np.asarray(W)
+    models = len(weights)
+    if len(titles) != models:
+        raise ValueError(f"titles of neurons must be one for each of the {models} models. Got {len(titles)}.")
+    size = (panel_inches * models + 1.6, 4.8)
+    figure, axes = plt.subplots(2, models, figsize=size, sharey="row", squeeze=False, layout="constrained")
+    for model, title, (matrix_ax, bars_ax) in zip(weights, titles, axes.T, strict=True):
+        neuron_matrix(model, limit=limit, ax=matrix_ax).set_title(title)
+        neuron_bars(model, ax=bars_ax)
+    bar_limit = _limit(weights) if bar_limit is None else bar_limit
+    axes[1, 0].set_ylim(-bar_limit, bar_limit)
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+    figure.colorbar(weight_key(limit), ax=axes[0], label="weight", aspect=12)
+    figure.colorbar(interference_key(), ax=axes[1], label="feature's interference", aspect=12)
+    marks = [
+        Line2D([], [], linestyle="", marker=marker, color=color, markersize=5, label=f"{kind} neuron")
+        for kind, (marker, color) in KIND_MARKERS.items()
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=2, fontsize=8, handletextpad=0.2)
+    return figure
+
+
+def neuron_matrix(W: Float[AnyArray, "m n"], *, limit: float = 1.0, ax: Axes | None = None) -> Axes:
+    """Weights as a heat map, a column a neuron and a row a feature, the first feature on top; blue is -limit, white 0,
+    red +limit.
+
+    Args:
+        W: (m, n).
+        limit: the weight of the full colour.
+        ax: where to draw; a new figure if not given.
+    """
+    ax = plt.subplots(figsize=(1.6, 2.6), layout="constrained")[1] if ax is None else ax
+    weights = np.asarray(W)
+    ax.imshow(weights.T, cmap=WEIGHT_COLORS, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
+    m, n = weights.shape
+    ax.hlines(np.arange(n + 1) - 0.5, -0.5, m - 0.5, color="white", linewidth=0.6)
+    ax.vlines(np.arange(m + 1) - 0.5, -0.5, n - 0.5, color="white", linewidth=0.6)
+    ax.set(xticks=[], yticks=[], ylabel="features")
+    ax.spines[:].set_visible(True)
+    ax.spines[:].set_color(FAINT)
+    return ax
+
+
+def neuron_bars(W: Float[AnyArray, "m n"], *, limit: float | None = None, ax: Axes | None = None) -> Axes:
+    """A stacked bar a neuron, with a segment as long as the weight for each feature, the first feature innermost;
+    negative weights go down. Segments are coloured by the interference Σ_{j≠i} (Ŵ_i·W_j)² of the feature from 0 (dark:
+    a direction of its own) to 1 (bright: fully shared). Below each bar, a square marks a monosemantic neuron, a diamond
+    a polysemantic one, and nothing a dead one.
+
+    Args:
+        W: (m, n).
+        limit: upper and lower end of the axis; as long as the longest bar if not given.
+        ax: where to draw; a new figure if not given.
+    """
+    ax = plt.subplots(figsize=(1.8, 2.2), layout="constrained")[1] if ax is None else ax
+    weights = np.asarray(W)
+    m = len(weights)
+    colors = interference_key().to_rgba(interference(weights))
+    ends = {sign: np.zeros(m) for sign in (1, -1)}
+    for feature, color in enumerate(colors):
+        for sign, end in ends.items():
+            heights = sign * np.maximum(sign * weights[:, feature], 0)
+            ax.bar(np.arange(m), heights, bottom=end, width=0.8, color=color, edgecolor="white", linewidth=0.4)
+            end += heights
+    limit = _limit(weights) if limit is None else limit
+    ax.axhline(0, color=INK, linewidth=0.6)
+    for of_kind, (marker, color) in zip(_kinds(weights), KIND_MARKERS.values(), strict=True):
+        for neuron in np.flatnonzero(of_kind):
+            ax.plot(
+                neuron,
+                -0.07,
+                marker,
+                color=color,
+                markersize=5,
+                transform=ax.get_xaxis_transform(),
+                clip_on=False,
+            )
+    ax.set(xlim=(-0.5, m - 0.5), ylim=(-limit, limit), xticks=[])
+    ax.set_xlabel("neurons", labelpad=15)
+    ax.set_ylabel("weights, stacked")
+    ax.spines["bottom"].set_visible(False)
+    return ax
+
+
+def _limit(W: Float[np.ndarray, "*batch m n"]) -> float:
+    """A little more than the longest bar; 1 if there is none."""
+    longest = max(np.maximum(sign * W, 0).sum(-1).max() for sign in (1, -1))
+    return 1.05 * float(longest) if longest > 0 else 1.0
+
+
+def _kinds(W: Float[np.ndarray, "m n"]) -> tuple[Bool[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+    """Which neurons are of the kinds of `KIND_MARKERS`."""
+    return monosemantic(W), polysemantic(W)
