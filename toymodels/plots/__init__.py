@@ -2,6 +2,7 @@
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import directions
+from toymodels.plots.neuron_graph import neuron_graph
 from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
 from toymodels.plots.superposition import (
     interference_key,
@@ -24,6 +25,7 @@ __all__ = [
     "heat_map",
     "interference_key",
     "lines",
+    "neuron_graph",
     "norm_bars",
     "panels",
     "small_multiples",
