@@ -126,6 +126,7 @@ N, M = 100, 40
 DECAY = 0.8
 DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 RATES = (5e-2, 5e-2, 5e-2, 5e-2, 2e-2, 2e-2, 2e-2)  # outputs of sparse models die at higher ones
+COLORS = Normalize(0, 39)
 STACKED = 25  # features of a neuron that are drawn one by one
 
 
@@ -149,7 +150,9 @@ def sweep_abs_sweep(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_abs_sweep(results: Results) -> Figure:
     """Stacked bars of the input weights of every neuron, a panel a density, and the share of monosemantic neurons."""
     W = _input_weights(results)
-    figure, axes = plt.subplots(2, 4, figsize=(12, 5.6), layout="constrained")
+    figure = plt.figure(figsize=(12, 5.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 0.07], squeeze=False)[0]
+    axes = left.subplots(2, 4)
     for ax, weights, density in zip(axes.flat, W, DENSITIES, strict=False):
         _stacks(weights, ax)
         ax.set_title(f"density {density:g}   (S = {1 - density:g})")
@@ -159,8 +162,10 @@ def draw_abs_sweep(results: Results) -> Figure:
     last.plot(1 / np.array(DENSITIES), _monosemantic_share(W), "o-", color="#0072b2", markersize=3.5)
     last.set(xscale="log", ylim=(-0.03, 1.05), xlabel="1 / density   [ = 1 / (1 − S) ]")
     last.set_title("monosemantic neurons, share")
-    key = ScalarMappable(Normalize(0, N - 1), tm.plots.FEATURE_COLORS)
-    figure.colorbar(key, ax=axes, label=f"feature $i$, of importance ${DECAY:g}^i$", aspect=40, shrink=0.9)
+    key_ax = right.subplots()
+    label = f"feature $i$, of importance ${DECAY:g}^i$"
+    figure.colorbar(ScalarMappable(COLORS, tm.plots.FEATURE_COLORS), cax=key_ax, label=label, extend="max")
+    key_ax.set_box_aspect(22)
     return figure
 
 
@@ -170,16 +175,16 @@ def _stacks(W: Float[np.ndarray, "m n"], ax: Axes) -> None:
     features = np.argsort(-abs(W), axis=-1)
     sizes = np.take_along_axis(abs(W), features, axis=-1)
     places = np.arange(len(W))
-    colors = mpl.colormaps[tm.plots.FEATURE_COLORS](features / (W.shape[-1] - 1))
+    colors = mpl.colormaps[tm.plots.FEATURE_COLORS](COLORS(features))
     bottom = np.zeros(len(W))
     for size, color in zip(sizes.T[:STACKED], colors.swapaxes(0, 1), strict=False):
-        ax.bar(places, size, 0.9, bottom, color=color, linewidth=0.2, edgecolor="white")
+        ax.bar(places, size, 0.9, bottom, color=color, linewidth=0.1, edgecolor="white")
         bottom += size
     ax.bar(places, sizes[:, STACKED:].sum(-1), 0.9, bottom, color="#d8d8d8")
-    pure = np.flatnonzero(neurons.monosemantic(W))
-    ax.plot(pure, np.full(len(pure), -0.04), "s", color="#0072b2", markersize=2.5, transform=ax.get_xaxis_transform())
-    ax.lines[-1].set_clip_on(False)
-    ax.set(xlim=(-0.7, len(W) - 0.3), xticks=[], xlabel="neurons")
+    for place in np.flatnonzero(neurons.monosemantic(W)):
+        ax.plot(place, -0.04, "s", color="#0072b2", ms=2.5, transform=ax.get_xaxis_transform(), clip_on=False)
+    ax.set(xlim=(-0.7, len(W) - 0.3), ylim=(0, max(4.0, ax.get_ylim()[1])), xticks=[])
+    ax.set_xlabel("neurons", labelpad=8)
 
 
 def claims_abs_sweep(results: Results, full: bool) -> list[Claim]:
@@ -217,8 +222,8 @@ def _monosemantic_share(W: Float[np.ndarray, "densities m n"]) -> Float[np.ndarr
 def _rank_correlation(a: Shaped[np.ndarray, " k"], b: Shaped[np.ndarray, " k"]) -> float:
     """Spearman's: the correlation of the ranks, where values that are equal share the mean of their ranks."""
     ranks = [np.unique(values, return_inverse=True, return_counts=True)[1:] for values in (a, b)]
-    means = [(np.cumsum(counts) - (counts - 1) / 2)[inverse] for inverse, counts in ranks]
-    return float(np.corrcoef(means)[0, 1])
+    first, second = ((np.cumsum(counts) - (counts - 1) / 2)[inverse] for inverse, counts in ranks)
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 ABS_SWEEP = Experiment(
@@ -231,7 +236,7 @@ ABS_SWEEP = Experiment(
     shows="A bar a neuron: its input weights |W_1|, scaled so that the largest is 1, stacked, largest lowest, and "
     "coloured by feature, the most important darkest. Neurons stand in the order of their strongest features; blue "
     "squares mark monosemantic ones, with 9/10 of their squared weight on one feature. "
-    f"Weights beyond a neuron's {STACKED} largest are in grey, together. Each panel has its own scale.",
+    f"Weights beyond a neuron's {STACKED} largest are in grey, together. Panels of sparse models have longer scales.",
     differences=(
         "ours: better of 2 restarts (--full: best of 8), paper: not said",
         "ours: Adam, 2,000 steps of batch 512 (--full: 10,000 of 2,048), rate 5e-2 (2e-2 from density .01 on) after a "
