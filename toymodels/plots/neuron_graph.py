@@ -14,7 +14,7 @@ from toymodels.plots.style import INK
 POSITIVE, NEGATIVE = "#b2182b", "#2166ac"  # of the same hues as in WEIGHT_COLORS
 RADIUS = 0.22
 SPACING = 0.62  # of nodes in the tallest column; columns are 2 apart
-NEAR_NEURON = 0.36  # of an edge from the neuron on: there edges to different neurons are well apart
+NEAR_NEURON = 0.28  # of an edge from the neuron on: there edges to different neurons are well apart
 
 
 def neuron_graph(
