@@ -2,6 +2,7 @@
 
 from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.directions import SET_COLORS, directions
+from toymodels.plots.neuron_graph import neuron_graph
 from toymodels.plots.neurons import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
 from toymodels.plots.polytopes import overlay, polytope
@@ -34,6 +35,7 @@ __all__ = [
     "lines",
     "loss_surface",
     "neuron_bars",
+    "neuron_graph",
     "neuron_matrix",
     "neurons",
     "norm_bars",
