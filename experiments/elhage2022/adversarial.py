@@ -1,5 +1,7 @@
 """Superposition and adversarial robustness."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,7 +12,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.elhage2022.geometry import DIFFERENCES, N, sweep_geometry
-from experiments.experiment import Claim, Experiment, Results, at_least, at_most
+from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels.analysis import geometry, robustness
 from toymodels.sweeps import best
 
@@ -158,4 +160,89 @@ ADVERSARIAL = Experiment(
     ),
 )
 
-EXPERIMENTS = (ADVERSARIAL,)
+# --- adversarial-training: attacks during training take superposition away ----------------------------------------
+
+NORMS = (0.0, 0.1, 0.3, 0.8)
+TRAINED_N, TRAINED_M = 60, 6
+DENSITIES = 0.4 * 0.5 ** np.arange(7)
+MIDDLE = 3  # the density of 1/20, where three features are on
+
+
+def sweep_adversarial_training(full: bool, seed: int) -> Mapping[str, Sweep]:
+    """Attacks of several norms, at densities from 1/2.5 to 1/160."""
+    task = tm.Task(tm.Independent(TRAINED_N), attack=tm.FeatureAttack())
+    recipe = tm.Recipe(steps=10_000) if full else tm.Recipe(steps=1_000, batch_size=256)
+    over = {"norm": NORMS, "density": DENSITIES}
+    return {"models": partial(tm.sweep, tm.Autoencoder(TRAINED_N, TRAINED_M), task, recipe, over=over, seed=seed)}
+
+
+def draw_adversarial_training(results: Results) -> Figure:
+    """Features per dimension, and those in superposition, against 1 / density, a line a norm."""
+    W = results["models"].W.values
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    panels = {
+        "features per dimension   $\\Vert W \\Vert_F^2\\,/\\,m$": (left, 1 / geometry.dimensions_per_feature(W)),
+        "features in superposition per dimension": (right, geometry.in_superposition(W).sum(-1) / TRAINED_M),
+    }
+    for label, (ax, values) in panels.items():
+        for norm, row, color in zip(NORMS, values, plt.get_cmap("viridis")([0, 0.35, 0.65, 0.9]), strict=True):
+            ax.plot(1 / DENSITIES, row, "o-", color=color, markersize=3.5, label=f"{norm:g}" if norm else "no attack")
+        ax.axhline(1, color="#b8b8b8", linewidth=0.8, zorder=0)
+        ax.set(xscale="log", xlabel="1 / density   [ = 1 / (1 − S) ]", ylabel=label, ylim=(-0.3, None))
+        ax.set_xticks([3, 10, 30, 100], labels=["3", "10", "30", "100"])
+    left.legend(title="norm of attacks in training", loc="upper left", alignment="left")
+    return figure
+
+
+def claims_adversarial_training(results: Results, full: bool) -> list[Claim]:
+    """The stronger the attacks, the fewer features a dimension.
+
+    At norm .8 there is about one feature a dimension only where about three of the features are on at a time: at density
+    1/20 here, 1/15 with n=40 m=8, and 1/30 with n=100 m=10. Where more are on, weights shrink to less than that; where
+    fewer are, biases hold off the attacks and superposition returns.
+    """
+    W = results["models"].W.values
+    features = 1 / geometry.dimensions_per_feature(W)
+    superposed = geometry.in_superposition(W)[:, : MIDDLE + 1].sum((1, 2))
+    return [
+        at_most(
+            "largest factor by which features per dimension, a geometric mean over densities, change from one norm to "
+            "the next larger",
+            SOURCE,
+            np.exp(np.diff(np.log(features).mean(-1)).max()),
+            0.99,
+        ),
+        at_least("no attack, density 1/20: features per dimension", SOURCE, features[0, MIDDLE], 4),
+        at_most(
+            "norm .8, density 1/20: features per dimension differ from 1 by", SOURCE, abs(features[-1, MIDDLE] - 1), 0.3
+        ),
+        at_most(
+            "norm .8, densities from 1/2.5 to 1/20: features in superposition, relative to no attack",
+            SOURCE,
+            superposed[-1] / superposed[0],
+            0.2,
+        ),
+        at_least("norm .8, sparsest: features per dimension", "ours", features[-1, -1], 3),
+    ]
+
+
+ADVERSARIAL_TRAINING = Experiment(
+    name="elhage2022/adversarial-training",
+    question="Do attacks during training take superposition away?",
+    source=f"{SOURCE}, text",
+    sweeps=sweep_adversarial_training,
+    draw=draw_adversarial_training,
+    claims=claims_adversarial_training,
+    shows="Models of n = 60 features in m = 6 dimensions, trained under attack: each sample is moved along ±(WᵀW)_i of "
+    "a feature i chosen at random, by a norm relative to that of the mean sample, with the sign that does more harm to "
+    "output i. Left, features per dimension against 1 / density: attacks of norm 0.1 hardly change them, those of norm "
+    "0.8 leave about one where three features are on at a time, fewer where more are on, and several in the sparsest "
+    "models. Right, features in superposition (‖W_i‖ > 1/2 and interference above 0.1) per dimension.",
+    differences=(
+        "ours: n=60 m=6, seven densities, norms 0, .1, .3 and .8; paper: norms .1 and .8, sizes not said",
+        "ours: about one feature a dimension at norm .8 only near density 1/20; paper: does not say at which density",
+        "quick: 1,000 steps of batch 256; --full: 10,000 steps of batch 1,024",
+    ),
+)
+
+EXPERIMENTS = (ADVERSARIAL, ADVERSARIAL_TRAINING)
