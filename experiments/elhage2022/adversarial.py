@@ -198,8 +198,8 @@ def claims_adversarial_training(results: Results, full: bool) -> list[Claim]:
     """The stronger the attacks, the fewer features a dimension.
 
     At norm .8 there is about one feature a dimension only where about three of the features are on at a time: at
-    density 1/20 here, 1/15 with n=40 m=8, and 1/30 with n=100 m=10. Where more are on, weights shrink to less than that;
-    where fewer are, biases hold off the attacks and superposition returns.
+    density 1/20 here, 1/15 with n=40 m=8, and 1/30 with n=100 m=10. Where more are on, weights shrink to less than
+    that; where fewer are, biases hold off the attacks and superposition returns.
     """
     W = results["models"].W.values
     features = 1 / geometry.dimensions_per_feature(W)
