@@ -106,11 +106,11 @@ PLATEAU = Experiment(
     "line their mean. Right, where D* falls below 0.53 and below 0.47 (grey on the left), against n / m. With fewer "
     "than two features a dimension there is no plateau: D* stays at m / n, above 1/2. With exactly two, pairs use up "
     "all features, and the plateau does not end. As soon as there are more (2.5 is enough) it ends near 1 / density = "
-    "3.5. From then on the number of features matters little: from n / m = 3 to 13, over five seeds, the start moves to "
-    "sparser features by about a fifth and the end by about an eighth, and the factor in density between them stays "
-    "near 1.5. So where the plateau ends is set by the density, and hardly by how many features there are to be packed. "
-    "What changes most with n / m is the way into it, which is later and steeper with many features. Two models at one "
-    "density place an end to within about 5 %.",
+    "3.5. From then on the number of features matters little: from n / m = 3 to 13, over five seeds, the start moves "
+    "to sparser features by about a fifth and the end by about an eighth, and the factor in density between them stays "
+    "near 1.5. So where the plateau ends is set by the density, and hardly by how many features there are to be "
+    "packed. What changes most with n / m is the way into it, which is later and steeper with many features. Two models "
+    "at one density place an end to within about 5 %.",
     differences=("the paper has n=400 m=30 only",),
 )
 
