@@ -109,8 +109,8 @@ PLATEAU = Experiment(
     "3.5. From then on the number of features matters little: from n / m = 3 to 13, over five seeds, the start moves "
     "to sparser features by about a fifth and the end by about an eighth, and the factor in density between them stays "
     "near 1.5. So where the plateau ends is set by the density, and hardly by how many features there are to be "
-    "packed. What changes most with n / m is the way into it, which is later and steeper with many features. Two models "
-    "at one density place an end to within about 5 %.",
+    "packed. What changes most with n / m is the way into it, which is later and steeper with many features. Two "
+    "models at one density place an end to within about 5 %.",
     differences=("the paper has n=400 m=30 only",),
 )
 
