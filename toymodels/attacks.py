@@ -1,8 +1,19 @@
 """Attacks: what an adversary adds to the features before a model sees them, for `Task(..., attack=...)`.
 
-An attack is anything with a method `perturb(key, module, x, loss)` that returns what the model is given in the place of
-x (n, batch); `loss(x, prediction)` is the task's. Lengths are relative to the mean length of the batch's samples, as in
-Elhage et al. 2022, "Superposition and Adversarial Robustness".
+An attack is anything with a method `perturb` that returns what the model is given in the place of x; its numeric fields
+can be swept like any other:
+
+    @tm.specification
+    class Noise:
+        norm: float = 0.1
+
+        def perturb(self, key, module, x, loss):
+            return x + self.norm * jax.random.normal(key, x.shape)
+
+`module` is the model as it stands, x (n, batch) are the samples, in columns, and `loss(x, prediction)` is the task's.
+The model is trained on what `perturb` returns, and its loss on the evaluation sample is that under attack; nothing is
+differentiated through the attack. Lengths are relative to the mean length of the batch's samples, as in Elhage et al.
+2022, "Superposition and Adversarial Robustness".
 """
 
 from collections.abc import Callable
@@ -13,7 +24,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from toymodels.analysis.robustness import attack_directions
+from toymodels.analysis.robustness import attack_directions, projected_gradient_ascent, unit_columns
 from toymodels.checks import check_integer, check_numbers
 from toymodels.specification import specification, static
 
@@ -31,9 +42,11 @@ class Attack(Protocol):
 
 @specification
 class FeatureAttack:
-    """For each sample, the most harmful step of a given length against one feature chosen at random: along
-    ±(WᵀW)_i / ‖(WᵀW)_i‖, with the sign that makes the larger error of output i. The module must have a `W` (m, n) and
-    predict what it is given.
+    """For each sample, the most harmful step of a given length against one feature i chosen at random: along
+    ±(WᵀW)_i / ‖(WᵀW)_i‖, with the sign that makes |x_i - x'_i| larger; see `analysis.robustness.attack_directions`.
+
+    For tied models x' = f(WᵀWx + b), with a monotone f, of a task whose target is x. A feature without a direction is
+    not attacked.
 
     Attributes:
         norm: length of the step relative to the mean length of the samples, at least 0.
@@ -47,12 +60,13 @@ class FeatureAttack:
         """x with the step added."""
         n, batch = x.shape
         chosen = jax.random.randint(key, (batch,), 0, n)
-        step = self.norm * mean_length(x) * attack_directions(module.W[...])[:, chosen]  # type: ignore[attr-defined]
+        step = self.norm * mean_length(x) * attack_directions(_tied_weights(module))[:, chosen]
 
         def error(seen: Float[Array, "n batch"]) -> Float[Array, " batch"]:
             return jnp.abs(module(seen) - x)[chosen, jnp.arange(batch)]
 
-        return jnp.where(error(x + step) >= error(x - step), x + step, x - step)
+        sign = jnp.where(error(x + step) >= error(x - step), 1.0, -1.0)
+        return x + sign[None] * step
 
     def validate(self) -> None:
         """Raise ValueError if a field is out of range."""
@@ -61,12 +75,12 @@ class FeatureAttack:
 
 @specification
 class GradientAttack:
-    """For each sample, `steps` steps uphill on the task's loss from a random start, kept within a ball (projected
-    gradient ascent: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial Attacks").
+    """For each sample, projected gradient ascent on the task's loss from a random start, for any model and target; see
+    `analysis.robustness.projected_gradient_ascent`.
 
     Attributes:
-        norm: radius of the ball relative to the mean length of the samples, at least 0.
-        steps: number of steps, each of 2.5 / steps of the radius.
+        norm: the largest length of the step relative to the mean length of the samples, at least 0.
+        steps: number of steps uphill, each of which costs as much as a step of training.
     """
 
     norm: Any = 0.1
@@ -75,16 +89,16 @@ class GradientAttack:
     def perturb(
         self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"], loss: Loss
     ) -> Float[Array, "n batch"]:
-        """x with the steps added."""
-        radius = self.norm * mean_length(x)
+        """x with the step added."""
         start = unit_columns(jax.random.normal(key, x.shape))
-
-        def ascend(_: Array, offset: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
-            uphill = jax.grad(lambda offset: loss(x, module(x + radius * offset)))(offset)
-            moved = offset + 2.5 / self.steps * unit_columns(uphill)
-            return moved / jnp.maximum(jnp.linalg.norm(moved, axis=0), 1.0)[None]
-
-        return x + radius * jax.lax.fori_loop(0, self.steps, ascend, start)
+        length = self.norm * mean_length(x)
+        return projected_gradient_ascent(
+            lambda seen: loss(x, module(seen)),
+            x,
+            start,
+            length=length,
+            steps=self.steps,
+        )
 
     def validate(self) -> None:
         """Raise ValueError if a field is out of range."""
@@ -97,15 +111,18 @@ def mean_length(x: Float[Array, "n batch"]) -> Float[Array, ""]:
     return jnp.linalg.norm(x, axis=0).mean()
 
 
-def unit_columns(x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
-    """Columns scaled to length 1; those that are 0 stay so."""
-    lengths = jnp.linalg.norm(x, axis=0)[None]
-    return jnp.where(lengths > 0, x / jnp.where(lengths > 0, lengths, 1.0), 0.0)
-
-
 def validate_attack(attack: Any) -> None:
     """Raise unless `attack` is a valid attack: ValueError for a bad field, TypeError for another thing."""
-    if isinstance(attack, type) or not isinstance(attack, Attack):
+    if isinstance(attack, type) or not callable(getattr(attack, "perturb", None)):
         raise TypeError(f"attack of Task must have a method `perturb(key, module, x, loss)`. Got {attack!r}.")
     if hasattr(attack, "validate"):
         attack.validate()
+
+
+def _tied_weights(module: Any) -> Float[Array, "m n"]:
+    """W of a module that has no other matrix."""
+    if not hasattr(module, "W") or getattr(module, "W_out", None) is not None:
+        raise ValueError(
+            "FeatureAttack needs a tied model, with weights `W` (m, n) and no `W_out`; see GradientAttack."
+        )
+    return module.W[...]
