@@ -226,10 +226,10 @@ LOSS_TERMS = Experiment(
     draw=draw_loss_terms,
     claims=claims_loss_terms,
     shows="Left, the linear model's feature benefit and interference for the best arrangement of k unit vectors in m "
-    "dimensions (a tight frame: interference k²/m − k). The sum is least at k = m, where the trained models lie, "
-    "counted as ‖W‖_F². With a ReLU, one feature on and no biases, it falls on until 2m: the vectors come in antipodal "
-    "pairs. Middle, what feature i alone costs at output j. Right, the terms of L = (1−p)^n L_0 + p(1−p)^(n−1) L_1 + "
-    "... of trained ReLU models: L_0 and L_1 in closed form, the others by Monte Carlo.",
+    "dimensions (a tight frame: interference k²/m − k). The sum is least at k = m, where the trained models "
+    "lie, counted as ‖W‖_F². With a ReLU, one feature on and no biases, it falls on until 2m: the vectors come "
+    "in antipodal pairs. Middle, what feature i alone costs at output j. Right, the terms of L = (1−p)^n L_0 + "
+    "p(1−p)^(n−1) L_1 + ... of trained ReLU models: L_0 and L_1 in closed form, the others by Monte Carlo.",
     differences=(
         "the paper has the formulas, the figure is ours",
         "ours: L_1 split into positive and negative interference by the sign of W_i·W_j",
@@ -349,10 +349,10 @@ L1 = Experiment(
     draw=draw_l1,
     claims=claims_l1,
     shows="Five features in two dimensions, trained with λ · mean ‖h‖₁ added to the objective. Above, the directions "
-    "(dark: most important; circle: radius 1), and WᵀW and b (blue −1, white 0, red +1). Below, what is represented, "
-    "and the task loss without the penalty; grey: λ = 0. The penalty kills features below a threshold of "
-    "importance, until those left have a dimension each. The loss is then several times as large. It does not stop there: larger "
-    "penalties take what is left.",
+    "(dark: most important; circle: radius 1), and WᵀW and b (blue −1, white 0, red +1). Below, what is "
+    "represented, and the task loss without the penalty; grey: λ = 0. The penalty kills features below a "
+    "threshold of importance, until those left have a dimension each. The loss is then several times as large. "
+    "It does not stop there: larger penalties take what is left.",
     differences=(
         "the paper has the statement, figure and sizes are ours: n = 5, m = 2, density 0.05, importance $0.6^i$",
         "ours: best of 16 restarts by the penalised objective on a sample, Adam 1e-2 with cosine decay, 2,000 steps of "
