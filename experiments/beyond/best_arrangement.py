@@ -111,7 +111,7 @@ BEST_ARRANGEMENT = Experiment(
     "binomial standard error, and the best restart itself counts (grey line). Right, how far the median restart is "
     "above the best. Restarts get less alike as features get sparser and, where features are dense, as the model gets "
     "wider. In two and three dimensions that costs the median restart less than a tenth of its loss; in six, very "
-    "sparse, it has more than twice the loss of the best. Two cautions. The best of 48 need not be the best there is: "
+    "sparse, it has about twice the loss of the best. Two cautions. The best of 48 need not be the best there is: "
     "where only one is within 1 %, the share is an upper bound. And restarts differ in more than their arrangement: "
     "training is short (1,000 steps of 256), sparse models see few features a step, and noise of the last steps counts "
     "too, so that part of the fall at the sparse end is that of the recipe.",
