@@ -151,6 +151,9 @@ _NOT_IN_METRICS = (
 )
 _NOT_IN_TRAINING = (
     *_NOT_IN_METRICS,
-    *(f"analysis/{name}.py" for name in ("__init__", "alignment", "dynamics", "neurons", "phases", "polytopes")),
+    *(
+        f"analysis/{name}.py"
+        for name in ("__init__", "alignment", "dynamics", "motifs", "neurons", "phases", "polytopes")
+    ),
     "theory/",
 )

@@ -41,7 +41,7 @@ def test_figures_are_drawn_and_described(experiment: Experiment, tmp_path) -> No
     assert (pixels < 0.9).any(-1).mean() > 0.005  # something is drawn
     page = json.loads(path.with_suffix(".json").read_text())
     assert page["experiment"] == experiment.name
-    assert set(page["claims"][0]) == {"experiment", "claim", "source", "measured", "expected", "passed"}
+    assert set(page["claims"][0]) == {"experiment", "claim", "source", "measured", "expected", "passed", "fails_on"}
     assert path.with_suffix(".svg").exists() == experiment.vector
 
 

@@ -31,7 +31,7 @@ def test_example(number: int, tmp_path, monkeypatch) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 def test_the_commands_of_the_sweep_section(tmp_path, monkeypatch, capsys) -> None:

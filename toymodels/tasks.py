@@ -50,8 +50,16 @@ class Task:
     attack: Attack | None = None
 
     def seen(self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
-        """What `module` is given in the place of x: x itself, or what the attack makes of it."""
-        return x if self.attack is None else jax.lax.stop_gradient(self.attack.perturb(key, module, x, self.loss))
+        """What `module` is given in the place of x: x itself, or what the attack makes of it.
+
+        Args:
+            key: the one that x was drawn from; the attack has another one, which splitting it would not give.
+            module: the model as it stands.
+            x: (n, batch).
+        """
+        if self.attack is None:
+            return x
+        return self.attack.perturb(jax.random.fold_in(key, 2**32 - 1), module, x, self.loss)
 
     def loss(self, x: Float[Array, "n batch"], prediction: Float[Array, "outputs batch"]) -> Float[Array, ""]:
         """Mean over samples and outputs of I_i (target_i - prediction_i)².

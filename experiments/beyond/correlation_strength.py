@@ -122,7 +122,6 @@ def _draw_map(overlaps: xr.DataArray, ax: Axes, first: bool) -> None:
     )
     ax.set(title=f"c = {float(overlaps.correlation):g}", xlabel="relative importance")
     ax.set_ylabel("density" if first else "")
-    ax.invert_yaxis()
 
 
 def claims_strength(results: Results, full: bool) -> list[Claim]:

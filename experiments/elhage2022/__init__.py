@@ -11,6 +11,7 @@ from experiments.elhage2022 import (
     mathematics,
     phases,
     polytopes,
+    pressure,
     privileged,
 )
 
@@ -21,6 +22,7 @@ EXPERIMENTS = (
     *phases.EXPERIMENTS,
     *geometry.EXPERIMENTS,
     *polytopes.EXPERIMENTS,
+    *pressure.EXPERIMENTS,
     *correlation.EXPERIMENTS,
     *learning.EXPERIMENTS,
     *adversarial.EXPERIMENTS,

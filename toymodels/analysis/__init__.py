@@ -1,5 +1,5 @@
 """Analysis: pure functions of arrays."""
 
-from toymodels.analysis import alignment, dynamics, geometry, neurons, phases, polytopes, robustness
+from toymodels.analysis import alignment, dynamics, geometry, motifs, neurons, phases, polytopes, robustness
 
-__all__ = ["alignment", "dynamics", "geometry", "neurons", "phases", "polytopes", "robustness"]
+__all__ = ["alignment", "dynamics", "geometry", "motifs", "neurons", "phases", "polytopes", "robustness"]

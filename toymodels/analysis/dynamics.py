@@ -58,9 +58,7 @@ class Drop(NamedTuple):
     height: float
 
 
-def steepest_jumps(
-    values: Float[AnyArray, "*curves t"], positions: Positions
-) -> Jumps:
+def steepest_jumps(values: Float[AnyArray, "*curves t"], positions: Positions) -> Jumps:
     """Where each curve changes fastest, and by how much, such as the dimensionality of each feature in training (Elhage
     et al. 2022, "Superposition and Learning Dynamics").
 

@@ -151,6 +151,8 @@ def connected_components(adjacency: Bool[AnyArray, "*batch n n"]) -> Int[AnyArra
     [0, 1, 2, 1]
     """
     n = adjacency.shape[-1]
+    if n == 0:
+        return _library(adjacency).zeros(adjacency.shape[:-1], int)
     reach = adjacency | _identity(adjacency)
     for _ in range(max(1, (n - 1).bit_length())):  # paths of 1, 2, 4, ... edges
         reach = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from toymodels.analysis.geometry import AnyArray
 from toymodels.checks import check_numbers
@@ -136,6 +135,8 @@ def match_features(W: Float[AnyArray, "*batch m n"]) -> Int[np.ndarray, "*batch 
     >>> match_features(np.array([[0.9, 1.0, 0.0], [0.0, 1.0, 0.0]])).tolist()
     [0, 1]
     """
+    from scipy.optimize import linear_sum_assignment  # not above: it takes a quarter of a second to import
+
     weights = np.asarray(W)
     if not np.isfinite(weights).all():
         raise ValueError("W of match_features must be finite. Got NaN or infinite weights.")

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int
 
 from toymodels.models import flatten_names
 from toymodels.training.ensemble import Arrays, Chunk, KeyData, Structure, assemble
@@ -85,10 +85,10 @@ def advance(
         graph = _graph(cell.model)
         key = jax.random.fold_in(unrolled_key(data_key), step)
         x = cell.task.features.sample(key, cell.recipe.batch_size)
+        seen = cell.task.seen(key, nnx.merge(graph, params, fixed), x)
 
         def objective(params: Any) -> tuple[Array, Array]:
-            module = nnx.merge(graph, params, fixed)
-            prediction, hidden_l1 = _apply(module, cell.task.seen(_attack_key(key), module, x))
+            prediction, hidden_l1 = _apply(nnx.merge(graph, params, fixed), seen)
             loss = cell.task.loss(x, prediction)
             return loss + cell.recipe.hidden_l1 * hidden_l1, loss
 
@@ -126,7 +126,7 @@ def evaluate(
         def add_batch(batch: Array, total: Array) -> Array:
             batch_key = jax.random.fold_in(unrolled_key(key), batch)
             x = cell.task.features.sample(batch_key, batch_size)
-            return total + cell.task.loss(x, module(cell.task.seen(_attack_key(batch_key), module, x)))
+            return total + cell.task.loss(x, module(cell.task.seen(batch_key, module, x)))
 
         loss = jax.lax.fori_loop(0, batches, add_batch, jnp.zeros(())) / batches
         metric_key = jax.random.fold_in(unrolled_key(key), batches)  # a number that no batch has
@@ -157,11 +157,6 @@ def _map_in_groups(function: Callable[..., Any], arguments: tuple[Any, ...], gro
     if group >= count:
         return jax.vmap(function)(*arguments)
     return jax.lax.map(lambda one: function(*one), arguments, batch_size=None if group == 1 else group)
-
-
-def _attack_key(key: PRNGKeyArray) -> PRNGKeyArray:
-    """The key of the attack on a batch whose samples are drawn from `key`: none that splitting it would give."""
-    return jax.random.fold_in(key, 2**32 - 1)
 
 
 def _apply(module: nnx.Module, x: Float[Array, "n batch"]) -> tuple[Array, Float[Array, ""]]:

@@ -188,7 +188,7 @@ def _validate_fit(model: Model, task: Task, recipe: Recipe) -> None:
         _validate_attack_fit(model, task, x)
 
 
-def _validate_attack_fit(model: Model, task: Task, x: Array) -> None:
+def _validate_attack_fit(model: Model, task: Task, x: jax.ShapeDtypeStruct) -> None:
     """Raise unless the task's attack on the model gives samples of the shape of x."""
     try:
         seen = jax.eval_shape(lambda x: task.seen(jax.random.key(0), model(rngs=nnx.Rngs(0)), x), x)
