@@ -1,12 +1,15 @@
 """Run experiments: train what is not in the cache, draw, and judge the claims."""
 
 import hashlib
+import inspect
 import json
+import pkgutil
+import re
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -118,8 +121,15 @@ def cached(sweep: Sweep, folder: Path = CACHE) -> xr.Dataset:
 def fingerprint(sweep: Sweep) -> str:
     """A name that depends on everything that the result depends on."""
     outside = _NOT_IN_TRAINING if not sweep.keywords.get("metrics") else _NOT_IN_METRICS
-    what = {"sweep": tm.describe(sweep), "code": _code(outside), "versions": versions()}
+    described = tm.describe(sweep)
+    what = {"sweep": described, "own": _sources(described), "code": _code(outside), "versions": versions()}
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _sources(described: Any) -> dict[str, str]:
+    """The source of each function of these experiments (a metric, an initialiser) that a description names."""
+    names = sorted(set(re.findall(r'"(experiments\.[\w.]+)"', json.dumps(described))))
+    return {name: inspect.getsource(pkgutil.resolve_name(name)) for name in names}
 
 
 def _code(outside: tuple[str, ...]) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """Every claim holds on trained models, and fails on some wrong ones."""
 
 import dataclasses
+import inspect
 import json
 from functools import partial
 
@@ -11,7 +12,6 @@ import pytest
 import toymodels as tm
 from experiments import EXPERIMENTS
 from experiments.__main__ import main, select
-from experiments.controls import refuted_by
 from experiments.experiment import Experiment, Results, at_least, at_most, equal
 from experiments.finished import finished_claims
 from experiments.gallery import claims_table, speed_table, update_readme, write_gallery
@@ -19,33 +19,34 @@ from experiments.progress import expected_seconds
 from experiments.runner import ROOT, cached, evaluate, fingerprint, publish, record_seeds
 from toymodels.training import engine
 
+
+def first_sweep(experiment: Experiment) -> str:
+    return fingerprint(next(iter(experiment.sweeps(False, 0).values())))
+
+
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
-BY_MODULE = [
-    pytest.param(experiment, marks=pytest.mark.xdist_group(experiment.draw.__module__), id=experiment.name)
+EACH = [
+    pytest.param(experiment, marks=pytest.mark.xdist_group(first_sweep(experiment)), id=experiment.name)
     for experiment in EXPERIMENTS
 ]
 
 
-@pytest.mark.parametrize("experiment", BY_MODULE)
-def test_claims_hold_and_each_has_a_control_that_fails_it(experiment: Experiment) -> None:
+@pytest.mark.parametrize("experiment", EACH)
+def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment: Experiment, tmp_path) -> None:
     outcome = evaluate(experiment)
     assert [claim.claim for claim in outcome.claims if not claim.passed] == []
-    assert [claim for claim, controls in refuted_by(experiment, outcome.results, False).items() if not controls] == []
-
-
-@pytest.mark.parametrize("experiment", BY_MODULE)
-def test_figures_are_drawn_and_described(experiment: Experiment, tmp_path) -> None:
-    outcome = evaluate(experiment)
     path = publish(experiment, outcome, full=False, seed=0, folder=tmp_path)
     pixels = plt.imread(path)[..., :3]
     assert (pixels < 0.9).any(-1).mean() > 0.005  # something is drawn
     page = json.loads(path.with_suffix(".json").read_text())
     assert page["experiment"] == experiment.name
     assert set(page["claims"][0]) == {"experiment", "claim", "source", "measured", "expected", "passed", "fails_on"}
+    assert [claim["claim"] for claim in page["claims"] if not claim["fails_on"]] == []
     assert path.with_suffix(".svg").exists() == experiment.vector
+    assert path.with_suffix(".gif").exists() == (experiment.animate is not None)
 
 
-@pytest.mark.parametrize("experiment", BY_MODULE)
+@pytest.mark.parametrize("experiment", EACH)
 def test_committed_pages_have_all_claims(experiment: Experiment) -> None:
     page = json.loads((ROOT / "figures" / f"{experiment.name}.json").read_text())
     assert page["size"] == "quick"
@@ -54,7 +55,7 @@ def test_committed_pages_have_all_claims(experiment: Experiment) -> None:
     assert (ROOT / "figures" / f"{experiment.name}.gif").exists() == page["animation"]
 
 
-@pytest.mark.parametrize("experiment", BY_MODULE)
+@pytest.mark.parametrize("experiment", EACH)
 def test_committed_claims_hold_for_most_seeds(experiment: Experiment) -> None:
     page = json.loads((ROOT / "figures" / f"{experiment.name}.json").read_text())
     record = json.loads((ROOT / "figures" / f"{experiment.name}.seeds.json").read_text())
@@ -65,7 +66,7 @@ def test_committed_claims_hold_for_most_seeds(experiment: Experiment) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("experiment", BY_MODULE)
+@pytest.mark.parametrize("experiment", EACH)
 def test_claims_hold_for_most_seeds(experiment: Experiment, tmp_path) -> None:
     record = json.loads(record_seeds(experiment, range(5), folder=tmp_path).read_text())
     assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []
@@ -136,7 +137,6 @@ def test_list_names_everything(capsys) -> None:
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [one.name for one in EXPERIMENTS]
 
 
-@pytest.mark.xdist_group("experiments.elhage2022.demonstrating")
 def test_check_prints_json_and_exits_with_0(capsys) -> None:
     assert main(["check", "--json", "elhage2022/intro"]) == 0
     records = json.loads(capsys.readouterr().out)
@@ -144,7 +144,6 @@ def test_check_prints_json_and_exits_with_0(capsys) -> None:
     assert all(record["passed"] for record in records)
 
 
-@pytest.mark.xdist_group("experiments.elhage2022.demonstrating")
 def test_check_exits_with_1_when_a_claim_fails(capsys, monkeypatch) -> None:
     def wrong(results: Results, full: bool):
         return [at_most("more than there are", "ours", results["models"].W.shape[-1], 4)]
@@ -214,6 +213,15 @@ def test_time_is_expected_of_sweeps_that_are_neither_cached_nor_shared(elsewhere
     assert expected_seconds([one, other, unknown], full=False, seed=0, folder=elsewhere, cache=elsewhere) == [32, 2, 12]
     (elsewhere / fingerprint(one.sweeps(False, 0)["models"])).mkdir()
     assert expected_seconds([one], full=False, seed=0, folder=elsewhere, cache=elsewhere) == [2]
+
+
+def test_what_is_cached_depends_on_the_functions_of_an_experiment(monkeypatch) -> None:
+    (sweep,) = select("elhage2022/geometric-learning")[0].sweeps(False, 0).values()
+    before = fingerprint(sweep)
+    assert fingerprint(sweep) == before
+    getsource = inspect.getsource
+    monkeypatch.setattr(inspect, "getsource", lambda thing: getsource(thing).replace("0.03", "0.3"))
+    assert fingerprint(sweep) != before
 
 
 def test_claims_with_the_same_sentence_are_refused(elsewhere) -> None:

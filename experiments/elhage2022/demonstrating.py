@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import geometry
+from toymodels.analysis.alignment import neighbour_angles
 from toymodels.sweeps import best
 
 # --- intro: as sparsity increases, five features fill two dimensions ---------------------------------------------
@@ -52,9 +53,8 @@ def claims_intro(results: Results, full: bool) -> list[Claim]:
 
 def _gaps(W: Float[np.ndarray, "2 n"]) -> Float[np.ndarray, " k"]:
     """Angles in degrees between neighbouring represented directions, in ascending order."""
-    x, y = W[:, geometry.represented(W)]
-    angles = np.sort(np.degrees(np.arctan2(y, x)))
-    return np.sort(np.diff(angles, append=angles[:1] + 360)) if len(angles) else np.array([np.nan])
+    there = W[:, geometry.represented(W)]
+    return np.sort(neighbour_angles(there)) if there.size else np.array([np.nan])
 
 
 def _from_even(W: Float[np.ndarray, "2 n"]) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from toymodels.analysis import geometry
+from toymodels.analysis.alignment import neighbour_angles
 
 
 def partner_angles(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch pairs"]:
@@ -35,5 +36,4 @@ def degrees_from_even(W: Float[np.ndarray, "k 2 n"]) -> float:
     """The largest difference in degrees to directions spread evenly; NaN where a feature is not represented."""
     if not geometry.represented(W).all():
         return float("nan")
-    angles = np.sort(np.degrees(np.arctan2(W[:, 1], W[:, 0])))
-    return float(abs(np.diff(angles, append=angles[:, :1] + 360) - 360 / W.shape[-1]).max())
+    return float(abs(neighbour_angles(W) - 360 / W.shape[-1]).max())
