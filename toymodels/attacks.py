@@ -13,7 +13,7 @@ can be swept like any other:
 `module` is the model as it stands, x (n, batch) are the samples, in columns, and `loss(x, prediction)` is the task's.
 The model is trained on what `perturb` returns, and its loss on the evaluation sample is that under attack; nothing is
 differentiated through the attack. Lengths are relative to the mean length of the batch's samples, as in Elhage et al.
-2022, "Superposition and Adversarial Robustness".
+2022, "Relationship to Adversarial Robustness".
 """
 
 from collections.abc import Callable

@@ -16,7 +16,7 @@ from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, 
 from toymodels.analysis import geometry, robustness
 from toymodels.sweeps import best
 
-SOURCE = "Superposition and Adversarial Robustness"
+SOURCE = "Relationship to Adversarial Robustness"
 
 # --- adversarial: vulnerability follows the number of features per dimension --------------------------------------
 

@@ -60,6 +60,13 @@ def _dimensionalities(course: xr.Dataset) -> tuple[Float[np.ndarray, "n t"], Boo
     return geometry.dimensionality(W).T, geometry.represented(W[-1])
 
 
+def _jumps(course: xr.Dataset) -> dynamics.Jumps:
+    """The steepest jump of each feature that is represented in the end, after the beginning."""
+    values, there = _dimensionalities(course)
+    first = BEGINNING // EVERY
+    return dynamics.steepest_jumps(dynamics.smooth(values[there][:, first:], 5), course.snapshot.values[first:])
+
+
 def _changes(course: xr.Dataset) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """In each window of training after the beginning, Σ_i |ΔD_i| of the features that are represented in the end, and
     the fall of the loss."""
@@ -77,7 +84,7 @@ def draw_jumps(results: Results) -> Figure:
     steps, losses = course.snapshot.values, _jump_losses(course)
     values, there = _dimensionalities(course)
     above.plot(steps, values[~there].T, color="#b8b8b8", linewidth=0.5)
-    order = np.argsort(dynamics.steepest_jumps(values[there], steps).at)
+    order = np.argsort(_jumps(course).at)
     colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(order)))
     for color, curve in zip(colors, values[there][order], strict=True):
         above.plot(steps, curve, color=color, linewidth=1)
@@ -94,16 +101,12 @@ def claims_jumps(results: Results, full: bool) -> list[Claim]:
     of training, so that the loss falls without steps of its own: the claim is on windows, not on single jumps."""
     course = _course(results)
     (values, there), (moved, fall) = _dimensionalities(course), _changes(course)
-    ends = abs(values[there][:, -1] - 0.5)
+    ends = abs(values[there][:, -1] - 0.5).max() if there.any() else np.nan
+    height = np.median(_jumps(course).height) if there.any() else np.nan
     return [
         at_least("features represented in the end", _LEARNING, there.sum(), 2),
-        at_most("in the end, largest |D_i − 1/2| of them", _LEARNING, ends.max() if len(ends) else np.nan, 0.02),
-        at_least(
-            "median height of their steepest jumps",
-            _LEARNING,
-            np.median(dynamics.steepest_jumps(values[there], course.snapshot.values).height),
-            0.2,
-        ),
+        at_most("in the end, largest |D_i − 1/2| of them", _LEARNING, ends, 0.02),
+        at_least("median height of their steepest jumps", _LEARNING, height, 0.2),
         at_least(
             f"correlation of Σ|ΔD_i| and the fall of the loss, in windows of {WINDOW} steps",
             _LEARNING,

@@ -1,5 +1,5 @@
 """Robustness of the ReLU output model x' = ReLU(WᵀWx + b) to small changes of its input (Elhage et al. 2022,
-"Superposition and Adversarial Robustness").
+"Relationship to Adversarial Robustness").
 
 Functions take weights W (..., m, n), biases b (..., n) and samples x (..., n, samples), samples in columns, whose
 leading axes are broadcast, and return arrays of W's library, numpy's or JAX's. Lengths are Euclidean; the error of a
@@ -20,7 +20,7 @@ from toymodels.checks import check_integer
 
 def attack_directions(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n n"]:
     """The unit vector along which the input changes output i the most, as column i: (WᵀW)_i / ‖(WᵀW)_i‖ (Elhage et al.
-    2022, "Superposition and Adversarial Robustness"). 0 for a feature without a direction.
+    2022, "Relationship to Adversarial Robustness"). 0 for a feature without a direction.
 
     |x_i - x'_i| is largest, among all steps up to a given length, at one of the two ends of this direction: output i
     depends on the step only through its component along it, and never falls as that grows.
