@@ -2,6 +2,7 @@
 
 from experiments.elhage2022 import (
     adversarial,
+    asymmetric,
     basic_results,
     computation,
     correlation,
@@ -28,4 +29,5 @@ EXPERIMENTS = (
     *adversarial.EXPERIMENTS,
     *privileged.EXPERIMENTS,
     *computation.EXPERIMENTS,
+    *asymmetric.EXPERIMENTS,
 )

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.elhage2022.geometry import DIFFERENCES, N, sweep_geometry
 from experiments.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
+from experiments.statistics import rank_correlation
 from toymodels.analysis import geometry, robustness
 from toymodels.sweeps import best
 
@@ -119,10 +120,10 @@ def claims_adversarial(results: Results, full: bool) -> list[Claim]:
         at_least(
             "rank correlation of vulnerability and features per dimension",
             SOURCE,
-            _rank_correlation(found.by_feature, found.features),
+            rank_correlation(found.by_feature, found.features),
             0.8,
         ),
-        at_least("the same for gradient attacks", "ours", _rank_correlation(found.by_gradient, found.features), 0.8),
+        at_least("the same for gradient attacks", "ours", rank_correlation(found.by_gradient, found.features), 0.8),
         at_least("sparsest: share of outputs that are off, and have no gradient", SOURCE, found.off[-1], 0.95),
         at_least(
             "sparsest: share of samples to which a gradient attack does less harm than a feature attack",
@@ -131,11 +132,6 @@ def claims_adversarial(results: Results, full: bool) -> list[Claim]:
             0.1,
         ),
     ]
-
-
-def _rank_correlation(a: Float[np.ndarray, " k"], b: Float[np.ndarray, " k"]) -> float:
-    """Spearman's correlation of two series without ties."""
-    return float(np.corrcoef(a.argsort().argsort(), b.argsort().argsort())[0, 1])
 
 
 ADVERSARIAL = Experiment(
