@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from experiments import EXPERIMENTS
+from experiments import EXPERIMENTS, elhage2022
 from experiments.__main__ import main, select
 from experiments.experiment import Experiment, Results, at_least, at_most, equal
 from experiments.finished import finished_claims
@@ -123,7 +123,8 @@ def test_speed_table_tells_missed_targets() -> None:
 
 def test_select_takes_figures_and_papers() -> None:
     assert [one.name for one in select("elhage2022/intro")] == ["elhage2022/intro"]
-    assert select("elhage2022") == list(EXPERIMENTS)
+    assert select("elhage2022") == list(elhage2022.EXPERIMENTS)
+    assert {one.name.partition("/")[0] for one in EXPERIMENTS} == {"elhage2022", "beyond"}
 
 
 def test_unknown_names_are_refused(capsys) -> None:
