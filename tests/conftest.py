@@ -1,5 +1,6 @@
 """Strictness for all tests: silent broadcasting between ranks is an error, and hypothesis draws the same every time."""
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import jax
 import matplotlib.pyplot as plt
 import pytest
 from hypothesis import HealthCheck, settings
+from tqdm.auto import tqdm
 
 from toymodels.training import engine, ensemble
 
@@ -26,6 +28,45 @@ def _no_figure_is_left() -> Iterator[None]:
     """Close the figures of each test, which others may count."""
     yield
     plt.close("all")
+
+
+class Bar(tqdm):
+    """In place of a progress bar: keeps what it is told."""
+
+    def __init__(self, **options: Any):
+        self.options, self.count, self.postfix = options, 0.0, ""
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def __del__(self) -> None:
+        pass
+
+    def update(self, count: float) -> None:
+        self.count += count
+
+    def set_postfix(self, *, loss: str, refresh: bool) -> None:
+        self.postfix = loss
+
+    def set_postfix_str(self, postfix: str) -> None:
+        self.postfix = postfix
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
+    """The bars that training and sweeps make, in order, with what they were told; nothing is shown."""
+    made: list[Bar] = []
+
+    def make(**options: Any) -> Bar:
+        made.append(Bar(**options))
+        return made[-1]
+
+    for name in ("training", "sweeps"):
+        monkeypatch.setattr(importlib.import_module(f"toymodels.{name}.progress"), "tqdm", make)
+    return made
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import optax
 import pytest
 import xarray as xr
 from flax import nnx
-from tqdm.auto import tqdm
 
 import toymodels as tm
 from toymodels.analysis import geometry
@@ -677,38 +676,11 @@ def test_many_diverging_cells_are_counted():
 # --- Progress ----------------------------------------------------------------------------------------------------
 
 
-class Recorder(tqdm):
-    """In place of tqdm: keeps what it is told."""
-
-    made: list["Recorder"]
-
-    def __init__(self, **options: Any):
-        self.options, self.count, self.postfix = options, 0.0, ""
-        Recorder.made.append(self)
-
-    def __enter__(self) -> "Recorder":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def __del__(self) -> None:
-        pass
-
-    def update(self, count: float) -> None:
-        self.count += count
-
-    def set_postfix_str(self, postfix: str) -> None:
-        self.postfix = postfix
-
-
-def test_the_progress_bar_counts_all_cells_and_those_that_diverged(monkeypatch: pytest.MonkeyPatch):
-    Recorder.made = []
-    monkeypatch.setattr(sys.modules["toymodels.sweeps.progress"], "tqdm", Recorder)
+def test_the_progress_bar_counts_all_cells_and_those_that_diverged(bars):
     with pytest.warns(tm.DivergenceWarning):
         sweep(over={"learning_rate": [0.01, 1e30, 0.1], "density": [0.1, 0.6]}, restarts=2)
     sweep(over={}, progress=False)
-    shown, hidden = Recorder.made
+    shown, hidden = bars
     assert shown.options["total"] == 6
     assert shown.count == pytest.approx(6)
     assert shown.postfix == "4 diverged"

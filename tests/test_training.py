@@ -9,7 +9,6 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from tqdm.auto import tqdm
 
 import toymodels as tm
 from toymodels.training import constant, engine, schedule
@@ -372,37 +371,10 @@ def test_other_numbers_and_seeds_compile_nothing_new():
     assert all(program._cache_size() > size for program, size in zip(programs, before, strict=True))
 
 
-class Recorder(tqdm):
-    """In place of tqdm: keeps what it is told."""
-
-    made: list["Recorder"]
-
-    def __init__(self, **options: Any):
-        self.options, self.count, self.postfix = options, 0, ""
-        Recorder.made.append(self)
-
-    def __enter__(self) -> "Recorder":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def __del__(self) -> None:
-        pass
-
-    def update(self, count: int) -> None:
-        self.count += count
-
-    def set_postfix(self, *, loss: str, refresh: bool) -> None:
-        self.postfix = loss
-
-
-def test_the_progress_bar_counts_all_model_steps_and_shows_the_loss(monkeypatch: pytest.MonkeyPatch):
-    Recorder.made = []
-    monkeypatch.setattr(sys.modules["toymodels.training.progress"], "tqdm", Recorder)
+def test_the_progress_bar_counts_all_model_steps_and_shows_the_loss(bars):
     run = tm.train(MODEL, TASK, RECIPE, restarts=3)
     tm.train(MODEL, TASK, RECIPE, restarts=3, progress=False)
-    shown, hidden = Recorder.made
+    shown, hidden = bars
     assert shown.options["total"] == shown.count == 60
     assert shown.options["disable"] is None  # tqdm's word for: only on a terminal
     assert hidden.options["disable"] is True
