@@ -90,6 +90,13 @@ def claims_pressure(results: Results, full: bool) -> list[Claim]:
 
 _COMMENT = "Henighan and Olah's comment"
 
+
+def lengths_exchanged(results: Results) -> Results:
+    """The models of short training are taken for those of long training, and the other way round."""
+    models = results["models"]
+    return {"models": models.assign(W=models.W.variable[{"steps": slice(None, None, -1)}])}
+
+
 PRESSURE = Experiment(
     name="elhage2022/pressure",
     question="What makes dimensionalities cluster at the fractions of regular arrangements?",
@@ -101,6 +108,7 @@ PRESSURE = Experiment(
     "features per dimension, after short (left) and long training (right); grey lines are the fractions 1, 3/4, 2/3, "
     "1/2, 2/5 and 3/8. Right, the share of D_i within .02 of one of them. With n / m = 2 all features fit into digons.",
     differences=("quick: m = 10, batches of 256; --full: m = 30, batches of 1,024",),
+    controls=(lengths_exchanged,),
 )
 
 EXPERIMENTS = (PRESSURE,)
