@@ -1,0 +1,1 @@
+"""The workshop: lessons as scripts, from which the notebooks are made."""

@@ -1,0 +1,41 @@
+"""`python -m experiments.workshop`: writes the notebooks; with `--solved FOLDER` solved ones; with `--time` runs them."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.workshop.notebooks import FOLDER, LESSONS, execute, notebook, seconds, solved, text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code: 0, or 1 if a lesson fails."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.workshop", description="Make the lessons' notebooks.")
+    parser.add_argument("--solved", type=Path, metavar="FOLDER", help="write notebooks with the exercises solved here")
+    parser.add_argument("--time", action="store_true", help="run the solved lessons and tell how long cells take")
+    options = parser.parse_args(arguments)
+    if options.time:
+        return max(_time(lesson) for lesson in LESSONS)
+    folder = options.solved or FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for lesson in LESSONS:
+        made = notebook(lesson)
+        path = folder / f"{lesson.stem}.ipynb"
+        path.write_text(text(solved(made) if options.solved else made))
+        print(path)
+    return 0
+
+
+def _time(lesson: Path) -> int:
+    """Run a solved lesson and print what it takes; return 1 if it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        executed, error = execute(solved(notebook(lesson)), Path(folder))
+    took = seconds(executed)
+    outcome = f"FAILED: {error}" if error else "well"
+    print(f"{lesson.stem}: {sum(took):.0f} s in all, {max(took):.1f} s the slowest of {len(took)} cells; {outcome}")
+    return int(error is not None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
