@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: figures test lint bench clean
+.PHONY: figures test lint bench workshop docs clean
 
 figures: .venv/base  ## reproduce the figures of the paper, quick size, and judge its claims
 	$(BIN)/python -m experiments run elhage2022
@@ -19,8 +19,14 @@ bench: .venv/base  ## speed against the notebook's loop in PyTorch (CPU), as rat
 	$(BIN)/pip install -q -e '.[bench]' --extra-index-url $(TORCH_INDEX)
 	$(BIN)/python -m experiments.benchmark
 
+workshop: .venv/workshop  ## the lessons, in JupyterLab
+	$(BIN)/jupyter lab experiments/workshop
+
+docs: .venv/docs  ## the site, into build/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html experiments/docs build/docs
+
 clean:  ## forget the virtual environment and cached trainings
-	rm -rf .venv .cache
+	rm -rf .venv .cache build
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -30,4 +36,12 @@ clean:  ## forget the virtual environment and cached trainings
 
 .venv/dev: .venv/base
 	$(BIN)/python -m pip install -q -e '.[dev]'
+	touch $@
+
+.venv/workshop: .venv/base
+	$(BIN)/python -m pip install -q -e '.[workshop]'
+	touch $@
+
+.venv/docs: .venv/base
+	$(BIN)/python -m pip install -q -e '.[docs]'
 	touch $@

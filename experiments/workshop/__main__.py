@@ -1,4 +1,4 @@
-"""`python -m experiments.workshop`: writes the notebooks; with `--solved FOLDER` solved ones; with `--time` runs them."""
+"""`python -m experiments.workshop`: writes the notebooks, solved ones with `--solved`, or runs them with `--time`."""
 
 import argparse
 import sys
