@@ -20,10 +20,16 @@ PARTS = (
     "geometry",
     "training",
     "settings",
-    "recording",
+    "dom",
     "style",
     "drawing",
+    "arrows",
+    "matrix",
+    "charts",
+    "scene",
     "controls",
+    "recording",
+    "live",
     "playground",
 )
 """Names of the source modules, each after those that it imports."""

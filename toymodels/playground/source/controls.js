@@ -1,0 +1,154 @@
+import { brief, button, make, write } from "./dom.js";
+import { featureColors } from "./drawing.js";
+import { importanceOf } from "./features.js";
+import { CHOICES, DEFAULTS, PRESETS, RANGES } from "./settings.js";
+
+const NOTCHES = 200; // of a slider that moves over a logarithmic range
+
+const NAMES = {
+  pairs: { independent: "Independent", correlated: "On together", anticorrelated: "Never together" },
+  activation: { relu: "ReLU", linear: "Linear", gelu: "GELU", solu: "SoLU", square: "Square" },
+};
+
+/**
+ * The controls of all settings.
+ *
+ * @param {(change: object) => void} choose called with the settings that the user changed
+ * @returns {{ element: HTMLElement, show: (settings: object, palette: object) => void }}
+ */
+export function makeSettings(choose) {
+  const swatches = make("div", { class: "swatches", "aria-hidden": "true" });
+  const fields = [
+    numberSlider("n", "Features n", choose),
+    segments("m", "Hidden dimensions m", choose),
+    numberSlider("density", "Density: how often a feature is on", choose, "wide"),
+    numberSlider("decay", "Importance I\u1d62 = decay\u2071", choose, "wide", swatches),
+    menu("pairs", "Pairs of features", choose),
+    menu("activation", "Activation", choose),
+    numberSlider("correlation", "Correlation of pairs", choose, "wide"),
+    numberSlider("rate", "Learning rate", choose),
+    numberSlider("batch", "Batch", choose),
+    seedField(choose),
+  ];
+  const elements = fields.map(({ element }) => element);
+  const element = make("form", { class: "settings", "aria-label": "Settings", submit: (event) => event.preventDefault() }, ...elements);
+  const show = (settings, palette) => {
+    fields.forEach((field) => field.show(settings));
+    element.querySelector('[data-field="correlation"]').hidden = settings.pairs !== "correlated";
+    showSwatches(swatches, importanceOf(settings), palette);
+  };
+  return { element, show };
+}
+
+/** Importance of each feature, as bars in the features' colours. */
+function showSwatches(element, importance, palette) {
+  const colors = featureColors(importance, palette);
+  const bars = colors.map((color, i) => make("span", { style: `background: ${color}; height: ${100 * importance[i]}%` }));
+  element.replaceChildren(...bars);
+}
+
+/** A slider for a number of RANGES; where the range is logarithmic, values have two significant digits. */
+function numberSlider(name, title, choose, className = "", below = "") {
+  const { min, max, step, log, integer } = RANGES[name];
+  const toNotch = (value) => (log ? Math.round((NOTCHES * Math.log(value / min)) / Math.log(max / min)) : value);
+  const fromNotch = (notch) => {
+    const value = Number((min * (max / min) ** (notch / NOTCHES)).toPrecision(2));
+    return Math.min(max, Math.max(min, integer ? Math.round(value) : value));
+  };
+  const { element, input, show } = slider(
+    { name, title, className, below, min: log ? 0 : min, max: log ? NOTCHES : max, step: log ? 1 : step },
+    (place) => choose({ [name]: log ? fromNotch(place) : place }),
+  );
+  return { element, input, show: (settings) => show(toNotch(settings[name]), brief3(settings[name])) };
+}
+
+/**
+ * A slider with its title and value above it.
+ *
+ * @param {{ name: string, title: string, min: number, max: number, step: number, className?: string }} options
+ * @param {(place: number) => void} move
+ * @returns {{ element: HTMLElement, input: HTMLInputElement, show: (place: number, text: string) => void }}
+ */
+export function slider({ name, title, min, max, step, className = "", below = "" }, move) {
+  const value = make("output", { "data-name": `${name}-value` });
+  const input = make("input", { type: "range", name, min, max, step, input: () => move(Number(input.value)) });
+  const heading = make("span", {}, make("span", {}, title), value);
+  const element = make("label", { class: `field ${className}`, "data-field": name }, heading, input, below);
+  const show = (place, text) => {
+    input.value = place;
+    input.setAttribute("aria-valuetext", text);
+    write(value, text);
+  };
+  return { element, input, show };
+}
+
+function segments(name, title, choose) {
+  const group = `${name}-${Math.random().toString(36).slice(2)}`;
+  const inputs = CHOICES[name].map((value) =>
+    make("input", { type: "radio", name: group, value, "data-name": `${name}-${value}`, change: () => choose({ [name]: value }) }),
+  );
+  const labels = inputs.map((input) => make("label", {}, input, input.value));
+  const legend = make("legend", {}, title);
+  const element = make("fieldset", { class: "field", "data-field": name }, legend, make("div", { class: "segments" }, ...labels));
+  return { element, show: (settings) => inputs.forEach((input) => (input.checked = input.value === String(settings[name]))) };
+}
+
+function menu(name, title, choose) {
+  const options = CHOICES[name].map((value) => make("option", { value }, NAMES[name][value] ?? value));
+  const select = make("select", { name, change: () => choose({ [name]: select.value }) }, ...options);
+  const element = make("label", { class: "field", "data-field": name }, make("span", {}, title), select);
+  return { element, show: (settings) => (select.value = settings[name]) };
+}
+
+function seedField(choose) {
+  const { min, max } = RANGES.seed;
+  const input = make("input", { type: "number", name: "seed", min, max, step: 1, inputmode: "numeric" });
+  input.addEventListener("change", () => choose({ seed: input.value === "" ? DEFAULTS.seed : Number(input.value) }));
+  const element = make("label", { class: "field", "data-field": "seed" }, make("span", {}, "Seed"), input);
+  return { element, show: (settings) => (input.value = settings.seed) };
+}
+
+/**
+ * The menu of the paper's figures: a button each, with what one will see.
+ *
+ * @param {(settings: object) => void} choose called with the settings of a preset
+ * @returns {{ element: HTMLElement, words: HTMLElement, show: (settings: object) => void }}
+ */
+export function makePresets(choose) {
+  const element = make("details", { class: "presets" }, make("summary", { "data-name": "presets" }, "Figures of the paper"));
+  const cards = PRESETS.map(({ name, title, figure, says, settings }) => {
+    const press = () => {
+      element.open = false;
+      element.querySelector("summary").focus();
+      choose({ ...DEFAULTS, ...settings });
+    };
+    const parts = [make("strong", {}, title), make("small", {}, says), make("small", {}, figure)];
+    return button(`preset-${name}`, "", press, {}) && make("button", { type: "button", "data-name": `preset-${name}`, click: press }, ...parts);
+  });
+  element.append(make("div", { class: "cards" }, ...cards));
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && element.open) {
+      element.open = false;
+      element.querySelector("summary").focus();
+    }
+  });
+  const words = make("p", { class: "soft", "data-name": "preset-words" });
+  const show = (settings) => {
+    const current = presetOf(settings);
+    PRESETS.forEach((preset, k) => cards[k].setAttribute("aria-pressed", String(preset === current)));
+    write(words, current ? `${current.title}. ${current.says}` : "");
+  };
+  return { element, words, show };
+}
+
+/** The preset whose settings these are, whatever the seed, or undefined. */
+function presetOf(settings) {
+  return PRESETS.find((preset) =>
+    Object.entries({ ...DEFAULTS, ...preset.settings }).every(([name, value]) => name === "seed" || settings[name] === value),
+  );
+}
+
+/** Three significant digits, as short as they can be written. */
+function brief3(value) {
+  return value >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,196 @@
+import { announcer, button, make, write } from "./dom.js";
+import { makeLive } from "./live.js";
+import { makePlayback } from "./recording.js";
+import { makeScene } from "./scene.js";
+import { dress, followTheme, PALETTES, STYLE } from "./style.js";
+
+const TALK = 150; // milliseconds between two updates of the words
+
+/**
+ * A playground in an element of the page: a model that trains live, or a recorded run played back.
+ *
+ * The handle that is returned also hangs on the element, as `el.playground`. Its `state()` says what is shown:
+ * `{ playing, frames, step, loss, W, b, n, m }`, where `frames` counts what was drawn.
+ *
+ * @param {HTMLElement} el where it goes; what was in it is removed
+ * @param {object} [options]
+ * @param {object} [options.settings] of `DEFAULTS`, those that differ
+ * @param {object | null} [options.recording] a recorded run, which takes the place of training
+ * @param {boolean} [options.inAddress] whether settings live in the hash of the page's address, and keys are listened
+ *   for on the whole page
+ * @param {(settings: object) => void} [options.onSettings] told when the user changed the settings
+ * @returns {{ settings: Function, set: Function, play: Function, pause: Function, state: Function, destroy: Function }}
+ */
+export function mount(el, options = {}) {
+  const { recording = null, inAddress = false } = options;
+  const ending = new AbortController();
+  const { signal } = ending;
+  const root = make("div", { class: inAddress ? "root whole" : "root" });
+  const host = make("div", { "data-lm-suppress-shortcuts": "true" });
+  host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), root);
+  el.replaceChildren(host);
+
+  const status = announcer();
+  let [theme, playing, inView, request, frames] = ["light", false, true, null, 0];
+  let [before, spoken] = [null, -Infinity];
+  const wake = () => {
+    request ??= requestAnimationFrame(frame);
+  };
+  const play = () => {
+    if (!playing) {
+      if (actor.ended()) {
+        actor.rewind();
+      }
+      [playing, before] = [true, null];
+      showPlaying();
+    }
+  };
+  const pause = () => {
+    playing = false;
+    showPlaying();
+  };
+  const toggle = () => {
+    (playing ? pause : play)();
+    status.say(playing ? "Playing" : "Paused");
+  };
+  const showPlaying = () => {
+    write(playButton, playing ? "Pause" : "Play");
+    wake();
+  };
+  const stage = { say: status.say, wake, play, pause, palette: () => PALETTES[theme] };
+
+  const playButton = button("play", "Play", toggle, { title: "Play or pause (space)" });
+  const scene = makeScene(wake);
+  const actor = recording ? makePlayback(stage, recording) : makeLive(stage, options, signal);
+  const frame = (now) => {
+    request = null;
+    const seconds = before === null ? 0 : Math.min(0.1, (now - before) / 1000);
+    before = now;
+    if (playing && inView) {
+      actor.advance(seconds);
+      scene.drift(seconds);
+      if (actor.ended()) {
+        pause();
+      }
+    }
+    const model = actor.model();
+    scene.draw(model, PALETTES[theme]);
+    frames += 1;
+    if (now - spoken > TALK || !playing) {
+      spoken = now;
+      actor.describe();
+      scene.describe();
+      status.mention(scene.words.textContent);
+    }
+    if (playing && inView) {
+      wake();
+    }
+  };
+
+  root.append(layout(actor, scene, playButton, status, recording !== null));
+  listenForKeys(inAddress ? document : host, { " ": toggle, ...actor.keys }, signal);
+  followTheme((name) => {
+    theme = name;
+    dress(root, theme);
+    actor.dress();
+    wake();
+  }, signal);
+  const resized = new ResizeObserver(wake);
+  resized.observe(root);
+  const seen = new IntersectionObserver((entries) => {
+    [inView, before] = [entries.at(-1).isIntersecting, null];
+    wake();
+  });
+  seen.observe(host);
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    play();
+  }
+  wake();
+
+  const destroy = () => {
+    ending.abort();
+    resized.disconnect();
+    seen.disconnect();
+    cancelAnimationFrame(request);
+    request = -1; // nothing wakes it again
+    playing = false;
+    host.remove();
+    delete el.playground;
+  };
+  const state = () => {
+    const { W, b, n, m, step, loss } = actor.model();
+    return { playing, frames, step, loss, W: Array.from(W), b: Array.from(b), n, m, ...actor.state() };
+  };
+  el.playground = { settings: actor.settings, set: actor.set, play, pause, state, destroy };
+  return el.playground;
+}
+
+function layout(actor, scene, playButton, status, played) {
+  const { arrows, matrix, bars, loss } = scene.panels;
+  const top = [make("h1", {}, actor.title)];
+  const words = make("div", { class: "words" }, scene.words);
+  if (actor.presets) {
+    words.append(actor.presets.words);
+    top.push(actor.presets.element);
+  }
+  return make(
+    "div",
+    { class: "frame" },
+    make("header", { class: "top" }, ...top),
+    make("div", { class: "bar", role: "group", "aria-label": "Training" }, playButton, ...actor.buttons),
+    words,
+    make("div", { class: played ? "stage played" : "stage" }, arrows, actor.form ?? "", matrix, bars, loss),
+    make("p", { class: "soft" }, actor.keysText),
+    status.element,
+  );
+}
+
+/** Call the action of a key, unless what has the focus uses that key itself. */
+function listenForKeys(target, actions, signal) {
+  const typing = "select, textarea, [contenteditable], input:not([type=range], [type=radio])";
+  const listen = (event) => {
+    const focus = event.composedPath()[0];
+    const taken = focus instanceof Element && focus.matches(event.key === " " ? `${typing}, button, summary, a` : typing);
+    const action = actions[event.key];
+    if (action && !taken && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      event.stopPropagation();
+      action();
+    }
+  };
+  target.addEventListener("keydown", listen, { signal });
+}
+
+/** anywidget's entry: `settings` and `recording` are traits of the model, the first one in both directions. */
+function render({ model, el }) {
+  let handle = null;
+  let told = "";
+  const start = () => {
+    handle?.destroy();
+    handle = mount(el, {
+      settings: model.get("settings"),
+      recording: model.get("recording"),
+      onSettings: (settings) => {
+        told = JSON.stringify(settings);
+        model.set("settings", settings);
+        model.save_changes();
+      },
+    });
+  };
+  const follow = () => {
+    const settings = model.get("settings");
+    if (JSON.stringify(settings) !== told) {
+      handle.set(settings);
+    }
+  };
+  start();
+  model.on("change:settings", follow);
+  model.on("change:recording", start);
+  return () => {
+    model.off("change:settings", follow);
+    model.off("change:recording", start);
+    handle.destroy();
+  };
+}
+
+export default { render };
