@@ -20,16 +20,10 @@ PARTS = (
     "geometry",
     "training",
     "settings",
-    "dom",
+    "recording",
     "style",
     "drawing",
-    "arrows",
-    "matrix",
-    "charts",
-    "scene",
     "controls",
-    "recording",
-    "live",
     "playground",
 )
 """Names of the source modules, each after those that it imports."""

@@ -1,13 +1,16 @@
 import { dot, featureColors, label, path, sheet } from "./drawing.js";
 import { norms } from "./geometry.js";
+import { hullEdges } from "./hull.js";
 
-const LIMIT = 1.5; // half the width that is shown, unless an arrow is longer
+const LIMIT = 1.1; // the longest arrow for which there is room without a smaller scale
+const RIM = 24; // pixels around it for numbers
 const HIDDEN = 0.15; // arrows shorter than this carry no number
 const EYE = 7; // distance of the eye in three dimensions
 
 /**
  * Draws the directions W_i: as spokes with a dot at the end, over the unit circle or sphere. Faint lines are the edges
- * of their convex hull, or with `pairs` join the two features of each pair, whose second one ends in a ring.
+ * of the convex hull of those represented; with `pairs` they join the two features of each pair, whose second one ends
+ * in a ring.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {{ W: Float64Array, m: 2 | 3, n: number, importance: ArrayLike<number>, pairs: boolean }} model W (m * n)
@@ -17,17 +20,20 @@ const EYE = 7; // distance of the eye in three dimensions
 export function drawArrows(canvas, { W, m, n, importance, pairs }, view, palette) {
   const { context, width, height } = sheet(canvas);
   const lengths = norms(W, m, n);
-  const scale = Math.min(width, height) / 2 / Math.max(LIMIT, 1.12 * Math.max(...lengths));
+  const reach = Math.max(LIMIT, ...lengths) * (m === 3 ? EYE / (EYE - LIMIT) : 1);
+  const scale = (Math.min(width, height) / 2 - RIM) / reach;
   const project = projection(m, view, scale, width / 2, height / 2);
   const tips = Array.from({ length: n }, (_, i) => project(Array.from({ length: m }, (_, k) => W[k * n + i])));
   const colors = featureColors(importance, palette);
 
   drawUnitSphere(context, m, project, palette);
-  const edges = pairs ? pairsOf(n) : hullEdges(W, m, n, lengths);
+  const represented = Array.from(lengths.keys()).filter((i) => lengths[i] > 0.5);
+  const edges = pairs ? pairsOf(n) : hullEdges(W, m, n, represented);
   for (const [i, j] of edges) {
+    context.globalAlpha = m === 3 ? 0.65 + 0.175 * (tips[i][2] + tips[j][2]) : 1;
     path(context, [tips[i], tips[j]], palette.faint, 1, pairs ? [4, 4] : []);
   }
-  const [centre] = [project(new Array(m).fill(0))];
+  const centre = project(new Array(m).fill(0));
   const order = Array.from(tips.keys()).sort((i, j) => tips[i][2] - tips[j][2] || lengths[i] - lengths[j]);
   for (const i of order) {
     const near = m === 3 ? 0.5 + 0.5 * nearness(tips[i][2], lengths[i]) : 1;
@@ -88,45 +94,6 @@ function drawNumbers(context, tips, centre, lengths, palette) {
 /** Features 2k and 2k + 1. */
 function pairsOf(n) {
   return Array.from({ length: Math.floor(n / 2) }, (_, k) => [2 * k, 2 * k + 1]);
-}
-
-/**
- * Edges of the convex hull of the features that are represented: a line (or in three dimensions two planes) through
- * both ends has all others on one side. Near ties count as in the plane, so that a cube has no diagonals.
- */
-function hullEdges(W, m, n, lengths) {
-  const there = Array.from(lengths.keys()).filter((i) => lengths[i] > 0.5);
-  const point = (i) => [W[i], W[n + i], m === 3 ? W[2 * n + i] : 0];
-  const edges = [];
-  there.forEach((i, place) => {
-    for (const j of there.slice(place + 1)) {
-      const others = there.filter((k) => k !== i && k !== j);
-      const along = minus(point(j), point(i));
-      const normals = (m === 2 ? [[0, 0, 1]] : others.map((k) => minus(point(k), point(i))))
-        .map((direction) => unit(cross(along, direction)))
-        .filter((normal) => isSupport(normal, point(i), others.map(point)));
-      const first = normals[0];
-      if (first && (m === 2 || normals.some((normal) => Math.abs(dotProduct(normal, first)) < 0.97))) {
-        edges.push([i, j]);
-      }
-    }
-  });
-  return edges;
-}
-
-/** Whether all points are on one side of the plane, or near it, and at least one is off it. */
-function isSupport(normal, origin, points) {
-  const sides = points.map((point) => dotProduct(normal, minus(point, origin)));
-  return (sides.every((side) => side < 0.05) || sides.every((side) => side > -0.05)) && sides.some((side) => Math.abs(side) > 0.05);
-}
-
-const minus = (a, b) => a.map((value, k) => value - b[k]);
-const dotProduct = (a, b) => a.reduce((total, value, k) => total + value * b[k], 0);
-const cross = ([a, b, c], [d, e, f]) => [b * f - c * e, c * d - a * f, a * e - b * d];
-
-function unit(vector) {
-  const length = Math.hypot(...vector);
-  return length > 1e-9 ? vector.map((value) => value / length) : vector;
 }
 
 /**

@@ -2,6 +2,7 @@ import { featureColors, label, labelStride, path, sheet } from "./drawing.js";
 import { dimensionality, norms } from "./geometry.js";
 
 const MARGIN = { left: 36, right: 8, top: 8, bottom: 20 };
+const SUPERSCRIPTS = "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
 const LEVELS = {
   2: [[1, "1"], [2 / 3, "2/3"], [1 / 2, "1/2"], [2 / 5, "2/5"], [0, "0"]],
   3: [[1, "1"], [3 / 4, "3/4"], [1 / 2, "1/2"], [3 / 8, "3/8"], [0, "0"]],
@@ -90,12 +91,17 @@ function loss10Range(low, high) {
 
 /** [log10, text] of the decades in a range, with 2 and 5 between them where there are few. */
 function lossTicks(low, high) {
-  const factors = high - low > 2 ? [1] : [1, 2, 5];
+  const factors = high - low > 2 ? [1] : high - low > 0.8 ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
   const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, k) => Math.floor(low) + k);
-  const superscript = (power) => String(power).replace(/./g, (sign) => "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"["-0123456789".indexOf(sign)]);
   return decades
-    .flatMap((power) => factors.map((factor) => [power + Math.log10(factor), `${factor === 1 ? "" : `${factor}\u00b7`}10${superscript(power)}`]))
+    .flatMap((power) => factors.map((factor) => [power + Math.log10(factor), scientific(factor, power)]))
     .filter(([log]) => log >= low && log <= high);
+}
+
+/** 10⁻³, 2·10⁻³. */
+function scientific(factor, power) {
+  const raised = String(power).replace(/./g, (sign) => SUPERSCRIPTS["-0123456789".indexOf(sign)]);
+  return `${factor === 1 ? "" : `${factor}\u00b7`}10${raised}`;
 }
 
 /** A few round steps up to the last one, which leaves room for the axis's name. */

@@ -6,7 +6,7 @@ import { CHOICES, DEFAULTS, PRESETS, RANGES } from "./settings.js";
 const NOTCHES = 200; // of a slider that moves over a logarithmic range
 
 const NAMES = {
-  pairs: { independent: "Independent", correlated: "On together", anticorrelated: "Never together" },
+  pairs: { independent: "Independent", correlated: "Correlated", anticorrelated: "Anticorrelated" },
   activation: { relu: "ReLU", linear: "Linear", gelu: "GELU", solu: "SoLU", square: "Square" },
 };
 
@@ -20,18 +20,19 @@ export function makeSettings(choose) {
   const swatches = make("div", { class: "swatches", "aria-hidden": "true" });
   const fields = [
     numberSlider("n", "Features n", choose),
-    segments("m", "Hidden dimensions m", choose),
+    segments("m", "Dimensions m", choose),
     numberSlider("density", "Density: how often a feature is on", choose, "wide"),
     numberSlider("decay", "Importance I\u1d62 = decay\u2071", choose, "wide", swatches),
-    menu("pairs", "Pairs of features", choose),
-    menu("activation", "Activation", choose),
+    menu("pairs", "Pairs of features (0 and 1, 2 and 3, \u2026)", choose, "wide"),
     numberSlider("correlation", "Correlation of pairs", choose, "wide"),
-    numberSlider("rate", "Learning rate", choose),
-    numberSlider("batch", "Batch", choose),
+    menu("activation", "Activation", choose),
     seedField(choose),
+    numberSlider("rate", "Learning rate", choose),
+    numberSlider("batch", "Batch size", choose),
   ];
   const elements = fields.map(({ element }) => element);
-  const element = make("form", { class: "settings", "aria-label": "Settings", submit: (event) => event.preventDefault() }, ...elements);
+  const element = make("form", { class: "settings", "aria-label": "Settings" }, ...elements);
+  element.addEventListener("submit", (event) => event.preventDefault());
   const show = (settings, palette) => {
     fields.forEach((field) => field.show(settings));
     element.querySelector('[data-field="correlation"]').hidden = settings.pairs !== "correlated";
@@ -43,8 +44,8 @@ export function makeSettings(choose) {
 /** Importance of each feature, as bars in the features' colours. */
 function showSwatches(element, importance, palette) {
   const colors = featureColors(importance, palette);
-  const bars = colors.map((color, i) => make("span", { style: `background: ${color}; height: ${100 * importance[i]}%` }));
-  element.replaceChildren(...bars);
+  const bar = (color, i) => make("span", { style: `background: ${color}; height: ${100 * importance[i]}%` });
+  element.replaceChildren(...colors.map(bar));
 }
 
 /** A slider for a number of RANGES; where the range is logarithmic, values have two significant digits. */
@@ -84,19 +85,21 @@ export function slider({ name, title, min, max, step, className = "", below = ""
 
 function segments(name, title, choose) {
   const group = `${name}-${Math.random().toString(36).slice(2)}`;
-  const inputs = CHOICES[name].map((value) =>
-    make("input", { type: "radio", name: group, value, "data-name": `${name}-${value}`, change: () => choose({ [name]: value }) }),
-  );
+  const inputs = CHOICES[name].map((value) => {
+    const change = () => choose({ [name]: value });
+    return make("input", { type: "radio", name: group, value, "data-name": `${name}-${value}`, change });
+  });
   const labels = inputs.map((input) => make("label", {}, input, input.value));
-  const legend = make("legend", {}, title);
-  const element = make("fieldset", { class: "field", "data-field": name }, legend, make("div", { class: "segments" }, ...labels));
-  return { element, show: (settings) => inputs.forEach((input) => (input.checked = input.value === String(settings[name]))) };
+  const row = make("div", { class: "segments" }, ...labels);
+  const element = make("fieldset", { class: "field", "data-field": name }, make("legend", {}, title), row);
+  const show = (settings) => inputs.forEach((input) => (input.checked = input.value === String(settings[name])));
+  return { element, show };
 }
 
-function menu(name, title, choose) {
+function menu(name, title, choose, className = "") {
   const options = CHOICES[name].map((value) => make("option", { value }, NAMES[name][value] ?? value));
   const select = make("select", { name, change: () => choose({ [name]: select.value }) }, ...options);
-  const element = make("label", { class: "field", "data-field": name }, make("span", {}, title), select);
+  const element = make("label", { class: `field ${className}`, "data-field": name }, make("span", {}, title), select);
   return { element, show: (settings) => (select.value = settings[name]) };
 }
 
@@ -115,37 +118,44 @@ function seedField(choose) {
  * @returns {{ element: HTMLElement, words: HTMLElement, show: (settings: object) => void }}
  */
 export function makePresets(choose) {
-  const element = make("details", { class: "presets" }, make("summary", { "data-name": "presets" }, "Figures of the paper"));
-  const cards = PRESETS.map(({ name, title, figure, says, settings }) => {
+  const open = (shown) => {
+    cards.hidden = !shown;
+    opener.setAttribute("aria-expanded", String(shown));
+    (shown ? buttons[0] : opener).focus();
+  };
+  const opener = button("presets", "Figures of the paper", () => open(cards.hidden), { "aria-expanded": "false" });
+  const buttons = PRESETS.map(({ name, title, figure, says, settings }) => {
     const press = () => {
-      element.open = false;
-      element.querySelector("summary").focus();
+      open(false);
       choose({ ...DEFAULTS, ...settings });
     };
-    const parts = [make("strong", {}, title), make("small", {}, says), make("small", {}, figure)];
-    return button(`preset-${name}`, "", press, {}) && make("button", { type: "button", "data-name": `preset-${name}`, click: press }, ...parts);
+    const card = button(`preset-${name}`, make("strong", {}, title), press);
+    card.append(make("small", {}, says), make("small", {}, `\u201c${figure}\u201d`));
+    return card;
   });
-  element.append(make("div", { class: "cards" }, ...cards));
+  const cards = make("div", { class: "cards", role: "group", "aria-label": "Figures of the paper" }, ...buttons);
+  cards.hidden = true;
+  const element = make("div", { class: "presets" }, opener, cards);
   element.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && element.open) {
-      element.open = false;
-      element.querySelector("summary").focus();
+    if (event.key === "Escape" && !cards.hidden) {
+      open(false);
     }
   });
   const words = make("p", { class: "soft", "data-name": "preset-words" });
   const show = (settings) => {
     const current = presetOf(settings);
-    PRESETS.forEach((preset, k) => cards[k].setAttribute("aria-pressed", String(preset === current)));
-    write(words, current ? `${current.title}. ${current.says}` : "");
+    PRESETS.forEach((preset, k) => buttons[k].setAttribute("aria-pressed", String(preset === current)));
+    write(words, current ? `${current.title}: ${current.says}` : "");
   };
   return { element, words, show };
 }
 
 /** The preset whose settings these are, whatever the seed, or undefined. */
 function presetOf(settings) {
-  return PRESETS.find((preset) =>
-    Object.entries({ ...DEFAULTS, ...preset.settings }).every(([name, value]) => name === "seed" || settings[name] === value),
-  );
+  return PRESETS.find((preset) => {
+    const given = { ...DEFAULTS, ...preset.settings, seed: settings.seed };
+    return Object.keys(DEFAULTS).every((name) => given[name] === settings[name]);
+  });
 }
 
 /** Three significant digits, as short as they can be written. */

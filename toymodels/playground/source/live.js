@@ -1,11 +1,13 @@
 import { button, grouped, make, write } from "./dom.js";
 import { makePresets, makeSettings, slider } from "./controls.js";
+import { importanceOf } from "./features.js";
 import { checked, fromHash, toHash } from "./settings.js";
 import { Trainer } from "./training.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // steps a frame
 const BUDGET = 10; // milliseconds of a frame for training
 const POINTS = 1000; // of the loss curve
+const SETTLED = 300; // milliseconds without a change before the address is written, which browsers ration
 
 /**
  * A model in training: what the playground shows when it plays no recording.
@@ -16,9 +18,9 @@ const POINTS = 1000; // of the loss curve
  */
 export function makeLive(stage, { settings, inAddress = false, onSettings = () => {} }, signal) {
   const start = () => (inAddress && location.hash.length > 1 ? fromHash(location.hash) : checked(settings));
-  let trainer = new Trainer(start());
+  const trainer = new Trainer(start());
   let curve = lossCurve();
-  let [speed, pace] = [5, Infinity];
+  let [speed, writing] = [5, 0];
 
   const showSettings = () => {
     form.show(trainer.settings, stage.palette());
@@ -26,14 +28,12 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
   };
   /** Take over settings; `fresh` starts anew from the seed even where the weights could be kept. */
   const change = (given, fresh = false) => {
-    const before = trainer.settings;
-    const next = checked({ ...before, ...given });
-    const anew = fresh || ["n", "m", "seed"].some((name) => next[name] !== before[name]);
-    if (anew) {
-      trainer = new Trainer(next);
-      [curve, pace] = [lossCurve(), Infinity];
-    } else {
-      trainer.change(next);
+    trainer.change(checked({ ...trainer.settings, ...given }));
+    if (fresh) {
+      trainer.restart();
+    }
+    if (trainer.step === 0) {
+      curve = lossCurve();
     }
     showSettings();
     stage.wake();
@@ -41,7 +41,8 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
   const chooseByUser = (given, fresh = false) => {
     change(given, fresh);
     if (inAddress) {
-      history.replaceState(null, "", address(trainer.settings));
+      clearTimeout(writing);
+      writing = setTimeout(writeAddress, SETTLED);
     }
     onSettings({ ...trainer.settings });
   };
@@ -53,25 +54,30 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
     chooseByUser({ seed: Math.floor(Math.random() * 10000) }, true);
     stage.say(`Restarted from seed ${trainer.settings.seed}`);
   };
+  /** As many steps as there is time for, at most `count` and at least one. */
   const train = (count) => {
-    const began = performance.now();
-    trainer.steps(count);
-    const each = (performance.now() - began) / count;
-    pace = Number.isFinite(pace) ? 0.8 * pace + 0.2 * each : each;
-    curve.push(trainer.step, trainer.loss, count);
+    const end = performance.now() + BUDGET;
+    const losses = [];
+    do {
+      losses.push(trainer.steps(1));
+    } while (losses.length < count && performance.now() < end);
+    curve.push(trainer.step, average(losses));
   };
   const step = () => {
     stage.pause();
     train(1);
     stage.wake();
   };
+  const writeAddress = () => history.replaceState(null, "", address(trainer.settings));
   const copy = async () => {
-    const link = inAddress ? address(trainer.settings) : `#${toHash(trainer.settings)}`;
+    const link = address(trainer.settings);
     try {
       await navigator.clipboard.writeText(link);
       stage.say("Link copied");
+      write(copyButton, "Copied");
+      setTimeout(() => write(copyButton, "Copy link"), 1500);
     } catch {
-      stage.say(`The link could not be copied: ${link}`);
+      prompt("The link to these settings", link);
     }
   };
 
@@ -81,24 +87,25 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
     stage.say(presets.words.textContent);
     stage.play();
   });
-  const speedSlider = slider({ name: "speed", title: "Speed", min: 0, max: SPEEDS.length - 1, step: 1 }, (place) => setSpeed(SPEEDS[place]));
+  const range = { name: "speed", title: "Speed", min: 0, max: SPEEDS.length - 1, step: 1 };
+  const speedSlider = slider(range, (place) => setSpeed(SPEEDS[place]));
   const setSpeed = (value) => {
     speed = value;
     speedSlider.show(SPEEDS.indexOf(speed), speed === 1 ? "1 step a frame" : `${speed} steps a frame`);
   };
   setSpeed(speed);
-  const counter = make("small", { class: "number", "data-name": "step-count" });
+  const copyButton = button("copy", "Copy link", copy, { title: "A link to these settings" });
+  const counter = make("small", { class: "number count", "data-name": "step-count" });
   showSettings();
   if (inAddress) {
-    addEventListener(
-      "hashchange",
-      () => {
-        change(fromHash(location.hash), true);
-        history.replaceState(null, "", address(trainer.settings));
-        stage.say("Settings of the link");
-      },
-      { signal },
-    );
+    const follow = () => {
+      clearTimeout(writing);
+      change(start(), true);
+      writeAddress();
+      stage.say("Settings of the link");
+    };
+    addEventListener("hashchange", follow, { signal });
+    signal.addEventListener("abort", () => clearTimeout(writing));
   }
 
   return {
@@ -107,18 +114,19 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
       button("step", "Step", step, { title: "One step (s)" }),
       button("restart", "Restart", restart, { title: "Again from the same seed (r)" }),
       button("new-seed", "New seed", newSeed, { title: "Again from another seed (n)" }),
-      inAddress ? button("copy", "Copy link", copy) : "",
+      inAddress ? copyButton : "",
       speedSlider.element,
       counter,
     ],
-    presets,
+    presets: presets.element,
+    words: presets.words,
     form: form.element,
     keys: { s: step, r: restart, n: newSeed },
     keysText: "Keys: space play or pause, s step, r restart, n new seed.",
     ended: () => false,
     rewind: () => {},
-    advance: () => train(Math.max(1, Math.min(speed, Math.floor(BUDGET / pace) || 1))),
-    model: () => ({ ...modelOf(trainer), steps: curve.steps, losses: curve.losses, now: null }),
+    advance: () => train(speed),
+    model: () => ({ ...modelOf(trainer), loss: curve.latest(), steps: curve.steps, losses: curve.losses, now: null }),
     describe: () => write(counter, `Step ${grouped(trainer.step)}`),
     dress: showSettings,
     settings: () => ({ ...trainer.settings }),
@@ -127,10 +135,9 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
   };
 }
 
-function modelOf({ W, b, step, loss, settings }) {
-  const { n, m, decay, pairs } = settings;
-  const importance = Array.from({ length: n }, (_, i) => decay ** i);
-  return { W, b, n, m, importance, pairs: pairs !== "independent", step, loss };
+function modelOf({ W, b, step, settings }) {
+  const { n, m, pairs } = settings;
+  return { W, b, n, m, importance: importanceOf(settings), pairs: pairs !== "independent", step };
 }
 
 /** The address of this page with other settings in its hash. */
@@ -139,7 +146,10 @@ function address(settings) {
   return location.href.split("#")[0] + (hash ? `#${hash}` : "");
 }
 
-/** A loss curve of bounded length: when it is full, neighbours are joined, and from then on as many are averaged. */
+/**
+ * A loss curve of bounded length: when it is full, neighbours are joined, and from then on
+ * as many are averaged. `latest()` is the mean of the last 20 points, NaN where there is none.
+ */
 function lossCurve() {
   const [steps, losses] = [[], []];
   let [stride, waiting] = [1, []];
@@ -160,7 +170,8 @@ function lossCurve() {
       stride *= 2;
     }
   };
-  return { steps, losses, push };
+  const latest = () => average(losses.slice(-20));
+  return { steps, losses, push, latest };
 }
 
 function average(values) {

@@ -2,6 +2,7 @@ import { announcer, button, make, write } from "./dom.js";
 import { makeLive } from "./live.js";
 import { makePlayback } from "./recording.js";
 import { makeScene } from "./scene.js";
+import { checked } from "./settings.js";
 import { dress, followTheme, PALETTES, STYLE } from "./style.js";
 
 const TALK = 150; // milliseconds between two updates of the words
@@ -34,7 +35,9 @@ export function mount(el, options = {}) {
   let [theme, playing, inView, request, frames] = ["light", false, true, null, 0];
   let [before, spoken] = [null, -Infinity];
   const wake = () => {
-    request ??= requestAnimationFrame(frame);
+    if (!signal.aborted) {
+      request ??= requestAnimationFrame(frame);
+    }
   };
   const play = () => {
     if (!playing) {
@@ -62,7 +65,7 @@ export function mount(el, options = {}) {
   const playButton = button("play", "Play", toggle, { title: "Play or pause (space)" });
   const scene = makeScene(wake);
   const actor = recording ? makePlayback(stage, recording) : makeLive(stage, options, signal);
-  const frame = (now) => {
+  function frame(now) {
     request = null;
     const seconds = before === null ? 0 : Math.min(0.1, (now - before) / 1000);
     before = now;
@@ -80,12 +83,12 @@ export function mount(el, options = {}) {
       spoken = now;
       actor.describe();
       scene.describe();
-      status.mention(scene.words.textContent);
+      status.mention(scene.words.textContent.split(". ")[0]);
     }
     if (playing && inView) {
       wake();
     }
-  };
+  }
 
   root.append(layout(actor, scene, playButton, status, recording !== null));
   listenForKeys(inAddress ? document : host, { " ": toggle, ...actor.keys }, signal);
@@ -112,7 +115,6 @@ export function mount(el, options = {}) {
     resized.disconnect();
     seen.disconnect();
     cancelAnimationFrame(request);
-    request = -1; // nothing wakes it again
     playing = false;
     host.remove();
     delete el.playground;
@@ -127,18 +129,13 @@ export function mount(el, options = {}) {
 
 function layout(actor, scene, playButton, status, played) {
   const { arrows, matrix, bars, loss } = scene.panels;
-  const top = [make("h1", {}, actor.title)];
-  const words = make("div", { class: "words" }, scene.words);
-  if (actor.presets) {
-    words.append(actor.presets.words);
-    top.push(actor.presets.element);
-  }
+  loss.hidden = played && actor.model().losses.length === 0;
   return make(
     "div",
     { class: "frame" },
-    make("header", { class: "top" }, ...top),
+    make("header", { class: "top" }, make("h1", {}, actor.title), actor.presets ?? ""),
     make("div", { class: "bar", role: "group", "aria-label": "Training" }, playButton, ...actor.buttons),
-    words,
+    make("div", { class: "words" }, scene.words, actor.words),
     make("div", { class: played ? "stage played" : "stage" }, arrows, actor.form ?? "", matrix, bars, loss),
     make("p", { class: "soft" }, actor.keysText),
     status.element,
@@ -148,9 +145,10 @@ function layout(actor, scene, playButton, status, played) {
 /** Call the action of a key, unless what has the focus uses that key itself. */
 function listenForKeys(target, actions, signal) {
   const typing = "select, textarea, [contenteditable], input:not([type=range], [type=radio])";
+  const pressing = `${typing}, input[type=radio], button, summary, a`;
   const listen = (event) => {
     const focus = event.composedPath()[0];
-    const taken = focus instanceof Element && focus.matches(event.key === " " ? `${typing}, button, summary, a` : typing);
+    const taken = focus instanceof Element && focus.matches(event.key === " " ? pressing : typing);
     const action = actions[event.key];
     if (action && !taken && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
@@ -180,7 +178,7 @@ function render({ model, el }) {
   const follow = () => {
     const settings = model.get("settings");
     if (JSON.stringify(settings) !== told) {
-      handle.set(settings);
+      handle.set(checked(settings));
     }
   };
   start();

@@ -1,4 +1,4 @@
-import { button, grouped } from "./dom.js";
+import { button, grouped, make } from "./dom.js";
 import { slider } from "./controls.js";
 
 const RATES = [1, 2, 5, 10, 20, 30, 60]; // snapshots a second
@@ -35,7 +35,8 @@ export function makePlayback(stage, recording) {
     stage.pause();
     go(to);
   });
-  const rateSlider = slider({ name: "speed", title: "Speed", min: 0, max: RATES.length - 1, step: 1 }, (to) => setRate(RATES[to]));
+  const rates = { name: "speed", title: "Speed", min: 0, max: RATES.length - 1, step: 1 };
+  const rateSlider = slider(rates, (to) => setRate(RATES[to]));
   setRate(rate.value);
   go(0);
 
@@ -47,6 +48,7 @@ export function makePlayback(stage, recording) {
       time.element,
       rateSlider.element,
     ],
+    words: make("p", { class: "soft" }, `A recorded run, output activation: ${recording.activation}.`),
     keys: { s: step(1), b: step(-1) },
     keysText: "Keys: space play or pause, s step, b back.",
     ended: () => frame() === last,

@@ -26,11 +26,12 @@ export function makeScene(changed) {
     ["arrows", "matrix", "loss"].map((name) => [name, make("small", { class: "number", "data-name": `${name}-note` })]),
   );
   const hint = matchMedia("(pointer: coarse)").matches ? HINT.coarse : HINT.fine;
-  const key = make("small", { class: "key" }, "\u22121", make("i", { "aria-hidden": "true" }), "1");
+  const key = make("small", { class: "key" }, "\u2264\u2009\u22121", make("i", { "aria-hidden": "true" }), "\u2265\u20091");
+  const legend = make("footer", {}, key, notes.matrix);
   const panels = {
     arrows: scenePanel("arrows", "Directions W\u1d62", notes.arrows, canvases.arrows),
-    matrix: scenePanel("matrix", "W\u1d40W and bias b", notes.matrix, canvases.matrix, key),
-    bars: scenePanel("bars", "Dimensionality D\u1d62", make("small"), canvases.bars),
+    matrix: scenePanel("matrix", "W\u1d40W and bias b", "", canvases.matrix, legend),
+    bars: scenePanel("bars", "Dimensionality D\u1d62", "", canvases.bars),
     loss: scenePanel("loss", "Loss", notes.loss, canvases.loss),
   };
   const words = make("p", { class: "number", "data-name": "summary" });
@@ -48,7 +49,8 @@ export function makeScene(changed) {
     write(notes.matrix, chosen ? cellText(model, chosen) : hint);
   };
   const describe = () => {
-    write(notes.loss, Number.isFinite(shown.loss) ? brief(shown.loss) : "");
+    const loss = Number.isFinite(shown.loss) ? brief(shown.loss) : "";
+    write(notes.loss, loss);
     write(words, summaryOf(shown));
     const lengths = Array.from(norms(shown.W, shown.m, shown.n), (length) => decimal(length, 1)).join(", ");
     const shares = Array.from(dimensionality(shown.W, shown.m, shown.n), (share) => decimal(share)).join(", ");
@@ -57,7 +59,7 @@ export function makeScene(changed) {
       arrows: `Directions of ${shown.n} features in ${shown.m} dimensions, of lengths ${lengths}.${turn}`,
       matrix: "Matrix of the products of all pairs of directions, and the bias beside it. Arrow keys choose a cell.",
       bars: `Dimensionality of each feature: ${shares}.`,
-      loss: `Loss against step, ${Number.isFinite(shown.loss) ? `now ${brief(shown.loss)}` : "empty"}.`,
+      loss: `Loss against step${loss && `, now ${loss}`}.`,
     };
     for (const [name, text] of Object.entries(labels)) {
       canvases[name].setAttribute("aria-label", text);
@@ -72,6 +74,9 @@ function scenePanel(name, title, note, canvas, ...rest) {
 
 /** What is to be seen, in words: how many features are represented, their share of a dimension, and D*. */
 export function summaryOf({ W, m, n }) {
+  if (!W.every(Number.isFinite)) {
+    return "The training diverged. Restart it with a smaller learning rate.";
+  }
   const there = Array.from(norms(W, m, n)).map((length) => length > 0.5);
   const count = there.filter(Boolean).length;
   const ratio = `D* = m / \u2016W\u2016\u00b2 = ${decimal(dimensionsPerFeature(W, m, n))}.`;
@@ -82,9 +87,9 @@ export function summaryOf({ W, m, n }) {
   const shares = Array.from(dimensionality(W, m, n)).filter((_, i) => there[i]);
   const mean = shares.reduce((total, share) => total + share, 0) / count;
   const [low, high] = [Math.min(...shares), Math.max(...shares)].map((share) => decimal(share));
-  const range = low === high ? "" : ` (${low} to ${high})`;
+  const range = low === high ? low : `${low} to ${high} (mean ${decimal(mean)})`;
   return (
     `${count} of ${n} features ${count === 1 ? "is" : "are"} represented in ${m} dimensions, ` +
-    `${shared} in superposition. Share of a dimension: ${decimal(mean)} each${range}. ${ratio}`
+    `${shared} in superposition. Each has ${range} of a dimension. ${ratio}`
   );
 }

@@ -1,6 +1,6 @@
 const VIRIDIS = "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725";
 const BLUE_WHITE_RED = "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f";
-const BLUE_BLACK_RED = "b4dbff 74b8f5 4590d0 2f6699 2a4763 2b3138 5c3a33 964e3d cf684c f58b6d ffc9b6";
+const BLUE_BLACK_RED = "8ecbff 5fb0f7 3f8ccf 2f6699 2a4763 2b3138 5c3a33 964e3d cf644a f57f60 ffa385";
 
 /**
  * Colours of the page and of the drawings. `feature` goes from the most important feature (0), which stands out most,
@@ -8,7 +8,7 @@ const BLUE_BLACK_RED = "b4dbff 74b8f5 4590d0 2f6699 2a4763 2b3138 5c3a33 964e3d 
  */
 export const PALETTES = {
   light: {
-    page: "#fcfcfb",
+    page: "#ffffff",
     panel: "#ffffff",
     ink: "#1f2328",
     soft: "#59626c",
@@ -59,7 +59,14 @@ function ramp(stops, first, last) {
  */
 export function followTheme(use, signal) {
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const tell = () => use(themeOfHost() ?? (system.matches ? "dark" : "light"));
+  let told = null;
+  const tell = () => {
+    const name = themeOfHost() ?? (system.matches ? "dark" : "light");
+    if (name !== told) {
+      told = name;
+      use(name);
+    }
+  };
   system.addEventListener("change", tell, { signal });
   const observer = new MutationObserver(tell);
   for (const element of [document.documentElement, document.body]) {
@@ -93,7 +100,7 @@ export const STYLE = `
   padding: 16px; text-align: left; -webkit-text-size-adjust: 100%;
 }
 .root.whole { min-height: 100vh; }
-.frame { max-width: 1240px; margin: 0 auto; display: grid; gap: 16px; }
+.frame { max-width: 1240px; margin: 0 auto; display: grid; gap: 14px; }
 h1, h2, p { margin: 0; font-weight: inherit; font-size: inherit; }
 h1 { font-size: 22px; line-height: 1.25; font-weight: 600; letter-spacing: -0.01em; }
 h2 { font-size: 13px; font-weight: 600; }
@@ -101,12 +108,12 @@ h2 { font-size: 13px; font-weight: 600; }
 output, .number { font-variant-numeric: tabular-nums; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
-button, select, input, summary { font: inherit; color: inherit; }
-button, select, summary, input[type="number"] {
+button, select, input { font: inherit; color: inherit; }
+button, select, input[type="number"] {
   min-height: 40px; border: 1px solid var(--line); border-radius: 8px; background: var(--panel); padding: 0 14px;
 }
-button, summary { cursor: pointer; }
-button:hover, summary:hover, select:hover { border-color: var(--faint); }
+button, select { cursor: pointer; }
+button:hover, select:hover { border-color: var(--faint); }
 button[data-name="play"] {
   background: var(--accent); border-color: var(--accent); color: var(--on-accent); font-weight: 600; min-width: 88px;
 }
@@ -114,39 +121,43 @@ button[data-name="play"] {
 canvas { display: block; width: 100%; border-radius: 6px; }
 
 .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
-.bar .field { flex: 1 1 150px; max-width: 230px; margin-left: 8px; }
-.bar .field.time { max-width: none; flex-basis: 240px; }
+.bar button { flex: 1 1 auto; }
+.bar .field { flex: 1 1 100%; display: flex; align-items: center; gap: 12px; }
+.bar .field > span { display: contents; }
+.bar .field input { order: 1; flex: 1 1 0; min-width: 60px; }
+.bar .field output { order: 2; color: var(--soft); white-space: nowrap; min-width: 8.5em; }
+.count { flex: 1 1 100%; }
 
-details.presets > summary { display: inline-flex; align-items: center; list-style: none; }
-details.presets > summary::-webkit-details-marker { display: none; }
-details.presets > summary::after { content: "\\25be"; margin-left: 10px; color: var(--soft); }
-details.presets[open] > summary::after { content: "\\25b4"; }
+.top { display: grid; grid-template-columns: 1fr auto; gap: 8px 16px; align-items: center; }
+.presets { display: contents; }
+.presets > button::after { content: "\\25be"; margin-left: 10px; color: var(--soft); }
+.presets > button[aria-expanded="true"]::after { content: "\\25b4"; }
 .cards { display: grid; gap: 8px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 260px), 1fr)); }
-details.presets .cards { margin-top: 12px; }
+.presets .cards { grid-column: 1 / -1; }
+.cards[hidden], .panel[hidden], .field[hidden] { display: none; }
 .cards button { text-align: left; padding: 10px 14px; display: grid; gap: 2px; align-content: start; }
 .cards button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
 .cards strong { font-weight: 600; }
 
-.words { display: grid; gap: 2px; min-height: 3em; align-content: start; }
+.words { display: grid; gap: 2px; min-height: 7.5em; align-content: start; }
 .stage { display: grid; gap: 20px; grid-template-areas: "arrows" "settings" "matrix" "bars" "loss"; min-width: 0; }
 .stage.played { grid-template-areas: "arrows" "matrix" "bars" "loss"; }
 .panel { min-width: 0; display: grid; gap: 6px; align-content: start; }
-.panel header { display: flex; justify-content: space-between; align-items: baseline; gap: 12px; min-height: 20px; }
-.panel header output, .panel header small { text-align: right; }
+.panel header, .panel footer { display: flex; justify-content: space-between; align-items: baseline; gap: 12px; }
+.panel small + small, .panel h2 + small { text-align: right; }
 .arrows canvas, .matrix canvas { height: 300px; }
 .bars canvas, .loss canvas { height: 150px; }
 .arrows canvas { touch-action: pan-y; }
 .arrows canvas.turns { cursor: grab; }
 .matrix canvas { cursor: crosshair; touch-action: manipulation; }
-.key { display: flex; align-items: center; gap: 8px; }
-.key i { flex: 0 1 120px; height: 10px; border-radius: 3px; background: var(--signed); }
+.key { flex: 1 1 0; display: flex; align-items: center; gap: 8px; }
+.key i { flex: 0 1 110px; height: 10px; border-radius: 3px; background: var(--signed); }
 
 .settings { display: grid; gap: 10px 20px; grid-template-columns: 1fr 1fr; align-content: start; min-width: 0; }
 .field { display: grid; min-width: 0; border: 0; margin: 0; padding: 0; }
 .field > span, .field > legend { display: flex; justify-content: space-between; gap: 8px; font-size: 13px; padding: 0; }
 .field.wide { grid-column: 1 / -1; }
 .field select, .field input[type="number"] { width: 100%; padding: 0 10px; }
-.field[hidden] { display: none; }
 input[type="range"] { width: 100%; height: 40px; margin: 0; accent-color: var(--accent); cursor: pointer; }
 .segments { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; }
 .segments label { position: relative; display: grid; place-items: center; min-height: 40px; cursor: pointer;
@@ -161,17 +172,28 @@ input[type="range"] { width: 100%; height: 40px; margin: 0; accent-color: var(--
 .swatches span { flex: 1 1 0; min-width: 2px; max-width: 24px; border-radius: 2px 2px 0 0; }
 
 @container (min-width: 600px) {
-  .root { padding: 24px; }
+  .root { padding: 20px 24px; }
+  .words { min-height: 4.5em; }
+  .bar button { flex: 0 0 auto; }
+  .bar .field { flex: 1 1 260px; max-width: 360px; }
+  .bar .field.time { max-width: none; }
+  .count { flex: 0 0 auto; margin-left: auto; min-width: 7em; text-align: right; }
   .stage { gap: 28px; grid-template-columns: 1fr 1fr;
     grid-template-areas: "arrows settings" "matrix bars" "matrix loss"; }
+  .arrows canvas, .matrix canvas { height: 340px; }
   .stage.played { grid-template-areas: "arrows matrix" "bars loss"; }
-  .settings { grid-template-columns: 1fr 1fr; }
 }
 @container (min-width: 920px) {
-  .stage { gap: 24px 36px; grid-template-columns: 250px 1fr 1fr;
+  .stage { gap: 20px 40px; grid-template-columns: 264px 1fr 1fr;
     grid-template-areas: "settings arrows matrix" "settings bars loss"; }
   .stage.played { grid-template-columns: 1fr 1fr; }
-  .arrows canvas, .matrix canvas { height: 340px; }
+  .words { min-height: 3em; }
+  .bar .field { margin-left: 12px; }
+  .arrows canvas, .matrix canvas { height: 328px; }
+  .bars canvas, .loss canvas { height: 140px; }
+}
+@media (pointer: fine) {
+  @container (min-width: 920px) { .settings input[type="range"] { height: 28px; } }
 }
 .arrows { grid-area: arrows; } .settings { grid-area: settings; } .matrix { grid-area: matrix; }
 .bars { grid-area: bars; } .loss { grid-area: loss; }
