@@ -5,6 +5,7 @@ import { hullEdges } from "./hull.js";
 const LIMIT = 1.1; // the longest arrow for which there is room without a smaller scale
 const RIM = 24; // pixels around it for numbers
 const HIDDEN = 0.15; // arrows shorter than this carry no number
+const NUMBER_PLACES = [[14, 0], [6, 14], [6, -14], [27, 0], [40, 0]]; // pixels beyond the tip, and aside
 const EYE = 7; // distance of the eye in three dimensions
 
 /**
@@ -74,21 +75,34 @@ function drawUnitSphere(context, m, project, palette) {
   }
 }
 
-/** The number of each feature beyond its tip, moved outwards until it stands free. */
+/** The number of each feature beside its tip, where it is clear of other numbers and, if it can be, of other spokes. */
 function drawNumbers(context, tips, centre, lengths, palette) {
   const placed = [];
   const order = Array.from(tips.keys()).sort((i, j) => lengths[j] - lengths[i]);
   for (const i of order.filter((feature) => lengths[feature] > HIDDEN)) {
     const [dx, dy] = [tips[i][0] - centre[0], tips[i][1] - centre[1]];
     const length = Math.max(1, Math.hypot(dx, dy));
-    const at = (distance) => [tips[i][0] + (dx / length) * distance, tips[i][1] + (dy / length) * distance];
-    const free = ([x, y]) => placed.every(([a, b]) => Math.abs(a - x) > 15 || Math.abs(b - y) > 13);
-    const place = [14, 27, 40].map(at).find(free);
+    const at = ([out, aside]) => [
+      tips[i][0] + (dx * out - dy * aside) / length,
+      tips[i][1] + (dy * out + dx * aside) / length,
+    ];
+    const clear = ([x, y]) => placed.every(([a, b]) => Math.abs(a - x) > 15 || Math.abs(b - y) > 13);
+    const open = (point) => tips.every((tip, j) => j === i || distanceToSpoke(point, centre, tip) > 10);
+    const places = NUMBER_PLACES.map(at).filter(clear);
+    const place = places.find(open) ?? places[0];
     if (place) {
       placed.push(place);
       label(context, String(i), place[0], place[1], { color: palette.ink, size: 12, weight: 600 });
     }
   }
+}
+
+/** The distance of a point from the line between the centre and a tip. */
+function distanceToSpoke([x, y], [left, top], tip) {
+  const [dx, dy] = [tip[0] - left, tip[1] - top];
+  const share = ((x - left) * dx + (y - top) * dy) / Math.max(1, dx * dx + dy * dy);
+  const along = Math.min(1, Math.max(0, share));
+  return Math.hypot(x - left - along * dx, y - top - along * dy);
 }
 
 /** Features 2k and 2k + 1. */

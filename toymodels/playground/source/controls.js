@@ -3,7 +3,7 @@ import { featureColors } from "./drawing.js";
 import { importanceOf } from "./features.js";
 import { CHOICES, DEFAULTS, PRESETS, RANGES } from "./settings.js";
 
-const NOTCHES = 200; // of a slider that moves over a logarithmic range
+const MANTISSAS = [1, 1.2, 1.5, 1.7, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9]; // of the values of a logarithmic slider
 
 const NAMES = {
   pairs: { independent: "Independent", correlated: "Correlated", anticorrelated: "Anticorrelated" },
@@ -48,19 +48,30 @@ function showSwatches(element, importance, palette) {
   element.replaceChildren(...colors.map(bar));
 }
 
-/** A slider for a number of RANGES; where the range is logarithmic, values have two significant digits. */
+/** A slider for a number of RANGES. */
 function numberSlider(name, title, choose, className = "", below = "") {
-  const { min, max, step, log, integer } = RANGES[name];
-  const toNotch = (value) => (log ? Math.round((NOTCHES * Math.log(value / min)) / Math.log(max / min)) : value);
-  const fromNotch = (notch) => {
-    const value = Number((min * (max / min) ** (notch / NOTCHES)).toPrecision(2));
-    return Math.min(max, Math.max(min, integer ? Math.round(value) : value));
-  };
-  const { element, input, show } = slider(
-    { name, title, className, below, min: log ? 0 : min, max: log ? NOTCHES : max, step: log ? 1 : step },
-    (place) => choose({ [name]: log ? fromNotch(place) : place }),
-  );
-  return { element, input, show: (settings) => show(toNotch(settings[name]), brief3(settings[name])) };
+  const { min, max, step, log } = RANGES[name];
+  const values = log ? roundValues(RANGES[name]) : null;
+  const range = log ? { min: 0, max: values.length - 1, step: 1 } : { min, max, step };
+  const move = (place) => choose({ [name]: log ? values[place] : place });
+  const { element, show } = slider({ name, title, className, below, ...range }, move);
+  const placeOf = (value) => (log ? nearestPlace(values, value) : value);
+  return { element, show: (settings) => show(placeOf(settings[name]), shortNumber(settings[name])) };
+}
+
+/** The ends of a logarithmic range, and the round numbers between them; of integers the powers of two. */
+function roundValues({ min, max, integer }) {
+  const powers = Array.from({ length: 40 }, (_, k) => k - 20);
+  const all = integer
+    ? powers.map((power) => 2 ** power)
+    : powers.flatMap((power) => MANTISSAS.map((mantissa) => Number(`${mantissa}e${power}`)));
+  return [min, ...all.filter((value) => value > min && value < max), max];
+}
+
+/** The place of the value with the nearest logarithm. */
+function nearestPlace(values, value) {
+  const distances = values.map((other) => Math.abs(Math.log(other / value)));
+  return distances.indexOf(Math.min(...distances));
 }
 
 /**
@@ -68,7 +79,7 @@ function numberSlider(name, title, choose, className = "", below = "") {
  *
  * @param {{ name: string, title: string, min: number, max: number, step: number, className?: string }} options
  * @param {(place: number) => void} move
- * @returns {{ element: HTMLElement, input: HTMLInputElement, show: (place: number, text: string) => void }}
+ * @returns {{ element: HTMLElement, show: (place: number, text: string) => void }}
  */
 export function slider({ name, title, min, max, step, className = "", below = "" }, move) {
   const value = make("output", { "data-name": `${name}-value` });
@@ -80,7 +91,7 @@ export function slider({ name, title, min, max, step, className = "", below = ""
     input.setAttribute("aria-valuetext", text);
     write(value, text);
   };
-  return { element, input, show };
+  return { element, show };
 }
 
 function segments(name, title, choose) {
@@ -158,7 +169,7 @@ function presetOf(settings) {
   });
 }
 
-/** Three significant digits, as short as they can be written. */
-function brief3(value) {
+/** Three significant digits or more, as short as they can be written. */
+function shortNumber(value) {
   return value >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }

@@ -11,7 +11,8 @@ const TALK = 150; // milliseconds between two updates of the words
  * A playground in an element of the page: a model that trains live, or a recorded run played back.
  *
  * The handle that is returned also hangs on the element, as `el.playground`. Its `state()` says what is shown:
- * `{ playing, frames, step, loss, W, b, n, m }`, where `frames` counts what was drawn.
+ * `{ playing, frames, step, loss, W (m * n), b (n), n, m, view: { yaw, pitch } }`, where `frames` counts what was drawn;
+ * of a model in training `stepsPerFrame` as well, of a recording `snapshot` and `snapshots`, their number.
  *
  * @param {HTMLElement} el where it goes; what was in it is removed
  * @param {object} [options]
@@ -121,7 +122,8 @@ export function mount(el, options = {}) {
   };
   const state = () => {
     const { W, b, n, m, step, loss } = actor.model();
-    return { playing, frames, step, loss, W: Array.from(W), b: Array.from(b), n, m, ...actor.state() };
+    const shown = { step, loss, W: Array.from(W), b: Array.from(b), n, m, view: { ...scene.view } };
+    return { playing, frames, ...shown, ...actor.state() };
   };
   el.playground = { settings: actor.settings, set: actor.set, play, pause, state, destroy };
   return el.playground;
@@ -137,7 +139,7 @@ function layout(actor, scene, playButton, status, played) {
     make("div", { class: "bar", role: "group", "aria-label": "Training" }, playButton, ...actor.buttons),
     make("div", { class: "words" }, scene.words, actor.words),
     make("div", { class: played ? "stage played" : "stage" }, arrows, actor.form ?? "", matrix, bars, loss),
-    make("p", { class: "soft" }, actor.keysText),
+    make("p", { class: "soft keys" }, actor.keysText),
     status.element,
   );
 }

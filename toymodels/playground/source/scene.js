@@ -4,7 +4,10 @@ import { brief, decimal, make, write } from "./dom.js";
 import { dimensionality, dimensionsPerFeature, interference, norms } from "./geometry.js";
 import { cellChooser, cellText, drawMatrix } from "./matrix.js";
 
-const HINT = { fine: "Point at a cell for its value", coarse: "Tap a cell for its value" };
+const HINTS = {
+  mouse: { matrix: "Point at a cell for its value", arrows: "Drag or use arrow keys to turn" },
+  touch: { matrix: "Tap a cell for its value", arrows: "Swipe sideways to turn" },
+};
 
 /**
  * The four drawings of a model, live or recorded, and what they show in words. A model is
@@ -12,7 +15,7 @@ const HINT = { fine: "Point at a cell for its value", coarse: "Tap a cell for it
  * now: step to mark or null }`.
  *
  * @param {() => void} changed called when the user turned or chose something, so that it is drawn again
- * @returns {{ panels: object, words: HTMLElement, draw: Function, drift: Function, describe: Function }}
+ * @returns {{ panels: object, words: HTMLElement, draw: Function, describe: Function, drift: Function, view: object }}
  */
 export function makeScene(changed) {
   let shown = null;
@@ -25,7 +28,7 @@ export function makeScene(changed) {
   const notes = Object.fromEntries(
     ["arrows", "matrix", "loss"].map((name) => [name, make("small", { class: "number", "data-name": `${name}-note` })]),
   );
-  const hint = matchMedia("(pointer: coarse)").matches ? HINT.coarse : HINT.fine;
+  const hints = matchMedia("(pointer: coarse)").matches ? HINTS.touch : HINTS.mouse;
   const key = make("small", { class: "key" }, "\u2264\u2009\u22121", make("i", { "aria-hidden": "true" }), "\u2265\u20091");
   const legend = make("footer", {}, key, notes.matrix);
   const panels = {
@@ -45,8 +48,8 @@ export function makeScene(changed) {
     drawMatrix(canvases.matrix, model, chosen, palette);
     drawDimensionality(canvases.bars, model, palette);
     drawLoss(canvases.loss, model, palette);
-    write(notes.arrows, model.m === 3 ? "Drag or use arrow keys to turn" : "");
-    write(notes.matrix, chosen ? cellText(model, chosen) : hint);
+    write(notes.arrows, model.m === 3 ? hints.arrows : "");
+    write(notes.matrix, chosen ? cellText(model, chosen) : hints.matrix);
   };
   const describe = () => {
     const loss = Number.isFinite(shown.loss) ? brief(shown.loss) : "";
@@ -65,7 +68,7 @@ export function makeScene(changed) {
       canvases[name].setAttribute("aria-label", text);
     }
   };
-  return { panels, words, draw, describe, drift: turning.drift };
+  return { panels, words, draw, describe, drift: turning.drift, view: turning.view };
 }
 
 function scenePanel(name, title, note, canvas, ...rest) {

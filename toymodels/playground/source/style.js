@@ -128,7 +128,8 @@ canvas { display: block; width: 100%; border-radius: 6px; }
 .bar .field output { order: 2; color: var(--soft); white-space: nowrap; min-width: 8.5em; }
 .count { flex: 1 1 100%; }
 
-.top { display: grid; grid-template-columns: 1fr auto; gap: 8px 16px; align-items: center; }
+.top { display: grid; gap: 8px 16px; align-items: center; }
+@media (pointer: coarse) { .keys { display: none; } }
 .presets { display: contents; }
 .presets > button::after { content: "\\25be"; margin-left: 10px; color: var(--soft); }
 .presets > button[aria-expanded="true"]::after { content: "\\25b4"; }
@@ -173,6 +174,7 @@ input[type="range"] { width: 100%; height: 40px; margin: 0; accent-color: var(--
 
 @container (min-width: 600px) {
   .root { padding: 20px 24px; }
+  .top { grid-template-columns: 1fr auto; }
   .words { min-height: 4.5em; }
   .bar button { flex: 0 0 auto; }
   .bar .field { flex: 1 1 260px; max-width: 360px; }
