@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browser import chromium
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from toymodels.playground import bundle
 
@@ -386,9 +386,9 @@ def test_keys_that_a_control_uses_itself_are_left_to_it(visit: Open) -> None:
 def test_all_controls_are_reached_by_tab_in_the_order_of_the_page_and_show_it(visit: Open) -> None:
     focused = """() => { const e = document.getElementById("playground").firstChild.shadowRoot.activeElement;
       if (!e) return null; const box = e.getBoundingClientRect();
-      const ring = e.matches("input[type=radio]") ? e.parentElement : e;
-      return { name: e.name && e.type !== "radio" ? e.name : e.dataset.name, outline: getComputedStyle(ring).outlineStyle,
-        width: parseFloat(getComputedStyle(ring).outlineWidth), inside: box.top >= 0 && box.bottom <= innerHeight }; }"""
+      const ring = getComputedStyle(e.matches("input[type=radio]") ? e.parentElement : e);
+      return { name: e.dataset.name ?? e.name, outline: ring.outlineStyle, width: parseFloat(ring.outlineWidth),
+        inside: box.top >= 0 && box.bottom <= innerHeight }; }"""
     with visit("#m=3&pairs=correlated", reduced_motion="reduce") as page:
         seen = []
         page.keyboard.press("Tab")
@@ -505,8 +505,9 @@ def test_a_cell_of_the_matrix_is_read_by_pointer_and_keys(visit: Open) -> None:
 
 @pytest.mark.parametrize("hash", ["", "#m=3&pairs=correlated&n=20"])
 def test_a_phone_has_room_and_large_targets(visit: Open, hash: str) -> None:
-    sizes = """(elements) => elements.map((element) => { const box = (element.type === "radio" ? element.parentElement
-      : element).getBoundingClientRect(); return [element.outerHTML.slice(0, 80), box.width, box.height, box.right]; })"""
+    sizes = """(elements) => elements.map((element) => {
+      const box = (element.type === "radio" ? element.parentElement : element).getBoundingClientRect();
+      return [element.outerHTML.slice(0, 80), box.width, box.height, box.right]; })"""
     with visit(hash, **PHONE) as page:
         named(page, "presets").tap()
         controls = page.locator("button, input, select").evaluate_all(sizes)
@@ -539,9 +540,9 @@ CONTRAST = """(root) => {
     const color = read(getComputedStyle(element).backgroundColor);
     return color[3] === 0 ? behind(element.parentElement) : color;
   };
+  const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
   const texts = [...root.querySelectorAll("*")].filter((element) => element.getClientRects().length
-    && !element.matches("style, option, .unseen")
-    && (element.matches("input, select") || [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())));
+    && !element.matches("style, option, .unseen") && (element.matches("input, select") || hasText(element)));
   return texts.map((element) => {
     const [light, dark] = [read(getComputedStyle(element).color), behind(element)].map(luminance).sort((a, b) => b - a);
     return [(light + 0.05) / (dark + 0.05), element.outerHTML.slice(0, 80)];
@@ -573,17 +574,13 @@ def test_the_theme_of_a_notebook_goes_before_that_of_the_system(visit: Open) -> 
         for change, (dark, light) in hosts.items():
             for value, theme in ((dark, "dark"), (light, "light")):
                 page.evaluate(change % value)
-                page.wait_for_function(
-                    f"document.querySelector('#playground').firstChild.shadowRoot.querySelector('.root').dataset.theme === '{theme}'"
-                )
+                expect(root).to_have_attribute("data-theme", theme)
             page.evaluate("delete document.body.dataset.jpThemeLight; document.body.className = ''")
             page.evaluate("delete document.body.dataset.theme; document.documentElement.className = ''")
         paused(page)
         light_picture = picture(page, "matrix")
         page.emulate_media(color_scheme="dark")
-        page.wait_for_function(
-            "document.querySelector('#playground').firstChild.shadowRoot.querySelector('.root').dataset.theme === 'dark'"
-        )
+        expect(root).to_have_attribute("data-theme", "dark")
         two_frames(page)
         assert picture(page, "matrix") != light_picture
 

@@ -1,3 +1,4 @@
+import { makeClock } from "./clock.js";
 import { announcer, button, make, write } from "./dom.js";
 import { makeLive } from "./live.js";
 import { makePlayback } from "./recording.js";
@@ -25,6 +26,7 @@ const TALK = 150; // milliseconds between two updates of the words
  */
 export function mount(el, options = {}) {
   const { recording = null, inAddress = false } = options;
+  el.playground?.destroy();
   const ending = new AbortController();
   const { signal } = ending;
   const root = make("div", { class: inAddress ? "root whole" : "root" });
@@ -32,64 +34,41 @@ export function mount(el, options = {}) {
   host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), root);
   el.replaceChildren(host);
 
-  const status = announcer();
-  let [theme, playing, inView, request, frames] = ["light", false, true, null, 0];
-  let [before, spoken] = [null, -Infinity];
-  const wake = () => {
-    if (!signal.aborted) {
-      request ??= requestAnimationFrame(frame);
+  let [theme, described] = ["light", -Infinity];
+  const advance = (seconds) => {
+    actor.advance(seconds);
+    scene.drift(seconds);
+    if (actor.ended()) {
+      clock.pause();
     }
   };
-  const play = () => {
-    if (!playing) {
-      if (actor.ended()) {
-        actor.rewind();
-      }
-      [playing, before] = [true, null];
-      showPlaying();
-    }
-  };
-  const pause = () => {
-    playing = false;
-    showPlaying();
-  };
-  const toggle = () => {
-    (playing ? pause : play)();
-    status.say(playing ? "Playing" : "Paused");
-  };
-  const showPlaying = () => {
-    write(playButton, playing ? "Pause" : "Play");
-    wake();
-  };
-  const stage = { say: status.say, wake, play, pause, palette: () => PALETTES[theme] };
-
-  const playButton = button("play", "Play", toggle, { title: "Play or pause (space)" });
-  const scene = makeScene(wake);
-  const actor = recording ? makePlayback(stage, recording) : makeLive(stage, options, signal);
-  function frame(now) {
-    request = null;
-    const seconds = before === null ? 0 : Math.min(0.1, (now - before) / 1000);
-    before = now;
-    if (playing && inView) {
-      actor.advance(seconds);
-      scene.drift(seconds);
-      if (actor.ended()) {
-        pause();
-      }
-    }
-    const model = actor.model();
-    scene.draw(model, PALETTES[theme]);
-    frames += 1;
-    if (now - spoken > TALK || !playing) {
-      spoken = now;
+  const draw = (now) => {
+    scene.draw(actor.model(), PALETTES[theme]);
+    if (now - described > TALK || !clock.playing()) {
+      described = now;
       actor.describe();
       scene.describe();
       status.mention(scene.words.textContent.split(". ")[0]);
     }
-    if (playing && inView) {
-      wake();
+  };
+  const changed = (playing) => write(playButton, playing ? "Pause" : "Play");
+  const play = () => {
+    if (actor.ended()) {
+      actor.rewind();
     }
-  }
+    clock.play();
+  };
+  const toggle = () => {
+    (clock.playing() ? clock.pause : play)();
+    status.say(clock.playing() ? "Playing" : "Paused");
+  };
+
+  const clock = makeClock(host, { advance, draw, changed }, signal);
+  const status = announcer();
+  const playButton = button("play", "Play", toggle, { title: "Play or pause (space)" });
+  const scene = makeScene(clock.wake);
+  const stage = { say: status.say, wake: clock.wake, play, pause: clock.pause, palette: () => PALETTES[theme] };
+  const actor = recording ? makePlayback(stage, recording) : makeLive(stage, options, signal);
 
   root.append(layout(actor, scene, playButton, status, recording !== null));
   listenForKeys(inAddress ? document : host, { " ": toggle, ...actor.keys }, signal);
@@ -97,35 +76,23 @@ export function mount(el, options = {}) {
     theme = name;
     dress(root, theme);
     actor.dress();
-    wake();
+    clock.wake();
   }, signal);
-  const resized = new ResizeObserver(wake);
-  resized.observe(root);
-  const seen = new IntersectionObserver((entries) => {
-    [inView, before] = [entries.at(-1).isIntersecting, null];
-    wake();
-  });
-  seen.observe(host);
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
     play();
   }
-  wake();
 
   const destroy = () => {
     ending.abort();
-    resized.disconnect();
-    seen.disconnect();
-    cancelAnimationFrame(request);
-    playing = false;
     host.remove();
     delete el.playground;
   };
   const state = () => {
     const { W, b, n, m, step, loss } = actor.model();
     const shown = { step, loss, W: Array.from(W), b: Array.from(b), n, m, view: { ...scene.view } };
-    return { playing, frames, ...shown, ...actor.state() };
+    return { playing: clock.playing(), frames: clock.frames(), ...shown, ...actor.state() };
   };
-  el.playground = { settings: actor.settings, set: actor.set, play, pause, state, destroy };
+  el.playground = { settings: actor.settings, set: actor.set, play, pause: clock.pause, state, destroy };
   return el.playground;
 }
 
