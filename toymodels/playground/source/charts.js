@@ -1,7 +1,7 @@
 import { featureColors, label, labelStride, path, sheet } from "./drawing.js";
 import { dimensionality, norms } from "./geometry.js";
 
-const MARGIN = { left: 36, right: 8, top: 8, bottom: 20 };
+const MARGIN = { left: 46, right: 8, top: 8, bottom: 20 };
 const SUPERSCRIPTS = "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
 const LEVELS = {
   2: [[1, "1"], [2 / 3, "2/3"], [1 / 2, "1/2"], [2 / 5, "2/5"], [0, "0"]],
@@ -91,7 +91,7 @@ function loss10Range(low, high) {
 
 /** [log10, text] of the decades in a range, with 2 and 5 between them where there are few. */
 function lossTicks(low, high) {
-  const factors = high - low > 2 ? [1] : high - low > 0.8 ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
+  const factors = high - low > 2 ? [1] : high - low > 0.8 ? [1, 2, 5] : [1, 2, 3, 5, 7];
   const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, k) => Math.floor(low) + k);
   return decades
     .flatMap((power) => factors.map((factor) => [power + Math.log10(factor), scientific(factor, power)]))

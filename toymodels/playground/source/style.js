@@ -151,7 +151,7 @@ canvas { display: block; width: 100%; border-radius: 6px; }
 .arrows canvas { touch-action: pan-y; }
 .arrows canvas.turns { cursor: grab; }
 .matrix canvas { cursor: crosshair; touch-action: manipulation; }
-.key { flex: 1 1 0; display: flex; align-items: center; gap: 8px; }
+.key { flex: 1 1 0; display: flex; white-space: nowrap; align-items: center; gap: 8px; }
 .key i { flex: 0 1 110px; height: 10px; border-radius: 3px; background: var(--signed); }
 
 .settings { display: grid; gap: 10px 20px; grid-template-columns: 1fr 1fr; align-content: start; min-width: 0; }
