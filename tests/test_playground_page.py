@@ -49,7 +49,7 @@ def visit(browser: Browser, tmp_path: Path) -> Open:
         file.write_text(html or bundle.page(), "utf-8")
         faults: list[str] = []
         context = browser.new_context(**{**DESKTOP, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.route(
             lambda url: not url.startswith("file:"), lambda route: (faults.append(route.request.url), route.abort())
         )

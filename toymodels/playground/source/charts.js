@@ -89,7 +89,7 @@ function loss10Range(low, high) {
   return [middle - half, middle + half];
 }
 
-/** [log10, text] of the decades in a range, with 2 and 5 between them where there are few. */
+/** [log10, text] of the decades in a range, with multiples between them where there are few. */
 function lossTicks(low, high) {
   const factors = high - low > 2 ? [1] : high - low > 0.8 ? [1, 2, 5] : [1, 2, 3, 5, 7];
   const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, k) => Math.floor(low) + k);
@@ -114,6 +114,6 @@ function stepTicks(last) {
 
 /** 400, 2k, 1.5M. */
 function shortStep(step) {
-  const [divisor, unitName] = step >= 1e6 ? [1e6, "M"] : step >= 1e3 ? [1e3, "k"] : [1, ""];
-  return `${Number((step / divisor).toPrecision(3))}${unitName}`;
+  const [divisor, suffix] = step >= 1e6 ? [1e6, "M"] : step >= 1e3 ? [1e3, "k"] : [1, ""];
+  return `${Number((step / divisor).toPrecision(3))}${suffix}`;
 }

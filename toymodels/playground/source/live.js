@@ -130,7 +130,7 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
     describe: () => write(counter, `Step ${grouped(trainer.step)}`),
     dress: showSettings,
     settings: () => ({ ...trainer.settings }),
-    set: change,
+    set: (given) => change(given),
     state: () => ({ stepsPerFrame: speed }),
   };
 }
@@ -147,8 +147,8 @@ function address(settings) {
 }
 
 /**
- * A loss curve of bounded length: when it is full, neighbours are joined, and from then on
- * as many are averaged. `latest()` is the mean of the last 20 points, NaN where there is none.
+ * A loss curve of bounded length: when it is full, neighbours are joined, and from then on as many are averaged.
+ * `latest()` is the mean of the last 20 points, NaN where there is none.
  */
 function lossCurve() {
   const [steps, losses] = [[], []];

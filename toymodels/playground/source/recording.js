@@ -14,8 +14,7 @@ export function makePlayback(stage, recording) {
   const { steps, W, b, loss, importance } = recording;
   const [last, m, n] = [steps.length - 1, W[0].length, W[0][0].length];
   const snapshots = W.map((snapshot) => Float64Array.from(snapshot.flat()));
-  const rate = { value: 10 };
-  let place = 0; // between snapshots while it plays
+  let [place, rate] = [0, 10]; // the place is between two snapshots while it plays
   const frame = () => Math.min(last, Math.floor(place));
 
   const go = (to) => {
@@ -28,7 +27,7 @@ export function makePlayback(stage, recording) {
     go(frame() + by);
   };
   const setRate = (value) => {
-    rate.value = value;
+    rate = value;
     rateSlider.show(RATES.indexOf(value), `${value} a second`);
   };
   const time = slider({ name: "time", title: "Time", min: 0, max: last, step: 1, className: "time" }, (to) => {
@@ -37,7 +36,7 @@ export function makePlayback(stage, recording) {
   });
   const rates = { name: "speed", title: "Speed", min: 0, max: RATES.length - 1, step: 1 };
   const rateSlider = slider(rates, (to) => setRate(RATES[to]));
-  setRate(rate.value);
+  setRate(rate);
   go(0);
 
   return {
@@ -53,7 +52,7 @@ export function makePlayback(stage, recording) {
     keysText: "Keys: space play or pause, s step, b back.",
     ended: () => frame() === last,
     rewind: () => go(0),
-    advance: (seconds) => go(place + rate.value * seconds),
+    advance: (seconds) => go(place + rate * seconds),
     model: () => ({
       W: snapshots[frame()],
       b: b[frame()],

@@ -76,7 +76,7 @@ function scenePanel(name, title, note, canvas, ...rest) {
 }
 
 /** What is to be seen, in words: how many features are represented, their share of a dimension, and D*. */
-export function summaryOf({ W, m, n }) {
+function summaryOf({ W, m, n }) {
   const there = Array.from(norms(W, m, n)).map((length) => length > 0.5);
   const count = there.filter(Boolean).length;
   const ratio = `D* = m / \u2016W\u2016\u00b2 = ${decimal(dimensionsPerFeature(W, m, n))}.`;
