@@ -65,10 +65,10 @@ export function drawLoss(canvas, { steps, losses, now }, palette) {
     return;
   }
   const logs = points.map(([, loss]) => Math.log10(loss));
-  const [low, high] = loss10Range(Math.min(...logs), Math.max(...logs));
+  const [low, high] = lossRange(logs);
   const last = Math.max(1, steps[steps.length - 1]);
   const x = (step) => left + (step / last) * (width - left - right);
-  const y = (log) => ground - ((log - low) / (high - low)) * (ground - top);
+  const y = (log) => ground - ((Math.max(low, log) - low) / (high - low)) * (ground - top);
   for (const [log, name] of lossTicks(low, high)) {
     path(context, [[left, y(log)], [width - right, y(log)]], palette.line, 1);
     label(context, name, left - 8, y(log), { color: palette.soft, size: 11, align: "right" });
@@ -82,10 +82,15 @@ export function drawLoss(canvas, { steps, losses, now }, palette) {
   }
 }
 
-/** The range of an axis of log10: what is there, at least half a decade, with a little air. */
-function loss10Range(low, high) {
-  const middle = (low + high) / 2;
-  const half = Math.max(0.25, ((high - low) / 2) * 1.06);
+/**
+ * The range of the axis: of the logarithms that are there, at least half a decade, with a little air. Of batches in
+ * which next to nothing was on, the lowest two in a hundred, no more than a factor of 2 below the rest is in it.
+ */
+function lossRange(logs) {
+  const sorted = [...logs].sort((a, b) => a - b);
+  const low = Math.max(sorted[0], sorted[Math.floor(0.02 * sorted.length)] - Math.log10(2));
+  const middle = (low + sorted.at(-1)) / 2;
+  const half = Math.max(0.25, 1.06 * (sorted.at(-1) - middle));
   return [middle - half, middle + half];
 }
 

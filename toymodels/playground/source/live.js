@@ -83,7 +83,7 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
 
   const form = makeSettings((given) => chooseByUser(given));
   const presets = makePresets((given) => {
-    chooseByUser({ ...given, seed: trainer.settings.seed }, true);
+    chooseByUser(given, true);
     stage.say(presets.words.textContent);
     stage.play();
   });
