@@ -170,7 +170,7 @@ def test_models_of_other_kinds():
             return jnp.square(self.W[...].T @ (self.W[...] @ x))
 
     run = train(Squared)
-    assert (np.shape(record(run)["W"]), record(run)["activation"]) == ((1, 3, 5), "")
+    assert (np.shape(record(run)["W"]), record(run)["activation"]) == ((1, 3, 5), "unknown")
     silent = dataclasses.replace(run, config={}, history=run.history[:, :0], history_steps=run.history_steps[:0])
     assert record(silent) | {"W": 0} == {
         "title": record(run)["title"],
@@ -179,7 +179,7 @@ def test_models_of_other_kinds():
         "b": [[0.0] * 5],
         "loss": None,
         "importance": [1.0] * 5,
-        "activation": "",
+        "activation": "unknown",
     }
 
 

@@ -31,7 +31,7 @@ def record(run: Run, restart: int = 0) -> Recording:
         - `loss` [k]: the mean loss over the stretch of the run's history in which each moment lies; None if it has no
           history;
         - `importance` [n]: ones if the run does not tell;
-        - `activation`: the name of the output's, "" if the run does not tell.
+        - `activation`: the name of the output's, "unknown" if the run does not tell.
 
     Raises:
         ValueError: if there is no `W`, if m is neither 2 nor 3, if there are not as many outputs as features, if there
@@ -110,7 +110,7 @@ def _activation(model: Any) -> str:
     """The name of the output's activation, from the description of a model."""
     described = model.get("output_activation") if isinstance(model, Mapping) else None
     name = described.rpartition(".")[2] if isinstance(described, str) else ""
-    return {"identity": "linear"}.get(name, name if name.isidentifier() else "")
+    return {"identity": "linear"}.get(name, name if name.isidentifier() else "unknown")
 
 
 def _title(run: Run, restart: int, shape: tuple[int, ...]) -> str:
