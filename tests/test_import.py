@@ -29,7 +29,7 @@ print((dict(jax.config.values), dict(os.environ)) == before)
     assert python(code).split() == ["True"]
 
 
-@pytest.mark.parametrize("module", ["matplotlib", "xarray", "zarr", "dask", "torch", "experiments"])
+@pytest.mark.parametrize("module", ["matplotlib", "xarray", "zarr", "dask", "torch", "anywidget", "experiments"])
 def test_importing_does_not_bring(module: str):
     assert python(f"import sys, toymodels; print({module!r} in sys.modules)").split() == ["False"]
 

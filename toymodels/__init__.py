@@ -2,6 +2,7 @@
 
 import importlib
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from toymodels import analysis, attacks, features, models, tasks, theory, training
@@ -24,6 +25,7 @@ from toymodels.training import DivergenceWarning, Recipe, Run, log_spaced, train
 
 if TYPE_CHECKING:
     from toymodels import plots, sweeps
+    from toymodels.playground.widget import Playground
     from toymodels.sweeps.sweep import sweep
 
 __version__ = version("toymodels")
@@ -42,6 +44,7 @@ __all__ = [
     "Geometric",
     "GradientAttack",
     "Independent",
+    "Playground",
     "Recipe",
     "Run",
     "Task",
@@ -66,6 +69,8 @@ __all__ = [
     "train",
     "training",
 ]
+if find_spec("anywidget") is None:  # an optional dependency, without which `from toymodels import *` works too
+    __all__.remove("Playground")
 
 
 def __getattr__(name: str) -> Any:
@@ -74,4 +79,6 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"toymodels.{name}")
     if name == "sweep":
         return importlib.import_module("toymodels.sweeps").sweep
+    if name == "Playground":
+        return importlib.import_module("toymodels.playground.widget").Playground
     raise AttributeError(f"module 'toymodels' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command line: `toymodels train | sweep | merge | show`."""
+"""The command line: `toymodels train | sweep | merge | show | playground`."""
 
 from toymodels.cli.command import main
 from toymodels.cli.train import parse_train

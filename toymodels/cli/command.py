@@ -9,6 +9,7 @@ COMMANDS = {
     "sweep": "toymodels.cli.sweep",
     "merge": "toymodels.cli.merge",
     "show": "toymodels.cli.show",
+    "playground": "toymodels.cli.playground",
 }
 """Name of each command, and the module whose function `run` it is: what a command does not need is not imported."""
 
@@ -20,6 +21,7 @@ Train toy models of superposition.
   toymodels sweep SWEEP.toml --folder RESULTS    a grid of models, stored as it is finished
   toymodels show RESULTS --picture PICTURE.png   what is in the results of a sweep
   toymodels merge RESULTS RESULTS.zarr           one file of a sweep's folder, or of several
+  toymodels playground                           a model that trains live in the browser
 
   toymodels train --help   every setting, and how to write them in a TOML file
   toymodels sweep --help   how to say in a TOML file what is varied"""

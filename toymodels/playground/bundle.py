@@ -14,37 +14,52 @@ from pathlib import Path
 from typing import Any
 
 SOURCE = Path(__file__).parent / "source"
-PARTS = (
-    "random",
-    "features",
-    "geometry",
-    "training",
-    "settings",
-    "recording",
-    "style",
-    "drawing",
-    "controls",
-    "playground",
-)
-"""Names of the source modules, each after those that it imports."""
-
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const |function |class )", re.MULTILINE)
 
 
 @cache
 def module() -> str:
-    """The playground as one ES module without imports, whose default export has anywidget's `render`."""
-    parts = [_EXPORT.sub("", _IMPORT.sub("", (SOURCE / f"{part}.js").read_text())) for part in PARTS]
-    return "\n".join(parts)
+    """The playground as one ES module without imports.
+
+    It exports `mount`, which puts a playground into an element of a page, and as its default what anywidget asks for.
+    """
+    parts = _with_imported("playground", {}).values()
+    return "\n".join([*(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts), "export { mount };\n"])
 
 
-def page(recording: Mapping[str, Any] | None = None) -> str:
-    """The playground as one HTML page that needs nothing else, playing back `recording` if there is one."""
-    # "</" would end the script element, wherever it stands.
-    data = json.dumps(recording, separators=(",", ":")).replace("</", "<\\/")
-    start = f"mount(document.getElementById('playground'), {{ recording: {data}, inAddress: true }});"
-    return _PAGE.format(title=html.escape("toymodels playground"), module=module(), start=start)
+def page(recording: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None) -> str:
+    """The playground as one HTML page that needs nothing else; write it as UTF-8.
+
+    Args:
+        recording: what to play back, see `toymodels.playground.recording`; a model that trains if there is none.
+        settings: what to begin with where the page's address says nothing; the defaults for what is not named.
+
+    Raises:
+        ValueError: if a number in them is NaN or infinite.
+    """
+    options = f"{{ settings: {_literal(settings)}, recording: {_literal(recording)}, inAddress: true }}"
+    return _PAGE.format(
+        title=html.escape(f"{recording['title']} - toymodels" if recording else "toymodels playground"),
+        # A script element ends at "</script", wherever that stands, and not even there once "<!--" has come before.
+        module=re.sub(r"<(?=/script|!--)", r"<\\", module(), flags=re.IGNORECASE),
+        start=f'mount(document.getElementById("playground"), {options});',
+    )
+
+
+def _with_imported(name: str, before: dict[str, str]) -> dict[str, str]:
+    """`before`, and behind it the text of a part, after those of the parts that it imports; each once."""
+    if name not in before:
+        text = (SOURCE / f"{name}.js").read_text("utf-8")
+        for imported in _IMPORT.findall(text):
+            _with_imported(imported, before)
+        before[name] = text
+    return before
+
+
+def _literal(value: Any) -> str:
+    """The value in JavaScript, with nothing that HTML could take for markup."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 _PAGE = """<!doctype html>
@@ -52,6 +67,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <link rel="icon" href="data:,">
 </head>
