@@ -7,7 +7,8 @@
 
 # %% [markdown]
 # # 1. Features and directions
-#
+
+# %% [markdown]
 # *About 35 minutes.* A neural network turns its input into lists of numbers. What do these numbers stand for? A common
 # answer: the network knows *features*, such as "there is a curved edge here" or "this text is French", and each
 # feature is a *direction* in the space of its activations. In a real network nobody knows the true features. So let us
@@ -120,7 +121,7 @@ ax = tm.plots.directions(W)
 
 # %%
 def reconstruct(W, b, x):
-    """What the linear model answers: x' of shape (n, batch), from W (m, n), b (n,) and x (n, batch)."""
+    """What the linear model answers, (n, batch): from W (m, n), b (n,) and x (n, batch)."""
     return ...
 
 
@@ -221,7 +222,7 @@ figure = tm.plots.panels(
 
 # %%
 def best_loss(importance, p, n_hidden):
-    """The loss of the best linear model: one number, from importance (n,), density p, and n_hidden < n dimensions."""
+    """The loss of the best linear model: one number, from importance (n,) and density p."""
     return ...
 
 
@@ -262,7 +263,7 @@ for p, trained in zip(densities, grid.loss.values, strict=True):
 
 # %%
 def pca_projector(x, importance, n_hidden):
-    """The projector (n, n) onto the first n_hidden principal components of the data √I_i x_i; x is (n, batch)."""
+    """The projector (n, n) onto the first n_hidden components of √I_i x_i; x is (n, batch)."""
     return ...
 
 

@@ -85,7 +85,7 @@ def check_reconstruct(answer: Any) -> None:
 
 
 def reconstruct(W, b, x):
-    """What the linear model answers: x' of shape (n, batch), from W (m, n), b (n,) and x (n, batch)."""
+    """What the linear model answers, (n, batch): from W (m, n), b (n,) and x (n, batch)."""
     return W.T @ (W @ x) + b[:, None]
 
 
@@ -161,7 +161,7 @@ def check_best_loss(answer: Any) -> None:
 
 
 def best_loss(importance, p, n_hidden):
-    """The loss of the best linear model: one number, from importance (n,), density p, and n_hidden < n dimensions."""
+    """The loss of the best linear model: one number, from importance (n,) and density p."""
     lost = np.sort(importance)[::-1][n_hidden:]
     return variance(p) * lost.sum() / len(importance)
 
@@ -213,7 +213,7 @@ def check_pca_projector(answer: Any) -> None:
 
 
 def pca_projector(x, importance, n_hidden):
-    """The projector (n, n) onto the first n_hidden principal components of the data √I_i x_i; x is (n, batch)."""
+    """The projector (n, n) onto the first n_hidden components of √I_i x_i; x is (n, batch)."""
     eigenvectors = np.linalg.eigh(np.cov(np.sqrt(importance)[:, None] * x))[1]
     V = eigenvectors[:, -n_hidden:]
     return V @ V.T
