@@ -277,18 +277,18 @@ figure = tm.plots.panels(tm.plots.directions, run.W[places], titles)
 
 # %% [markdown]
 # Two arrangements are found again and again: the pentagon, with the lower loss, and two pairs with the fifth feature
-# left out. (A *digon* is an antipodal pair; *dedicated* means a dimension of its own.) Ten times as many steps do not
-# help: the pairs stay pairs. Once they have formed, a small arrow for the fifth feature disturbs the others about as
-# much as it helps, and in two dimensions there is no way around. Which arrangement a run finds depends on the seed.
-# That is why toy models are trained many times, and why a single run proves little.
+# left out. (A *digon* is an antipodal pair; *dedicated* means a dimension of its own.) Both are **local minima**:
+# once the pairs have formed, a small arrow for the fifth feature disturbs the others more than it helps. Ten times as
+# many steps do not change that. Which of the two a run finds depends on where it starts. So toy models are trained
+# many times, and a single run proves little.
 #
 # ## Try it live
 #
-# Press *restart* until the playground gives you two pairs instead of a pentagon. Then, with a pentagon, raise the
-# density slowly. At which density does it break? Lower it again: does it come back at the same one?
+# Press *restart* until the playground gives you two pairs instead of a pentagon. Then lower the density, slowly,
+# until the pairs break up. Raise it again: do they come back at the density at which they left?
 
 # %%
-tm.Playground(n=5, m=2, density=0.1, decay=1.0)
+tm.Playground(n=5, m=2, density=0.15, decay=1.0)
 
 # %% [markdown]
 # ## What we saw
