@@ -308,10 +308,10 @@ tm.Playground(n=5, m=2, density=0.1, decay=0.7, activation="linear")
 #
 # - A feature is represented by a direction: column Wᵢ. Its squared length, on the diagonal of WᵀW, tells how much of
 #   it comes back; scalar products with other columns are interference.
-# - A linear model with m dimensions represents exactly the m most important features, at right angles, whatever the
-#   density. Its loss is known in closed form.
-# - It is PCA: it sees means and covariances only. It cannot tell rare features from common ones, nor features from
-#   their sums.
+# - A linear model with m dimensions represents exactly the m most important of equally dense features, at right angles,
+#   however dense or sparse they are. Its loss is known in closed form.
+# - It is PCA: it sees means and covariances only. A feature is to it no more than a variance, and a sum of features
+#   is as good as a feature.
 # - With a ReLU all this changes. That is lesson 2.
 #
 # **Read on:** Elhage et al. 2022,

@@ -60,7 +60,8 @@ def matrix(i, ax):
     return tm.plots.weight_matrix(best.W.values[i], best.b.values[i], ax=ax)
 
 
-figure = tm.plots.panels(matrix, range(3), titles, panel_inches=2.4)
+figure = tm.plots.panels(matrix, range(3), titles, panel_inches=2.6)
+figure.get_layout_engine().set(wspace=0.15)
 print("represented:", geometry.n_represented(best.W.values), "of 5")
 print("biases at density .1:", best.b.values[2].round(2))
 
