@@ -15,12 +15,15 @@
 # About 35 minutes. You need: a pencil.
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.lessons import check, hint, solution
+
+plt.rcParams.update(tm.plots.style())  # small text, thin lines
 
 # %% [markdown]
 # ## Three things can happen
@@ -86,7 +89,8 @@ check("3.1", outcome)
 # **Ignored**, $W = (1, 0)$. The first feature is perfect: $x' = \mathrm{ReLU}(x) = x$. The second output is a
 # constant, $y' = b_2$. The best constant is the mean of $y$, and what remains is its variance.
 #
-# A uniform number on $[0, 1]$ has the mean 1/2 and the mean square 1/3. But $y$ is 0 most of the time.
+# A uniform number on $[0, 1]$ has the mean 1/2 and the mean square 1/3. But $y$ is on only with probability $p$, and
+# else 0.
 #
 # ## Exercise 3.2: the loss of ignoring
 #
@@ -280,7 +284,7 @@ legend = ax.legend()
 # %% [markdown]
 # Two lines that cross. On either side of the crossing there is a stretch in which *both* solutions are minima of the
 # loss: some restarts end in one, some in the other. At the border they do not turn into each other; one simply becomes
-# cheaper than the other. (With other seeds a few restarts end in a third, worse minimum.)
+# cheaper than the other. (The faint dots far above are restarts that were caught in yet worse minima.)
 #
 # The lowest loss, the lower edge of the picture, has no gap there, but it has a kink. Its slope is the error in the
 # extra feature: about 0.10 while it is ignored (`loss_ignored(1, 0.5)`), and half of that when it is in a pair. In

@@ -15,11 +15,14 @@
 # About 35 minutes.
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 
 import toymodels as tm
-from toymodels.analysis import geometry, polytopes
+from toymodels.analysis import alignment, geometry, polytopes
 from toymodels.lessons import check, hint, solution
+
+plt.rcParams.update(tm.plots.style())  # small text, thin lines
 
 # %% [markdown]
 # ## A fraction of a dimension
@@ -98,7 +101,7 @@ figure = tm.plots.panels(tm.plots.polytope, [polygon(k) for k in (3, 4, 5, 6, 8)
 # Put a triangle in the first two dimensions and a digon in the third. The five directions are the corners of a
 # *triangular bipyramid*.
 #
-# **Predict**: five equally important features in three dimensions. Is it 3/5 each?
+# **Predict**: five features share three dimensions. Is it 3/5 each?
 #
 # ## Exercise 4.3: the tegum product
 #
@@ -126,14 +129,14 @@ solids = {
 }
 for name, V in solids.items():
     print(f"{name:22}D = {dimensionality(V).round(3)}  sum {dimensionality(V).sum():.2f}")
-figure = tm.plots.panels(tm.plots.polytope, list(solids.values()), list(solids), panel_inches=1.6)
+figure = tm.plots.panels(tm.plots.polytope, list(solids.values()), list(solids), columns=3)
 
 # %% [markdown]
-# Never 3/5. The three features of the triangle have 2/3 each and the two of the digon 1/2. Whoever lives in a good
-# neighbourhood keeps more: dimensionality tells parts apart.
+# Never 3/5. The three features of the triangle have 2/3 each and the two of the digon 1/2: dimensionality tells the
+# parts apart.
 #
-# These are all candidates for training. (They are also answers to the *Thomson problem* of 1904: where do equal charges
-# on a sphere settle? Features repel each other much like charges, though by another law.)
+# All but the cube are answers to the *Thomson problem* of 1904: where do equal charges settle on a sphere? Features
+# repel each other too, though by another law. So these are candidates for training.
 #
 # **Predict**: three dimensions, density 0.15, and six, seven or eight features of equal importance. Which solids? For
 # eight: will it be the cube? The cell takes about eight seconds, since each size is a program of its own.
@@ -147,13 +150,23 @@ trained = [W[:, :n] for n, W in zip(sizes, space.W.values, strict=True)]  # what
 names = [polytopes.product_name(polytopes.recognise(V)) for V in trained]
 for name, V in zip(names, trained, strict=True):
     print(f"{name:22}D = {dimensionality(V).round(2)}")
-figure = tm.plots.panels(tm.plots.polytope, trained, names)
+
+# %% [markdown]
+# To see them, turn each one like the exact solid.
+
+# %%
+turned = [
+    alignment.aligned(V, polytopes.arrangement(name), alike=[range(V.shape[1])])
+    for name, V in zip(names, trained, strict=True)
+]
+figure = tm.plots.panels(tm.plots.polytope, turned, names)
 
 # %% [markdown]
 # `recognise` cuts the features into groups that are orthogonal to each other and compares each group with the exact
 # shapes, whatever their rotation and order. It found three digons, a pentagon with a digon, and a square antiprism: a
-# cube with its upper face turned by 45°. In a cube, neighbours sit right above each other; turned, they sit in the
-# gaps. Charges on a sphere do the same.
+# cube with its upper face turned by 45°, so that its corners sit above the gaps. Charges do the same.
+#
+# The cube and the antiprism have the same $D_i$, 3/8. So $D_i$ does not tell everything.
 #
 # Turn one yourself. Six features in three dimensions: press play and drag the picture. Then try five: is it the
 # triangular bipyramid?
@@ -187,9 +200,9 @@ print("exact pentagon:  ", dimensions_per_feature(polygon(5)))
 print("trained pentagon:", dimensions_per_feature(W), " lengths:", geometry.norms(W).round(2))
 
 # %% [markdown]
-# Why does the trained pentagon have less than 2/5? Its directions are a little longer than 1: the negative biases, which
-# cut the interference off, take some of the feature as well, and length makes up for that. $D_i$ does not care about a
-# common length, $D^*$ does.
+# Why does the trained pentagon have less than 2/5? Its directions are a little longer than 1. Its biases are negative:
+# they cut the interference off, but take some of the feature as well, and length makes up for that. $D_i$ does not
+# change when all directions grow by the same factor; $D^*$ does.
 #
 # ## The staircase
 #
@@ -206,13 +219,14 @@ models = tm.sweep(tm.Autoencoder(60, 10), task, crowd, over={"density": density}
 W60 = tm.sweeps.best(models).W.values
 stairs = np.array([dimensions_per_feature(W) for W in W60])
 ax = tm.plots.dimensions_per_feature(density, stairs)
+ticks = ax.set_xticks([1, 2, 3, 4, 6, 10], [1, 2, 3, 4, 6, 10])
 
 # %% [markdown]
 # It starts at 1, slides down, and then stops for a while. At which height? From where to where?
 #
 # ## Exercise 4.5: read the staircase
 #
-# `x` ascends, like $1 /$ density along the axis.
+# Here `x` is 1 / density, in ascending order. Two lines again.
 
 
 # %%
@@ -241,8 +255,8 @@ for title, V in zip(titles, W60[chosen], strict=True):
 
 # %% [markdown]
 # On the plateau: ten digons, two features to a dimension. Pairs are so good a bargain that models keep to them over a
-# wide range of densities. When pairs no longer pay, larger shapes appear (at 4.6 two square antiprisms), and in the end
-# all features are joined to each other.
+# wide range of densities. Then, as in lesson 3, other arrangements become cheaper: larger shapes appear (at 4.6 two
+# square antiprisms), and in the end all features are in one tangle.
 #
 # The last picture has a dot for each feature of all models, at its own $D_i$. **Predict**: where do the dots crowd at
 # 1 / density = 2.6? And on the left, where $D^* = 1$?
@@ -250,23 +264,27 @@ for title, V in zip(titles, W60[chosen], strict=True):
 # %%
 D = np.array([dimensionality(V) for V in W60])
 ax = tm.plots.dimensionality(density, D, shown=geometry.norms(W60) > 0.1)
+ticks = ax.set_xticks([1, 2, 3, 4, 6, 10], [1, 2, 3, 4, 6, 10])
 print("sum of D_i, least and most of all models:", D.sum(1).min().round(2), D.sum(1).max().round(2))
+print("D_i at density 1: mean", D[0].mean().round(3), " from", D[0].min().round(3), "to", D[0].max().round(3))
 
 # %% [markdown]
 # A cluster at 1/2, as it should be. Where the pairs give way some features sit at 2/5 and 3/8, pentagons and square
-# antiprisms, before all lines are lost in a crowd. And through all of this the sum of the $D_i$ stays at 10: dimensions
-# are neither won nor lost, only shared out differently.
+# antiprisms, before they are lost in the crowd. (The dots near 0, up to 1 / density = 2.2, are features with short
+# directions, all but dropped.) And through all of this the sum of the $D_i$ stays at 10: dimensions are neither won nor
+# lost, only shared out differently.
 #
 # The left end is a surprise: $D^*$ is 1, and yet no feature has a dimension to itself. Features that are always on and
-# equally important give no reason to prefer one to another. The model keeps ten dimensions' worth of them, but spreads
-# them evenly over all 60: $D_i$ is about 10/60.
+# equally important give no reason to prefer one to another: every ten-dimensional subspace is as good as any. So the
+# model keeps ten features' worth of squared length, but mixes all 60: $D_i$ is 10/60 on average.
 #
 # ## What we saw
 #
 # - $D_i$ is the fraction of a dimension that a feature has: 1 alone, 1/2 in a digon, 2/3 in a triangle, $2/k$ in a
 #   polygon, 3/4 in a tetrahedron, 3/8 in a square antiprism. The sum is at most the number of dimensions.
 # - Orthogonal parts do not see each other: in a tegum product each feature keeps its $D_i$.
-# - Trained models fall into these shapes, and into no others in between.
+# - Training finds these shapes: pentagon, octahedron, square antiprism. In large models pairs come first, then
+#   pentagons and antiprisms, then tangles.
 # - So $D^*$ goes down in steps: it stays at 1/2 while features come in pairs.
 #
 # Read on: [Toy Models of Superposition](https://transformer-circuits.pub/2022/toy_model/index.html), section "The
