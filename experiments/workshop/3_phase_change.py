@@ -35,7 +35,8 @@ plt.rcParams.update(tm.plots.style())  # small text, thin lines
 # \qquad W = (W_1, W_2),$$
 #
 # but now each direction $W_i$ is a single number. In this lesson the loss is the *sum* over features,
-# $L = E\,[(x - x')^2 + r\,(y - y')^2]$. (The library takes the mean over features, which is half of it here.)
+# $L = E\,[(x - x')^2 + r\,(y - y')^2]$, where $E$ is the mean over inputs. (The library takes the mean over features as
+# well, which is half of it here.)
 #
 # **Predict.** We train three models: dense features and a rather unimportant extra one; sparse features; dense features
 # and an extra one that is five times as important. What will $W$ be in each? The cell takes about six seconds.
@@ -303,7 +304,7 @@ legend = ax.legend()
 tm.Playground(n=3, m=2, density=0.3, decay=0.5)
 
 # %% [markdown]
-# Your border has importance 1/2 at density 4/9 = 0.44 (dashed: 0.49). But going up the pair holds until about 0.51, and
+# Your border has importance 1/2 at density 4/9 = 0.44 (dashed: 0.48). But going up the pair holds until about 0.51, and
 # coming down it forms again only at about 0.44, if you are patient. In between there are two minima, and the model
 # stays in the one where it is. That is *hysteresis*, and it is what a first-order change looks like from inside.
 #

@@ -61,7 +61,7 @@ def dimensionality(W):
 check("4.1", dimensionality)
 
 # %%
-print("digon beside a feature of its own:", dimensionality(np.array([[1, -1, 0], [0, 0, 1]])))
+print("digon beside a feature of its own:", dimensionality(np.array([[1.0, -1, 0], [0, 0, 1]])))
 print("trained pentagon:", dimensionality(W).round(3), " sum:", dimensionality(W).sum().round(3))
 print("random directions:", dimensionality(np.random.default_rng(0).normal(size=(2, 5))).round(3))
 
@@ -293,6 +293,7 @@ print("D_i at density 1: mean", D[0].mean().round(3), " from", D[0].min().round(
 # ## Try it yourself
 #
 # - Twelve features in three dimensions, density 0.01: which solid? (`polytopes.recognise` knows it.)
-# - Give one of the five features of the pentagon a higher density than the others:
-#   `tm.Independent(5, density=[0.1, 0.05, 0.05, 0.05, 0.05])`. Who gets more room? The sum of the $D_i$ is still 2.
+# - Let one of the five features of the pentagon be on more often:
+#   `tm.Independent(5, density=np.array([0.1, 0.05, 0.05, 0.05, 0.05]))`. Does the pentagon stay regular? Is the sum of
+#   the $D_i$ still 2? (`alignment.neighbour_angles` tells the angles.)
 # - Train the staircase with more features (120 in 20 dimensions). Does the plateau move?
