@@ -289,8 +289,8 @@ ax = tm.plots.neuron_graph(
 #
 # ## Exercise 5.5: what passes through a neuron
 #
-# Feature a alone is on, at the value 1 or -1 for which neuron k fires. The neuron gets |W_ka| and adds W_out_bk |W_ka|
-# to output b. Write all of these as a table: outputs in rows, inputs in columns.
+# Feature a alone is on, at the value 1 or -1 for which neuron k fires. The neuron gets |W[k, a]|, and adds that times
+# W_out[b, k] to output b. Write all of these as a table: outputs b in rows, inputs a in columns.
 #
 # **Predict:** what should the diagonal be for the features that the neuron computes? What do the other entries mean?
 

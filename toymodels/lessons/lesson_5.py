@@ -197,7 +197,7 @@ def check_through_neuron(answer: Any) -> None:
     expect(not close(found, THROUGH.T), "Rows and columns are exchanged: row b is the output, column a the input.")
     expect(
         not close(found, THROUGH * np.sign(W_IN[1])),
-        "A neuron fires for x_a = -1 if its weight on a is negative. What it passes on is |W_ka|, never below 0.",
+        "A neuron fires for x_a = -1 if its weight on a is negative. What it passes on is |W[k, a]|, never below 0.",
     )
     expect(not close(found, abs(THROUGH)), "Keep the sign of W_out: a negative weight takes away from the output.")
     expect(
@@ -271,9 +271,9 @@ EXERCISES = (
         check_through_neuron,
         "On the diagonal: how well the neuron computes a feature. Off it: interference, and it need not be symmetric.",
         (
-            "Neuron k gets |W_ka| from a feature a at ±1 that makes it fire, and passes on W_out_bk times that.",
+            "Neuron k gets |W[k, a]| from feature a, at the sign that makes it fire, and passes W_out[b, k] times that on.",
             "It is a table of products: the column of W_out times the row of |W|.",
-            "`np.outer(W_out[:, k], ...)`",
+            "`np.outer(W_out[:, k], ...)`: the second is row k of W, without its signs.",
         ),
         through_neuron,
     ),
