@@ -241,13 +241,14 @@ def _autoencoder(paper: Axes, top: float) -> None:
         LEFT,
         top + 8,
         (
-            r"$f = \mathrm{ReLU}(E\,(h - c) + e)$,  loss $\Vert h - D f - c \Vert^2 + \lambda \, \Vert f \Vert_1$",
-            "columns of $D$ have length 1, and are the directions found",
-            "MMCS: for each true direction the largest cosine with any",
-            "    found one; the mean. 1: all recovered",
-            r"$\lambda$ too small: $f$ is not sparse; too large: $f$ shrinks and dies",
+            r"$z = \mathrm{ReLU}(W_{enc} \, (h - b_{dec}) + b_{enc})$,   $\hat h = D \, z + b_{dec}$",
+            r"loss: mean of $(h - \hat h)^2$, and $\lambda \, \Sigma_k \, z_k$;  columns of $D$ have length 1",
+            r"MMCS: $(1 / n) \; \Sigma_i \, \mathrm{max}_j \, \cos(W_i, D_j)$;  1: every feature is found",
+            "compare with the MMCS of random directions",
+            r"L0: units that are on in a sample; features: $n \, p$",
+            r"$\lambda$ too small: $z$ is not sparse; too large: units die",
         ),
-        step=5.1,
+        step=5.2,
     )
 
 

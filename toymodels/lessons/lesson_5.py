@@ -271,7 +271,7 @@ EXERCISES = (
         check_through_neuron,
         "On the diagonal: how well the neuron computes a feature. Off it: interference, and it need not be symmetric.",
         (
-            "Neuron k gets |W[k, a]| from feature a, at the sign that makes it fire, and passes W_out[b, k] times that on.",
+            "From a feature a that makes it fire, neuron k gets |W[k, a]|. It passes W_out[b, k] times that on.",
             "It is a table of products: the column of W_out times the row of |W|.",
             "`np.outer(W_out[:, k], ...)`: the second is row k of W, without its signs.",
         ),
