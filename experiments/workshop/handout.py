@@ -191,7 +191,7 @@ def _phases(paper: Axes, top: float) -> None:
     meet = Fraction(TRIPLE_DENSITY).limit_denominator(99)
     paper.text(LEFT + 16, y + 2 * LINE, "r = 1")
     paper.text(LEFT + 30, y + 2 * LINE, f"p = {meet}: all three meet")
-    paper.text(LEFT, y + 3 * LINE, "for weights of length 1. Across them the best solution jumps.", color=SOFT)
+    paper.text(LEFT, y + 3 * LINE, "Losses are sums, weights of length 1. Across a border the best jumps.", color=SOFT)
 
 
 def _neurons(paper: Axes, top: float) -> None:
@@ -235,7 +235,7 @@ def _neurons(paper: Axes, top: float) -> None:
 
 
 def _autoencoder(paper: Axes, top: float) -> None:
-    _heading(paper, LEFT, top, "Sparse autoencoder: features back out of $h$")
+    _heading(paper, LEFT, top, "Sparse autoencoder on the hidden layer")
     _lines(
         paper,
         LEFT,
