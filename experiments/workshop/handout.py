@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.text import Text
 
 import toymodels as tm
 from toymodels.analysis.geometry import dimensionality
@@ -68,8 +67,8 @@ COMMANDS = (
     ('check("2.3", function)', "is my answer right?"),
     ('hint("2.3", 2)', "the second of three hints"),
     ('solution("2.3")', "a worked answer"),
-    ("tm.Playground(run)", "play back a run"),
-    ("toymodels playground", "train live, in a browser"),
+    ("tm.Playground()", "train live, in a notebook"),
+    ("toymodels playground", "the same, in a browser"),
 )
 
 
@@ -95,8 +94,8 @@ def digest(figure: Figure) -> str:
 
 
 def texts(figure: Figure) -> list[str]:
-    """All that is written on the page."""
-    return [artist.get_text() for artist in figure.findobj(Text) if artist.get_text()]
+    """All that is written on the page but for the axes of the diagram."""
+    return [text.get_text() for ax in figure.axes for text in ax.texts if text.get_text()]
 
 
 def page() -> Figure:
