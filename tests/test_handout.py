@@ -58,8 +58,9 @@ def test_nothing_is_cut_off_and_columns_keep_apart(figure: Figure) -> None:
         assert box.x0 * mm > 13.5
         assert box.x1 * mm < 196.5
         assert box.y0 * mm > 8
-        if text.get_position()[0] < 100 and text.get_ha() == "left":
-            assert box.x1 * mm < 109 or text.get_position()[1] > 280 or text.get_position()[1] < 20
+        x, y = text.get_position()
+        if x < 100 and text.get_ha() == "left" and 20 < y < 284:
+            assert box.x1 * mm < 104
 
 
 def test_no_two_texts_overlap(figure: Figure) -> None:
@@ -91,6 +92,10 @@ def test_at_the_borders_losses_are_equal(figure: Figure, r: float, where: str) -
     assert shared == pytest.approx(min(first, second))
     for name, loss in (("second dropped", second), ("first dropped", first), ("both, opposite", shared)):
         assert value(after(figure, f"{name}\nloss"), r=r, p=p) == pytest.approx(loss)
+
+
+def test_the_variance(figure: Figure) -> None:
+    assert value(after(figure, "whatever the density. Var ="), p=0.3) == pytest.approx(phases.variance(0.3))
 
 
 def test_where_the_phases_meet(figure: Figure) -> None:
