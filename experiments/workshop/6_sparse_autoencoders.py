@@ -111,7 +111,7 @@ for name, learned in {"neurons": np.eye(8), "PCA": axes, "random": random}.items
 # %% [markdown]
 # Forty random directions know nothing, and reach .70! With many directions, one is always near by chance. **An MMCS
 # without its control means nothing.** (Sixteen random directions would reach .60, so the neurons are worse than
-# chance and PCA is little better.)
+# chance, and PCA is little better.)
 #
 # ## The sparse autoencoder
 #
@@ -155,7 +155,6 @@ pentagon = tm.Task(tm.HiddenActivations(W5, five))
 quick = tm.Recipe(steps=500, batch_size=512, learning_rate=0.03, evaluation_samples=4_096)
 sae5 = tm.SparseAutoencoder(n_inputs=2, n_units=10)
 plane = tm.sweep(sae5, pentagon, quick, over={"hidden_l1": [0.001, 0.3, 1.5]}, progress=False)
-plane.loss.values.round(4)
 
 # %% [markdown]
 # Thin lines that reach out of the circle are the truth. Learned directions are strong and end in a dot.
@@ -168,8 +167,9 @@ figure = tm.plots.panels(tm.plots.overlay, drawn, titles)
 
 # %% [markdown]
 # With a tiny λ many ways to write h as a sum of units cost about the same, and the directions are anywhere. With a
-# huge λ it is cheapest to keep all units off, and they stay about where they were at the start. In between, the units
-# sit on the five features, most features with several units: the autoencoder cannot know that there are five.
+# huge λ it is cheapest to keep all units off, and their directions stay wherever they were when the units died. In
+# between, the units sit on the five features, some features with several units: the autoencoder cannot know that
+# there are five.
 #
 # Look at the MMCS as well: .9 and more even where the picture is bad. In two dimensions ten random directions reach
 # .93. The picture tells more here; in eight dimensions it will be the other way round.
@@ -181,18 +181,20 @@ figure = tm.plots.panels(tm.plots.overlay, drawn, titles)
 # %%
 def trained(model, grid, **where):
     """The module of one cell of a sweep."""
-    return tm.module_with(model, {name: grid[name].sel(where).values for name in ("W_enc", "b_enc", "W_dec", "b_dec")})
+    names = ("W_enc", "b_enc", "W_dec", "b_dec")
+    return tm.module_with(model, {name: grid[name].sel(where).values for name in names})
 
 
 module = trained(sae5, plane, hidden_l1=0.3)
 h5 = np.asarray(pentagon.features.sample(jax.random.key(0), 5_000))
-z, D, b_dec = np.asarray(module.encode(h5)), unit_norm(module.W_dec[...]), np.asarray(module.b_dec[...])[:, None]
+z, b_dec = np.asarray(module.encode(h5)), np.asarray(module.b_dec[...])[:, None]
+D = unit_norm(np.asarray(module.W_dec[...]))
 print(f"as trained:  {sae_loss(h5, D @ z + b_dec, z, 0.3):.4f}")
 print(f"cheating:    {sae_loss(h5, (10 * D) @ (z / 10) + b_dec, z / 10, 0.3):.4f}")
 
 # %% [markdown]
-# The same reconstruction, and nearly no penalty! An autoencoder that may do this will do it, and the penalty is void.
-# Therefore the columns of D are kept at length 1: what you wrote in exercise 6.1 is a part of every SAE.
+# The same reconstruction, and nearly no penalty! An autoencoder that may do this drifts that way, and the penalty is
+# void. Therefore the columns of D are kept at length 1: what you wrote in exercise 6.1 is a part of the model.
 #
 # ## The right λ
 #
@@ -226,9 +228,9 @@ figure = tm.plots.panels(
 
 # %% [markdown]
 # Twenty directions out of eight numbers, found by an autoencoder that was told nothing but "be sparse": at λ = .03
-# the MMCS is 1.00 for every seed. And the *worst* dictionary has the *best* reconstruction. At λ = .001 only .002 of
-# the variance is unexplained, with directions hardly better than random ones (.70). Whoever looks at the error alone
-# picks the wrong autoencoder.
+# the MMCS is 1.00 for every seed. But it is not the one that reconstructs best! At λ = .001 only .002 of the variance
+# is unexplained, by directions with an MMCS of .77, not far above that of random ones (.70). Whoever looks at the
+# error alone picks the wrong autoencoder.
 #
 # What goes wrong on both sides? Count how many units work at a time.
 #
@@ -251,8 +253,8 @@ for l1 in grid.hidden_l1.values:
     print(f"λ = {l1:5g}: {l0:5.2f} units on in a sample, {n_dead:2} of 40 dead")
 
 # %% [markdown]
-# Twenty features of density .05: one is on in a sample, on average. That is what the units do at λ = .03. With a
-# smaller λ eight of them share the work of one feature. With a larger one many are dead, and the rest is on less
+# Twenty features of density .05: one is on in a sample, on average. That is what the units do at λ = .03. With the
+# smallest λ eight or nine share the work of one feature. With a larger one many are dead, and the rest is on less
 # often than the features are; at λ = .3 almost nothing is left.
 #
 # ## Choosing λ with the envelope closed
@@ -284,9 +286,9 @@ chosen = max(agreements, key=agreements.get)
 print(f"I choose λ = {chosen:g}. Open the envelope: MMCS {grid.recovered.sel(hidden_l1=chosen).mean():.3f}")
 
 # %% [markdown]
-# At the ends the seeds agree as random directions do. The best agreement is where the truth is, and you could have
-# found it without the envelope. (It is not 1, since dead units and units that share a feature differ from seed to
-# seed.)
+# At the ends the seeds agree hardly more than random directions do. The best agreement is where the truth is, and you
+# could have found it without the envelope. (It is not 1, since dead units and units that share a feature differ from
+# seed to seed.)
 #
 # ## What the penalty costs: shrinkage
 #
@@ -320,10 +322,12 @@ strength = np.linspace(0, 1.1, 12)
 alone = np.outer(dictionaries.unit_norm(W)[:, 0], strength)
 curves = {"no shrinkage": strength}
 for l1 in (0.03, 0.1):
-    curves[f"the SAE's z, λ = {l1}"] = np.asarray(trained(sae, grid, hidden_l1=l1, seed=0).encode(alone)).sum(0)
-    curves[f"your z, λ = {l1}"] = best_activation(strength, l1, m=8)
-curves = xr.DataArray(list(curves.values()), {"line": list(curves), "strength": strength}, ("line", "strength"))
-figure = tm.plots.lines(curves, x="strength", by="line", over=None, label="activation").figure
+    z = np.asarray(trained(sae, grid, hidden_l1=l1, seed=0).encode(alone))
+    curves[f"the SAE, λ = {l1}"] = z.sum(0)
+    curves[f"your z, λ = {l1}"] = best_activation(strength, l1, 8)
+coords = {"line": list(curves), "strength": strength}
+table = xr.DataArray(list(curves.values()), coords, tuple(coords))
+figure = tm.plots.lines(table, x="strength", by="line", over=None, label="activation z").figure
 
 # %% [markdown]
 # The penalty takes about λm/2 off every activation, as you computed, however strong it is: .12 at λ = .03, and .4 at
@@ -363,7 +367,7 @@ widths[["recovered", "unexplained", "dead_units"]].mean("seed").to_dataframe().r
 over = {"density": [0.05, 0.2, 0.5], "hidden_l1": [0.01, 0.03, 0.1], "seed": range(2)}
 dense = tm.sweep(sae, task, quick, over=over, metrics=[recovered, unexplained], progress=False)
 figure = tm.plots.panels(
-    lambda name, ax: tm.plots.heat_map(dense[name].mean("seed"), label="", vmin=0, vmax=1, ax=ax),
+    lambda name, ax: tm.plots.heat_map(dense[name].mean("seed"), label="", vmax=1, ax=ax),
     ["recovered", "unexplained"],
     ["MMCS with the truth", "unexplained variance"],
     panel_inches=3.2,
@@ -371,14 +375,14 @@ figure = tm.plots.panels(
 
 # %% [markdown]
 # At 20% a larger λ still finds nearly everything. At 50%, when ten of twenty features are on at a time, no λ does:
-# the MMCS is about .74, and random directions have .70. And the error does not tell: it is as small as in the row
-# above, or smaller. An SAE always gives you *some* directions, and it reconstructs with them. That they are the
-# model's features is a hypothesis, and you have to test it: with other seeds, with a control, by changing what the
-# units say and looking at what the model does.
+# the MMCS is about .74, and random directions have .70. And the error does not tell: it is as small as at 20%, or
+# smaller. An SAE always gives you *some* directions, and it reconstructs with them. That they are the model's
+# features is a hypothesis, and you have to test it: with other seeds, with a control, by changing what the units say
+# and looking at what the model does.
 #
 # ## What we saw
 #
-# - Features in superposition cannot be read off the neurons, nor found by PCA; random directions score no worse.
+# - Features in superposition cannot be read off the neurons, nor found by PCA: random directions do about as well.
 # - A sparse autoencoder finds them from hidden activations alone, if they are sparse and λ is right: MMCS 1.00 for
 #   twenty features in eight dimensions.
 # - The error does not tell which dictionary is true. Agreement between seeds does, without knowing the truth.
