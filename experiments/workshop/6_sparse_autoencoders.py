@@ -348,7 +348,7 @@ def dead_units(module, task, key):
 
 
 recipe = tm.Recipe(**vars(quick) | {"hidden_l1": 0.03})
-over = {"n_units": [10, 80], "seed": range(3)}
+over = {"n_units": [10, 80], "seed": range(2)}
 widths = tm.sweep(sae, task, recipe, over=over, metrics=[recovered, unexplained, dead_units], progress=False)
 widths[["recovered", "unexplained", "dead_units"]].mean("seed").to_dataframe().round(2)
 
