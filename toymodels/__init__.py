@@ -19,6 +19,7 @@ from toymodels.features import (
     Values,
 )
 from toymodels.models import Autoencoder, identity, module_with, solu, square
+from toymodels.sparse_autoencoders import HiddenActivations, SparseAutoencoder
 from toymodels.specification import describe, specification, static
 from toymodels.tasks import Geometric, Task
 from toymodels.training import DivergenceWarning, Recipe, Run, log_spaced, train
@@ -43,10 +44,12 @@ __all__ = [
     "FeatureAttack",
     "Geometric",
     "GradientAttack",
+    "HiddenActivations",
     "Independent",
     "Playground",
     "Recipe",
     "Run",
+    "SparseAutoencoder",
     "Task",
     "Values",
     "analysis",

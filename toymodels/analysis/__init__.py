@@ -1,5 +1,25 @@
 """Analysis: pure functions of arrays."""
 
-from toymodels.analysis import alignment, dynamics, geometry, motifs, neurons, phases, polytopes, robustness
+from toymodels.analysis import (
+    alignment,
+    dictionaries,
+    dynamics,
+    geometry,
+    motifs,
+    neurons,
+    phases,
+    polytopes,
+    robustness,
+)
 
-__all__ = ["alignment", "dynamics", "geometry", "motifs", "neurons", "phases", "polytopes", "robustness"]
+__all__ = [
+    "alignment",
+    "dictionaries",
+    "dynamics",
+    "geometry",
+    "motifs",
+    "neurons",
+    "phases",
+    "polytopes",
+    "robustness",
+]
