@@ -16,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browser import chromium
 
 import toymodels
 from toymodels.playground import bundle
@@ -82,12 +83,12 @@ class Page(HTMLParser):
         super().__init__()
         self.links: list[str] = []
         self.loaded: list[str] = []
-        self.places: set[str] = set()
+        self.places: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value for name, value in attributes if value is not None}
-        self.places |= {given[name] for name in ("id", "name") if name in given}
+        self.places += [given[name] for name in ("id", "name") if name in given]
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
         if tag == "link" and "href" in given:
@@ -179,6 +180,7 @@ class TestSite:
         script = bundle.page().partition('<script type="module">')[2].partition("</script>")[0]
         assert len(script) > 10_000
         assert script in (site / "playground.html").read_text()
+        assert read(site / "playground.html").places.count("playground") == 1  # or it would take another's place
         assert (site / "_static" / "playground.html").read_text() == bundle.page()
 
     def test_signatures_have_their_shapes(self, site: Path):
@@ -192,3 +194,17 @@ class TestSite:
         assert text.count("<math") > 15
         assert "<mi>𝔼</mi>" in text
         assert 'mathvariant="double' not in text
+
+    def test_a_browser_asks_for_nothing_elsewhere_and_the_playground_trains(self, site: Path):
+        asked, errors = [], []
+        with chromium() as browser:
+            page = browser.new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            for name in ("index.html", "gallery.html", "glossary.html", "playground.html"):
+                page.goto((site / name).as_uri())
+            page.wait_for_function("document.getElementById('playground').playground.state().step > 0")
+            assert "hand" in page.inner_text("article")  # the words around it are still there
+        assert len(asked) > 10
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        assert errors == []

@@ -1,5 +1,6 @@
 """Docstrings as this project writes them, for Sphinx: formulas with bars and stars, and code that is only indented."""
 
+import inspect
 import re
 import sys
 from typing import Any, TypeVar
@@ -27,7 +28,9 @@ def restructured(docstring: str) -> str:
 
 
 def rewrite(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-    """Rewrite a docstring in place, before Google's sections are read."""
+    """Rewrite a docstring in place, before Google's sections are read; a value without one has not its class's."""
+    if what == "data" and lines[:1] == (inspect.getdoc(value) or "").splitlines()[:1]:
+        lines.clear()
     lines[:] = restructured("\n".join(lines)).split("\n")
 
 
