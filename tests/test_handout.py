@@ -103,6 +103,21 @@ def test_where_the_phases_meet(figure: Figure) -> None:
     assert value(says[says.index("r = 1") + 1].removeprefix("p = ").partition(":")[0]) == phases.TRIPLE_DENSITY
 
 
+def test_what_free_weights_change(figure: Figure) -> None:
+    free, fixed = re.findall(r"\d\.\d+", after(figure, "are a little cheaper:"))
+    np.testing.assert_allclose(
+        [float(free), float(fixed)], [phases.free_border(0.5), phases.unit_border(0.5)], atol=5e-3
+    )
+
+
+def test_random_directions(figure: Figure) -> None:
+    count, d, cosine = re.findall(r"[\d.]+", after(figure, "compare with random directions:"))
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=(2_000, int(d), int(count)))
+    nearest = (drawn[:, 0] / np.linalg.norm(drawn, axis=1)).max(1)  # to any one direction, such as the first axis
+    assert nearest.mean() == pytest.approx(float(cosine), abs=0.01)  # standard deviation of the mean: 0.08 / √2000
+
+
 def test_the_motif_is_one() -> None:
     (motif,) = asymmetric_motifs(MOTIF_IN, MOTIF_OUT)
     assert motif[:4] == (0, 1, 0, 1)

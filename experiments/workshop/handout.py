@@ -182,8 +182,8 @@ def _arrangements(paper: Axes, top: float) -> None:
 
 def _phases(paper: Axes, top: float) -> None:
     _heading(paper, LEFT, top, "Phases: two features in one dimension")
-    _diagram(_inset(paper, LEFT + 11, top + 5, COLUMN - 12, 46))
-    y = top + 64
+    _diagram(_inset(paper, LEFT + 11, top + 5, COLUMN - 12, 43.5))
+    y = top + 61.5
     paper.text(LEFT, y, "Borders", weight="bold")
     for number, (where, formula) in enumerate(BORDERS.items()):
         paper.text(LEFT + 16, y + number * LINE, where)
@@ -191,7 +191,8 @@ def _phases(paper: Axes, top: float) -> None:
     meet = Fraction(TRIPLE_DENSITY).limit_denominator(99)
     paper.text(LEFT + 16, y + 2 * LINE, "r = 1")
     paper.text(LEFT + 30, y + 2 * LINE, f"p = {meet}: all three meet")
-    paper.text(LEFT, y + 3 * LINE, "Losses are sums over features, for weights of length 1.", color=SOFT)
+    paper.text(LEFT, y + 3 * LINE, "Losses: sums over features, for weights of length 1. Trained pairs", color=SOFT)
+    paper.text(LEFT, y + 4 * LINE, "are a little cheaper: from r = 0.54 at p = 1/2 in place of 0.67.", color=SOFT)
 
 
 def _neurons(paper: Axes, top: float) -> None:
@@ -242,13 +243,14 @@ def _autoencoder(paper: Axes, top: float) -> None:
         top + 8,
         (
             r"$z = \mathrm{ReLU}(W_{enc} \, (h - b_{dec}) + b_{enc})$,   $\hat h = D \, z + b_{dec}$",
-            r"loss: mean of $(h - \hat h)^2$, and $\lambda \, \Sigma_k \, z_k$;  columns of $D$ have length 1",
+            r"loss: means of $(h - \hat h)^2$ and of $\lambda \, \Sigma_k \, z_k$, added; $D_j$ of length 1",
             r"MMCS: $(1 / n) \; \Sigma_i \, \mathrm{max}_j \, \cos(W_i, D_j)$;  1: every feature is found",
-            "compare with the MMCS of random directions",
+            "compare with random directions: 40 in 8 dimensions have 0.70",
             r"L0: units that are on in a sample; features: $n \, p$",
-            r"$\lambda$ too small: $z$ is not sparse; too large: units die",
+            r"$\lambda$ too small: $z$ is not sparse; too large: units die. Features",
+            r"unknown: take the $\lambda$ at which independent runs agree most",
         ),
-        step=5.2,
+        step=5,
     )
 
 
