@@ -16,7 +16,10 @@
 #
 # You will see five features move into two dimensions, rebuild by hand what the model found, and find out what the
 # ReLU and the bias do there, and why it pays only if features are rare.
-
+#
+# Exercises work as in lesson 1: replace the dots, run the cell; `hint("2.1")` helps, three times, and then
+# Exercises work as in lesson 1: replace the dots and run the cell. `hint("2.1")`, `hint("2.1", 2)` and `hint("2.1", 3)`
+# help, and at last `solution("2.1")`.
 # %%
 import math
 from collections import Counter
@@ -61,7 +64,7 @@ def matrix(i, ax):
 
 
 figure = tm.plots.panels(matrix, range(3), titles, panel_inches=2.6)
-figure.get_layout_engine().set(wspace=0.15)
+figure.get_layout_engine().set(wspace=0.4)
 print("represented:", geometry.n_represented(best.W.values), "of 5")
 print("biases at density .1:", best.b.values[2].round(2))
 
