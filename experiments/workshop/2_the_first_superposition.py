@@ -17,9 +17,9 @@
 # You will see five features move into two dimensions, rebuild by hand what the model found, and find out what the
 # ReLU and the bias do there, and why it pays only if features are rare.
 #
-# Exercises work as in lesson 1: replace the dots, run the cell; `hint("2.1")` helps, three times, and then
 # Exercises work as in lesson 1: replace the dots and run the cell. `hint("2.1")`, `hint("2.1", 2)` and `hint("2.1", 3)`
 # help, and at last `solution("2.1")`.
+
 # %%
 import math
 from collections import Counter
