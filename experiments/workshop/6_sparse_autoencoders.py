@@ -142,8 +142,15 @@ def sae_loss(h, h_hat, z, hidden_l1):
 check("6.3", sae_loss)
 
 # %% [markdown]
-# Now train some. We begin with a case that can be drawn: the pentagon, five features in two dimensions. An SAE is
-# trained like every other model here: its features are the hidden activations, and λ is the recipe's `hidden_l1`.
+# Now train some. We begin with a case that can be drawn: the pentagon, five features in two dimensions. Here it is
+# being trained. An autoencoder will see none of these arrows, only sums of them.
+
+# %%
+tm.Playground(n=5, m=2, density=0.05, decay=1)
+
+# %% [markdown]
+# An SAE is trained like every other model here: its features are the hidden activations, and λ is the recipe's
+# `hidden_l1`.
 #
 # **Predict.** Ten units look at the pentagon. Where will their directions be if λ is tiny? If it is right? If it is
 # huge? (Eight seconds.)
