@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sphinx.application import Sphinx
 
-_EXAMPLE = re.compile(r"(?m)^(\S.*):\n\n(?=    \S)")
+_EXAMPLE = re.compile(r"(?m)^(\S.*)\n\n(?=    \S)")
 _KEPT = re.compile(
     r"(`[^`]+`"  # code in a line
     r"|::\n\n(?:(?: {4}.*)?(?:\n|\Z))+"  # code in a block
@@ -22,7 +22,7 @@ def restructured(docstring: str) -> str:
     >>> restructured("|W_ki| and `a * b`")
     '\\|W_ki\\| and `a * b`'
     """
-    parts = _KEPT.split(_EXAMPLE.sub(r"\1::\n\n", docstring))
+    parts = _KEPT.split(_EXAMPLE.sub(r"\1\n\n::\n\n", docstring))
     parts[::2] = [re.sub(r"([|*])", r"\\\1", part) for part in parts[::2]]
     return "".join(parts)
 
