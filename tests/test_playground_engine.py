@@ -94,7 +94,7 @@ def worst_difference(settings: dict[str, Any], specification: Specification) -> 
 def library_steps(module: nnx.Module, task: tm.Task, recipe: tm.Recipe, batches: np.ndarray) -> list[dict]:
     """W, b and the loss after each number of steps in `AT`."""
     graph, params = nnx.split(module)
-    params = jax.tree.map(lambda param: param.astype(float), params)
+    params = jax.tree.map(lambda param: param.astype(float), params)  # double where that is enabled
     optimizer = recipe.transformation()
 
     @jax.jit

@@ -66,7 +66,7 @@ def configuration(settings: Mapping[str, Any]) -> tuple[Autoencoder, Task, Recip
     """The model, the task and the recipe of a playground with these settings; `train` of them does what it does.
 
     Training has a constant rate, data of its own for each restart, and the recipe's default number of steps: a
-    playground goes on until it is stopped. The seed has no place in them, and the same seed gives other draws there.
+    playground goes on until it is stopped. The seed is in none of them: from the same seed `train` draws other numbers.
 
     Args:
         settings: any of the names in `DEFAULTS`; those that are missing have the values there.
