@@ -91,6 +91,7 @@ def test_a_saved_run_is_played_back(opened: list[str], saved: Path, restart: int
         (["--settings", "n=1"], "n of a playground must be an integer in [2, 20]. Got 1."),
         (["--settings", "n"], "n of a playground must be an integer in [2, 20]. Got ''."),
         (["--settings", "n=6", "--preset", "dense"], "takes one of --preset, --settings and --run. Got --preset and"),
+        (["--restart", "1"], "--restart of playground needs --run"),
         (["--run", "nowhere.safetensors"], "nowhere.safetensors"),
         (["--page", "nowhere/page.html"], "nowhere/page.html"),
     ],

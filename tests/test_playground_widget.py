@@ -23,11 +23,8 @@ from toymodels.playground.settings import complete, from_address, presets
 SHORT = tm.Recipe(steps=40, batch_size=64, evaluation_samples=256)
 
 
-def train(
-    model: Any = tm.Autoencoder(5, 2), snapshots: Any = (), target: Any = tm.identity, restarts: int = 1, **task: Any
-) -> tm.Run:
-    task = {"importance": tm.Geometric(0.5), **task}
-    task = tm.Task(tm.Independent(5, 0.3), target=target, **task)
+def train(model: Any = tm.Autoencoder(5, 2), snapshots: Any = (), restarts: int = 1) -> tm.Run:
+    task = tm.Task(tm.Independent(5, 0.3), importance=tm.Geometric(0.5))
     return tm.train(model, task, SHORT, snapshots=snapshots, restarts=restarts, history=4, progress=False)
 
 
@@ -41,8 +38,8 @@ def run() -> tm.Run:
 
 
 def test_settings_are_complete_and_go_to_the_browser():
-    playground = tm.Playground(preset="octahedron", density=0.25, seed=np.int64(7))
-    wanted = {**DEFAULTS, **presets()["octahedron"], "density": 0.25, "seed": 7}
+    playground = tm.Playground(preset="octahedron", n=8, density=0.25, seed=np.int64(7))
+    wanted = {**DEFAULTS, **presets()["octahedron"], "n": 8, "density": 0.25, "seed": 7}
     assert playground.settings == wanted
     assert json.loads(json.dumps(playground.get_state()["settings"])) == wanted
     assert (wanted["m"], playground.recording) == (3, None)
@@ -98,7 +95,7 @@ def test_presets_and_addresses_are_those_of_the_page():
     there = {preset["name"]: preset["settings"] for preset in engine("settings")["PRESETS"]}
     assert there == presets()
     assert "pentagon" in there
-    addresses = ["", "#", "n=6&m=3&density=.05", "#preset=pentagon&seed=4", "#seed=4&preset=octahedron&decay=1e-0"]
+    addresses = ["", "#", "n=6&m=3&density=.05", "#preset=pentagon&seed=4", "#n=8&preset=octahedron&decay=5e-1"]
     for address, settings in zip(addresses, engine("fromHash", addresses), strict=True):
         assert from_address(address) == from_address(f"file:///page.html{address if '#' in address else '#' + address}")
         assert from_address(address) == settings
@@ -149,8 +146,9 @@ def test_a_run_that_was_saved_plays_back_alike(run: tm.Run, tmp_path: Any):
     ("importance", "wanted"),
     [(2.0, [2.0] * 5), (np.array([5.0, 4, 3, 2, 1]), [5, 4, 3, 2, 1]), (tm.Geometric(1.0), [1.0] * 5)],
 )
-def test_importance_of_each_kind(importance: Any, wanted: list[float]):
-    assert record(train(importance=importance))["importance"] == wanted
+def test_importance_of_each_kind(run: tm.Run, importance: Any, wanted: list[float]):
+    config = run.config | {"task": tm.describe(tm.Task(tm.Independent(5), importance))}
+    assert record(dataclasses.replace(run, config=config))["importance"] == wanted
 
 
 def test_models_of_other_kinds():
@@ -196,10 +194,14 @@ def test_runs_that_cannot_be_played_back_say_why(run: tm.Run):
         (but(diverged=np.array([3, 3, 3])), 0, "restart 0 of the run diverged at step 3; there is none that did not."),
         (bad_number, 1, "restart 1 of the run has NaN or infinite numbers in b"),
         (but(params={"kernel": run.W}), 0, "run must have a parameter W, (restarts, m, n). It has kernel."),
-        (train(tm.Autoencoder(5, 4)), 0, "m of 2 or 3. Its W is (1, 4, 5)."),
-        (train(tm.Autoencoder(5, 1)), 0, "run must have two or three hidden dimensions"),
+        (but(params={"W": np.ones((3, 4, 5))}), 0, "m of 2 or 3. Its W is (3, 4, 5)."),
+        (but(params={"W": np.ones((3, 1, 5))}), 0, "run must have two or three hidden dimensions"),
         (but(params={"W": run.W[0]}), 0, "Its W is (2, 5)."),
-        (train(tm.Autoencoder(5, 2, tied=False, n_outputs=1), target=lambda x: x[:1], importance=1.0), 0, "(1, 1)."),
+        (
+            but(params={"W": run.W, "b": run.b[:, :1]}),
+            0,
+            "as many outputs as features, b (restarts, 5). Its b is (3, 1).",
+        ),
     ]:
         with pytest.raises(ValueError, match=re.escape(message)):
             tm.Playground(wrong, restart=restart)

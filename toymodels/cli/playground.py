@@ -56,6 +56,8 @@ def _page(job: Playground) -> str:
     given = [name for name in ("preset", "settings", "run") if getattr(job, name) is not None]
     if len(given) > 1:
         raise ValueError(f"playground takes one of --preset, --settings and --run. Got --{' and --'.join(given)}.")
+    if job.run is None and job.restart:
+        raise ValueError(f"--restart of playground needs --run, whose restart it is. Got {job.restart} alone.")
     if job.run is not None:
         return page(recording=record(Run.load(job.run), job.restart))
     return page(settings=complete({}, job.preset) if job.settings is None else from_address(job.settings))

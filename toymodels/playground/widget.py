@@ -70,6 +70,10 @@ class Playground(anywidget.AnyWidget):
 
         Raises:
             ValueError: if a run is played back, whose configuration is its own `config`.
+
+        >>> model, task, recipe = Playground(n=6, density=0.2).configuration()
+        >>> model.n_features, task.features.density
+        (6, 0.2)
         """
         if self.recording is not None:
             raise ValueError("This playground plays back a run and has nothing to train; see the run's config.")
