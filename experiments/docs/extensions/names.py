@@ -45,7 +45,7 @@ def _has_words(module: str, name: str) -> bool:
 
 def add_aliases(app: Sphinx, env: BuildEnvironment) -> None:
     """Enter each public name that has no description of its own with that of the same object."""
-    described = env.get_domain("py").objects
+    described = env.domains.python_domain.objects
     endings = defaultdict(list)
     for full in described:
         module, _, name = full.rpartition(".")
