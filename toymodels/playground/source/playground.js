@@ -12,8 +12,8 @@ const TALK = 150; // milliseconds between two updates of the words
  * A playground in an element of the page: a model that trains live, or a recorded run played back.
  *
  * The handle that is returned also hangs on the element, as `el.playground`. Its `state()` says what is shown:
- * `{ playing, frames, step, loss, W (m * n), b (n), n, m, view: { yaw, pitch } }`, where `frames` counts what was drawn;
- * of a model in training `stepsPerFrame` as well, of a recording `snapshot` and `snapshots`, their number.
+ * `{ playing, frames, step, loss, W: (m * n), b: (n), n, m, view: { yaw, pitch } }`, where `frames` counts what was
+ * drawn; of a model in training `stepsPerFrame` as well, of a recording `snapshot` and `snapshots`, their number.
  *
  * @param {HTMLElement} el where it goes; what was in it is removed
  * @param {object} [options]

@@ -29,7 +29,8 @@ export function makeScene(changed) {
     ["arrows", "matrix", "loss"].map((name) => [name, make("small", { class: "number", "data-name": `${name}-note` })]),
   );
   const hints = matchMedia("(pointer: coarse)").matches ? HINTS.touch : HINTS.mouse;
-  const key = make("small", { class: "key" }, "\u2264\u2009\u22121", make("i", { "aria-hidden": "true" }), "\u2265\u20091");
+  const colorBar = make("i", { "aria-hidden": "true" });
+  const key = make("small", { class: "key" }, "\u2264\u2009\u22121", colorBar, "\u2265\u20091");
   const legend = make("footer", {}, key, notes.matrix);
   const panels = {
     arrows: scenePanel("arrows", "Directions W\u1d62", notes.arrows, canvases.arrows),
