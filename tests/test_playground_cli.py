@@ -87,7 +87,7 @@ def test_a_saved_run_is_played_back(opened: list[str], saved: Path, restart: int
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "pentagram"], "There is no preset 'pentagram'. Did you mean pentagon?"),
+        (["--preset", "pentagram"], "There is no preset 'pentagram'. Did you mean pentagon"),
         (["--settings", "n=1"], "n of a playground must be an integer in [2, 20]. Got 1."),
         (["--settings", "n"], "n of a playground must be an integer in [2, 20]. Got ''."),
         (["--settings", "n=6", "--preset", "dense"], "takes one of --preset, --settings and --run. Got --preset and"),

@@ -73,7 +73,7 @@ def test_wrong_settings_are_refused_before_anything_is_shown():
             playground.settings = settings
         with pytest.raises(ValueError, match=re.escape(message)):
             from_address(address)
-    for preset, message in [("pentagram", "Did you mean pentagon?"), ("", "There is no preset ''.")]:
+    for preset, message in [("pentagram", "Did you mean pentagon"), ("", "There is no preset ''.")]:
         with pytest.raises(ValueError, match=re.escape(message)):
             tm.Playground(preset=preset)
         with pytest.raises(ValueError, match=re.escape(message)):
