@@ -85,7 +85,7 @@ def test_garbage_in_the_address():
 
 BAD = {
     "n": [None, "5", 1, 21, 5.5, True, [5], 1e9],
-    "m": [1, 4, None, "2"],
+    "m": [1, 4, 2.0, None, "2"],
     "density": [0, -0.1, 1.1, "0.5", None, True],
     "pairs": ["Correlated", 0, None],
     "activation": ["tanh", "toString", None],

@@ -103,7 +103,7 @@ def _validate(settings: Mapping[str, Any]) -> None:
         if name not in DEFAULTS:
             raise ValueError(f"settings of a playground have no {name!r}. {near_matches(name, DEFAULTS)}")
         if name in CHOICES:
-            if value not in CHOICES[name]:
+            if not any(value == choice and isinstance(value, type(choice)) for choice in CHOICES[name]):
                 raise ValueError(f"{name} of a playground must be one of {CHOICES[name]}. Got {value!r}.")
         else:
             _validate_number(name, value, RANGES[name])
