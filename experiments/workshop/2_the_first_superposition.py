@@ -288,7 +288,7 @@ figure = tm.plots.panels(tm.plots.directions, run.W[places], titles)
 #
 # ## Try it live
 #
-# Press *restart* until the playground gives you two pairs instead of a pentagon. Then lower the density, slowly,
+# Press *New seed* until the playground gives you two pairs instead of a pentagon. Then lower the density, slowly,
 # until the pairs break up. Raise it again: do they come back at the density at which they left?
 
 # %%

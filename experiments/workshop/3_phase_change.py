@@ -304,8 +304,8 @@ legend = ax.legend()
 tm.Playground(n=3, m=2, density=0.3, decay=0.5)
 
 # %% [markdown]
-# Your border has importance 1/2 at density 4/9 = 0.44 (dashed: 0.48). But going up the pair holds until about 0.51, and
-# coming down it forms again only at about 0.44, if you are patient. In between there are two minima, and the model
+# Your border has importance 1/2 at density 4/9 = 0.44 (dashed: 0.48). But going up the pair holds until about 0.50, and
+# coming down it forms again only at about 0.43, if you are patient. In between there are two minima, and the model
 # stays in the one where it is. That is *hysteresis*, and it is what a first-order change looks like from inside.
 #
 # ## What we saw

@@ -27,7 +27,7 @@ EXERCISE = re.compile(r'^check\("(\d+\.\d+)", (\w+)\)$', re.MULTILINE)
 _PROJECT = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text())["project"]
 _REPOSITORY = _PROJECT["urls"]["Repository"]
 _INSTALL = f"""\
-# Only where toymodels is missing, as on Colab: its own packages come along, and neither jax nor numpy is moved.
+# Where toymodels is missing, as on Colab, this installs it. Neither jax nor numpy is moved.
 import importlib.util
 
 if importlib.util.find_spec("toymodels") is None:
