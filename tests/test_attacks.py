@@ -29,7 +29,7 @@ KEY = jax.random.key(2)
 
 @tm.specification
 class Noise:
-    """A user's own attack, from the documentation of `toymodels.attacks`."""
+    """A user's own attack, from the documentation of `toymodels.tasks.attacks`."""
 
     norm: float = 0.1
 
@@ -69,7 +69,7 @@ def module() -> nnx.Module:
 
 
 def perturbed(attack: Any, x: jax.Array = X) -> jax.Array:
-    return attack.perturb(KEY, module(), x, tm.Task(FEATURES).loss)
+    return attack.perturb(KEY, module(), x, tm.Task(FEATURES).loss_on)
 
 
 # --- What the attacks do -----------------------------------------------------------------------------------------
@@ -114,8 +114,8 @@ def test_feature_attack_does_more_harm_to_its_output_than_any_random_step_of_its
 
 def test_gradient_attack_climbs_the_loss_of_the_task():
     task = tm.Task(FEATURES, importance=np.array([5.0, 0, 0, 0, 0, 0]))
-    far, near = (tm.GradientAttack(0.3, steps=steps).perturb(KEY, module(), X, task.loss) for steps in (20, 1))
-    losses = [float(task.loss(X, module()(seen))) for seen in (X, near, far)]
+    far, near = (tm.GradientAttack(0.3, steps=steps).perturb(KEY, module(), X, task.loss_on) for steps in (20, 1))
+    losses = [float(task.loss_on(X, module()(seen))) for seen in (X, near, far)]
     assert losses[0] < losses[1] < losses[2]
     # With one feature of importance, the best step is that of the feature.
     best = tm.FeatureAttack(0.3)
@@ -130,9 +130,9 @@ def test_gradient_attack_climbs_the_loss_of_the_task():
 def test_features_without_a_direction_are_left_alone():
     bare = module_with(MODEL, {"W": np.zeros((M, N)), "b": B})
     for attack in (tm.FeatureAttack(0.3), tm.GradientAttack(0.3)):
-        seen = attack.perturb(KEY, bare, X, tm.Task(FEATURES).loss)
+        seen = attack.perturb(KEY, bare, X, tm.Task(FEATURES).loss_on)
         assert np.isfinite(seen).all()
-    np.testing.assert_array_equal(tm.FeatureAttack(0.3).perturb(KEY, bare, X, tm.Task(FEATURES).loss), X)
+    np.testing.assert_array_equal(tm.FeatureAttack(0.3).perturb(KEY, bare, X, tm.Task(FEATURES).loss_on), X)
 
 
 def test_samples_of_zeros_are_left_alone():
@@ -210,7 +210,7 @@ def test_nothing_is_differentiated_through_the_attack():
     seen = x + 0.4 * W[0, 0]
 
     def loss(W: jax.Array) -> jax.Array:
-        return task.loss(x, jax.nn.relu(W.T @ (W @ seen)))
+        return task.loss_on(x, jax.nn.relu(W.T @ (W @ seen)))
 
     np.testing.assert_allclose(step, jax.grad(loss)(jnp.asarray(W)), atol=1e-5)
     assert abs(step).max() > 0.01
@@ -243,16 +243,16 @@ UNTIED = tm.Autoencoder(N, M, tied=False)
         (MODEL, tm.GradientAttack(np.nan), "norm of GradientAttack must be finite and at least 0. Got nan"),
         (MODEL, tm.GradientAttack("0.1"), "norm of GradientAttack must be numeric"),
         (MODEL, tm.GradientAttack(steps=0), "steps of GradientAttack must be an integer of at least 1. Got 0"),
-        (MODEL, Short(), r"attack of Task must return samples of shape \(6, 64\). It returned \(5, 64\)"),
+        (MODEL, Short(), r"attack of Task must return samples of the shape of x, \(6, 64\). Got \(5, 64\)"),
         (
             Scale,
             tm.FeatureAttack(),
-            "attack of Task does not fit the model or the features: FeatureAttack needs a tied",
+            "attack of Task does not fit the model or the features: .*FeatureAttack needs a tied",
         ),
         (
             UNTIED,
             tm.FeatureAttack(),
-            "attack of Task does not fit the model or the features: FeatureAttack needs a tied",
+            "attack of Task does not fit the model or the features: .*FeatureAttack needs a tied",
         ),
     ],
 )
@@ -279,6 +279,6 @@ def test_a_bad_norm_among_good_ones_is_refused():
 @pytest.mark.parametrize("model", [Scale, UNTIED])
 def test_gradient_attack_takes_any_module(model: Any):
     module = model(rngs=nnx.Rngs(0))
-    loss = tm.Task(FEATURES).loss
+    loss = tm.Task(FEATURES).loss_on
     seen = tm.GradientAttack(0.5).perturb(KEY, module, X, loss)
     assert loss(X, module(seen)) > 1.1 * loss(X, module(X))

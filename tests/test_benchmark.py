@@ -149,7 +149,7 @@ def test_the_bare_engine_trains_the_models_of_the_sweep() -> None:
     recipe = ours.notebook_steps(50)
     bare = BareEngine(TINY, recipe)
     states = [bare._train_chunk(chunk)[0] for chunk in bare._chunks]
-    W = np.concatenate([np.asarray(state.params["W"][...]) for state in states])
+    W = np.concatenate([np.asarray(state.params["W"]).reshape(-1, 2, 5) for state in states])
     np.testing.assert_allclose(W, ours.sweep(TINY, recipe).W[:, 0], atol=1e-6)
 
 

@@ -117,9 +117,9 @@ def test_bad_features(case: str):
 
 @pytest.mark.parametrize("features", [None, 0.5, tm.Independent, TASK])
 def test_what_is_no_distribution(features: Any):
-    with pytest.raises(TypeError, match="features must have `n_features` and `sample"):
+    with pytest.raises(TypeError, match="features must have a method `sample"):
         train(task=tm.Task(features))
-    with pytest.raises(TypeError, match="features must have `n_features` and `sample"):
+    with pytest.raises(TypeError, match="features must have a method `sample"):
         train(task=tm.Task(tm.Concatenated((FEATURES, features))))
 
 
@@ -131,9 +131,10 @@ BAD_TASKS = {
     "negative decay": (tm.Task(FEATURES, tm.Geometric(-0.9)), "decay of Geometric must be finite and at least 0"),
     "decay for each": (tm.Task(FEATURES, tm.Geometric((1, 0.5))), "decay of Geometric must be one number"),
     "target no function": (replaced(TASK, target=3), "target of Task must be a function. Got 3."),
-    "target in rows": (tm.Task(FEATURES, target=jnp.transpose), r"target of Task must map .* \(5, 2\) to \(2, 5\)"),
+    "penalties no tuple": (replaced(TASK, penalties=tm.HiddenL1(0.1)), "penalties of Task must be a tuple"),
+    "target in rows": (tm.Task(FEATURES, target=jnp.transpose), r"target of Task must map .* \(5, 8\) to \(8, 5\)"),
     "target without samples": (tm.Task(FEATURES, target=lambda x: x.sum(1)), r"target of Task must map .* to \(5,\)"),
-    "importance for each input": (tm.Task(FEATURES, np.ones(5), target=lambda x: x[:2]), "2 of them"),
+    "fewer targets": (tm.Task(FEATURES, np.ones(5), target=lambda x: x[:2]), r"predicts shape \(5, 8\) .* \(2, 8\)"),
     "more targets": (tm.Task(FEATURES, target=lambda x: jnp.tile(x, (2, 1))), r"predicts shape \(5, 8\) .* \(10, 8\)"),
     "one target": (tm.Task(FEATURES, tm.Geometric(0.9), lambda x: x.sum(0)), r"predicts shape \(5, 8\) .* \(8,\)"),
 }
@@ -187,8 +188,8 @@ BAD_RECIPES = {
     "a rate in quotes": (tm.Recipe(learning_rate="0.1"), "learning_rate of Recipe must be numeric. Got '0.1'."),
     "rate NaN": (tm.Recipe(learning_rate=np.nan), "learning_rate of Recipe must be finite"),
     "weight_decay": (tm.Recipe(weight_decay=np.inf), "weight_decay of Recipe must be finite"),
-    "hidden_l1": (tm.Recipe(hidden_l1=-1), "hidden_l1 of Recipe must be finite and at least 0. Got -1."),
-    "no hidden_l1": (tm.Recipe(hidden_l1=None), "hidden_l1 of Recipe must be numeric. Got None."),
+    "weight_decay of a name": (tm.Recipe(weight_decay={"V": 0.1}), "weight_decay of Recipe names 'V'"),
+    "weight_decay of W": (tm.Recipe(weight_decay={"W": np.nan}), "weight_decay of 'W' of Recipe must be finite"),
     "schedule": (replaced(RECIPE, schedule=0.1), "schedule of Recipe must be a function. Got 0.1."),
     "an optimiser with a rate": (
         replaced(RECIPE, optimizer=optax.adam(0.1)),
@@ -205,9 +206,28 @@ def test_bad_recipes(case: str):
         train(recipe=recipe)
 
 
-def test_hidden_l1_needs_hidden_activations():
-    with pytest.raises(ValueError, match="hidden_l1 of Recipe needs a module with `encode` and `decode`"):
-        train(model=Doubling, recipe=tm.Recipe(steps=10, batch_size=8, hidden_l1=0.5))
+def test_an_importance_for_each_input_where_there_are_fewer_outputs():
+    model = tm.Autoencoder(5, 2, tied=False, n_outputs=2)
+    with pytest.raises(ValueError, match="importance of Task must be one number or 2 of them, one per output"):
+        train(model=model, task=tm.Task(FEATURES, np.ones(5), target=lambda x: x[:2]))
+
+
+BAD_PENALTIES = {
+    "strength": (tm.HiddenL1(-1), "strength of HiddenL1 must be finite and at least 0. Got -1."),
+    "no strength": (tm.HiddenL1(None), "strength of HiddenL1 must be numeric. Got None."),
+    "no hidden activations": (tm.HiddenL1(0.5), "HiddenL1 needs activations 'hidden', which the model does not have"),
+    "no such parameter": (tm.WeightL2(0.5, ("V",)), "WeightL2 needs parameters 'V', which the model does not have"),
+    "not one number": (lambda x: x, r"penalties\[0\] of Task must return one number. It returned shape \(5, 8\)"),
+    "unknown argument": (lambda densty: densty, "argument 'densty', which is neither a parameter nor an activation"),
+    "fails": (lambda x: x @ x, r"penalties\[0\] of Task, called as <lambda>\(x\), failed: TypeError: "),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PENALTIES)
+def test_bad_penalties(case: str):
+    penalty, message = BAD_PENALTIES[case]
+    with pytest.raises(ValueError, match=message):
+        train(model=Doubling, task=tm.Task(FEATURES, penalties=(penalty,)))
 
 
 BAD_OPTIONS = {

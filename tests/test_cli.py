@@ -133,7 +133,8 @@ def test_help_teaches(capsys) -> None:
     assert "toymodels train --help" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="0"):
         main(["train", "--help"])
-    assert "probability in [0, 1] that a feature is on" in " ".join(capsys.readouterr().out.replace("│", "").split())
+    said = " ".join(capsys.readouterr().out.replace("│", "").split())
+    assert "probability that a feature is on, 0 or from 1e-7 to 1" in said
 
 
 def test_unknown_commands_are_refused(capsys) -> None:

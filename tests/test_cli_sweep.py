@@ -23,7 +23,7 @@ from toymodels.cli.metrics import read_metrics
 from toymodels.cli.over import read_over
 from toymodels.cli.sweep_job import HELP, parse_sweep
 from toymodels.sweeps.show import along_grid, overview
-from toymodels.training.ensemble import Cell
+from toymodels.training.engine.cells import Cell
 
 MODEL = tm.Autoencoder(4, 2)
 TASK = tm.Task(tm.Independent(4, 0.3), importance=tm.Geometric(0.8))
@@ -401,7 +401,7 @@ def test_the_folder_of_another_configuration(tmp_path: Path, finished: tuple[Pat
     def fail(*arguments: Any) -> None:
         pytest.fail("went as far as training")
 
-    monkeypatch.setattr(sys.modules["toymodels.sweeps.sweep"], "train_here", fail)
+    monkeypatch.setattr(sys.modules["toymodels.sweeps.sweep"], "execute", fail)
     before = sorted(finished[0].rglob("*"))
     with pytest.raises(SystemExit, match="2"):
         run("sweep", written(tmp_path, TOML), "--folder", finished[0], "--recipe.steps", "21")

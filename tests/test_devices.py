@@ -13,7 +13,7 @@ import sys
 import jax
 import numpy as np
 import toymodels as tm
-from toymodels.training import schedule
+from toymodels.training.engine.machine import workers
 
 jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
 model, task = tm.Autoencoder(5, 2), tm.Task(tm.Independent(5, 0.4), tm.Geometric(0.9))
@@ -21,7 +21,7 @@ recipe = tm.Recipe(steps=50, batch_size=64, evaluation_samples=256)
 tm.train(model, task, recipe, seed=3, restarts=3, snapshots=[0, 20]).save(sys.argv[2] + ".safetensors")
 grid = tm.sweep(model, task, recipe, over={"density": [0.1, 0.4, 0.9], "seed": [3, 8]}, restarts=2)
 np.savez(sys.argv[2] + ".npz", **{name: grid[name].values for name in grid})
-print(len({device.id for device in schedule.workers()}))
+print(len({device.id for device in workers()}))
 """
 
 

@@ -17,7 +17,7 @@ from experiments.finished import finished_claims
 from experiments.gallery import claims_table, speed_table, update_readme, write_gallery
 from experiments.progress import expected_seconds
 from experiments.runner import ROOT, cached, evaluate, fingerprint, publish, record_seeds
-from toymodels.training import engine
+from toymodels.training.engine import step
 
 
 def first_sweep(experiment: Experiment) -> str:
@@ -239,7 +239,7 @@ def test_finished_sweeps_are_reused_and_damaged_ones_redone(tmp_path, monkeypatc
     unit.write_bytes(unit.read_bytes()[:100])
     with pytest.warns(UserWarning, match="is done again"):
         np.testing.assert_array_equal(cached(sweep, tmp_path).W, first.W)
-    monkeypatch.setattr(engine, "advance", None)  # what is cached is not trained again
+    monkeypatch.setattr(step, "advance", None)  # what is cached is not trained again
     np.testing.assert_array_equal(cached(sweep, tmp_path).W, first.W)
     with pytest.raises(TypeError):
         cached(partial(sweep, seed=1), tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from flax import nnx
 
 import toymodels as tm
-from toymodels.training import engine
+from toymodels.training.engine import step
 
 MODEL = tm.Autoencoder(n_features=5, n_hidden=2)
 RECIPE = tm.Recipe(steps=20, batch_size=64, evaluation_samples=256)
@@ -78,8 +78,8 @@ def _as_list(analysis: Any) -> list:
 def trained_with_cost(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[tm.Run, float]]:
     def train(model: Any, task: Any, recipe: tm.Recipe = RECIPE) -> tuple[tm.Run, float]:
         with monkeypatch.context() as patch:
-            cost = Cost(engine.advance)
-            patch.setattr(engine, "advance", cost)
+            cost = Cost(step.advance)
+            patch.setattr(step, "advance", cost)
             run = tm.train(model, task, recipe, restarts=4)
         assert len(set(cost.flops)) == 1
         return run, cost.flops[0]
@@ -139,7 +139,7 @@ def test_a_sweep_varies_the_numbers_of_own_features():
     wanted = tm.sweep(MODEL, tm.Task(tm.Independent(5)), RECIPE, over=over)
     np.testing.assert_allclose(got.W, wanted.W, atol=1e-6)
     described = json.loads(got.config)["task"]["features"]
-    assert described == {"type": "Sparse", "n_features": 5, "density": 0.1}
+    assert described == {"type": "test_extending.Sparse", "n_features": 5, "density": 0.1}
 
 
 def test_features_that_are_no_specification():
@@ -198,17 +198,16 @@ def test_a_module_of_flax_layers():
     x = task.features.sample(jax.random.key(99), 50_000)
     prediction = tm.module_with(model, run.best_params())(x)
     # The loss of one sample is below 1/3 and so is its deviation; 5 sqrt(2) / 3 / sqrt(50 000) = 0.0105.
-    assert float(task.loss(x, prediction)) == pytest.approx(run.loss[0], abs=0.0105)
+    assert float(task.loss_on(x, prediction)) == pytest.approx(run.loss[0], abs=0.0105)
     assert run.loss[0] < 0.6 * run.history[0, 0]
 
 
 def test_the_hidden_penalty_makes_hidden_activations_small():
-    task = tm.Task(tm.Independent(5, 0.5))
-    x = task.features.sample(jax.random.key(1), 1000)
+    features, recipe = tm.Independent(5, 0.5), tm.Recipe(steps=200, batch_size=64, evaluation_samples=256)
+    x = features.sample(jax.random.key(1), 1000)
     sizes = []
-    for penalty in (0.0, 0.05, 0.5):
-        recipe = tm.Recipe(steps=200, batch_size=64, evaluation_samples=256, hidden_l1=penalty)
-        params = tm.train(MODEL, task, recipe).best_params()
+    for strength in (0.0, 0.05, 0.5):
+        params = tm.train(MODEL, tm.Task(features, penalties=(tm.HiddenL1(strength),)), recipe).best_params()
         sizes.append(float(jnp.abs(tm.module_with(MODEL, params).encode(x)).sum(0).mean()))
     assert sizes[0] > 1.2 * sizes[1] > 1.2 * sizes[2]
     assert sizes[2] < 0.1 * sizes[0]

@@ -4,14 +4,17 @@ A mean of N draws is off by more than 5 sigma = 5 sqrt(variance / N) once in two
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.scipy.special import ndtri
 
 import toymodels as tm
 from toymodels.features import full_batch, with_replacement, without_replacement
+from toymodels.features.draws import draws, ranks, split_draw
 
 N = 200_000
 SETS = ((2, 0), (1, 3, 4))
@@ -212,7 +215,7 @@ def test_a_full_batch_is_the_data_set_at_any_batch_size():
 
 
 def test_a_users_own_batches():
-    every_other = tm.Dataset(SAMPLES, lambda key, n_samples, batch_size: jnp.arange(batch_size) * 2 % n_samples)
+    every_other = tm.Dataset(SAMPLES, lambda key, step, n_samples, batch_size: jnp.arange(batch_size) * 2 % n_samples)
     np.testing.assert_array_equal(draw(every_other, 3), SAMPLES[:, [0, 2, 0]])
 
 
@@ -232,7 +235,61 @@ def test_draw_with_unit_norm_scales_all_but_zeros_to_length_one():
 
 
 def test_draw_checks_its_arguments():
-    with pytest.raises(ValueError, match=r"n_samples of Dataset.draw must be an integer of at least 1. Got 0"):
+    with pytest.raises(ValueError, match=r"n_samples of DrawnDataset must be an integer of at least 1. Got 0"):
         tm.Dataset.draw(tm.Independent(3), 0, jax.random.key(0))
     with pytest.raises(ValueError, match="density of Independent"):
         tm.Dataset.draw(tm.Independent(3, 1.5), 10, jax.random.key(0))
+
+
+# --- Draws -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("density", [1e-7, 3e-7, 1e-6, 1e-5, 1e-4, 1e-3])
+def test_rates_and_moments_are_right_at_every_density_that_is_accepted(density: float):
+    """Exactly, over all draws: they are equally likely, and of 2^31 only those at the top can be on."""
+    w = jnp.arange(2**22, dtype=jnp.float32)[None] + 0.5
+    on, given = split_draw(w, jnp.asarray(density))
+    assert float(on.sum()) / 2**31 == pytest.approx(density, rel=0.01)
+    values = np.asarray(ranks(given), dtype=float)[np.asarray(on)]
+    assert values.mean() == pytest.approx(1 / 2, rel=0.01)
+    assert (values**2).mean() == pytest.approx(1 / 3, rel=0.01)
+    assert not np.asarray(on)[0, -1]  # no draw that is on is left out
+
+
+def test_draws_are_the_places_from_the_top_of_common_uniform_draws():
+    key = jax.random.key(3)
+    u = np.asarray(jax.random.uniform(key, (1000,)), dtype=float)
+    np.testing.assert_allclose(1 - np.asarray(draws(key, (1000,)), dtype=float) / 2**31, u, atol=2.0**-22)
+
+
+@pytest.mark.parametrize("density", [0.0, 1e-7, 0.3, 1.0])
+def test_ranks_lie_in_the_open_interval(density: float):
+    w = jnp.array([[0.5, 1.5, 2.0**30, 2.0**31 - 1, 2.0**31]])
+    on, given = split_draw(w, jnp.asarray(density))
+    rank = np.asarray(ranks(given))
+    assert ((rank > 0) & (rank < 1)).all()
+    assert np.isfinite(ndtri(ranks(given))).all()
+    assert on[0].tolist() == [density > 0, density > 0, density == 1, density == 1, density == 1]
+
+
+def test_gaussian_features_are_finite_and_have_their_moments():
+    features = tm.Independent(50, 0.1, tm.Values(ndtri, mean=0.0, second_moment=1.0))
+    x = np.asarray(features.sample(jax.random.key(0), 100_000), dtype=float)
+    assert np.isfinite(x).all()
+    assert (x != 0).mean() == pytest.approx(0.1, rel=0.01)
+    assert (x[x != 0] ** 2).mean() == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        tm.Independent(2, 1e-8),
+        tm.CorrelatedSets(((0, 1),), (np.array([9e-8]))),
+        tm.AnticorrelatedSets(((0, 1),), 1e-12),
+    ],
+)
+def test_a_density_that_draws_cannot_tell_from_others_is_refused(features: Any):
+    with pytest.raises(ValueError, match="must be 0 or at least 1e-07"):
+        features.validate()
+    type(features)(**vars(features) | {"density": 1e-7}).validate()
+    type(features)(**vars(features) | {"density": 0.0}).validate()

@@ -13,7 +13,7 @@ from flax import nnx
 
 import toymodels as tm
 from toymodels.sweeps.fields import Field, find, leaf_numbers, path_name, replaced, value_at
-from toymodels.training.ensemble import Cell
+from toymodels.training.engine.cells import Cell
 
 MODEL = tm.Autoencoder(n_features=5, n_hidden=2)
 INDEPENDENT = tm.Independent(5, np.array([0.1, 0.2, 0.3, 0.4, 0.5]))
@@ -52,10 +52,10 @@ class Pair:
         ("values", "task.features.values", True, tm.UNIFORM),
         ("features", "task.features", False, INDEPENDENT),
         ("importance", "task.importance", False, CELL.task.importance),
-        ("target", "task.target", True, tm.identity),
+        ("target", "task.target", False, tm.identity),
         ("learning_rate", "recipe.learning_rate", False, 0.03),
         ("recipe.steps", "recipe.steps", True, CELL.recipe.steps),
-        ("optimizer", "recipe.optimizer", True, CELL.recipe.optimizer),
+        ("optimizer", "recipe.optimizer", False, CELL.recipe.optimizer),
         ("n_hidden", "model.n_hidden", True, 2),
         ("model", "model", False, MODEL),
         ("recipe", "recipe", False, CELL.recipe),

@@ -1,7 +1,6 @@
 """Random grids: every model is in exactly one unit, has the configuration of its labels, and shares samples with those
 of its seed alone."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +15,11 @@ import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.sweeps.axes import read_axes
 from toymodels.sweeps.fields import value_at
-from toymodels.sweeps.grid import Grid, Keep
+from toymodels.sweeps.grid import Grid
 from toymodels.sweeps.results import describe_layout, layout_of, read_layout
 from toymodels.training import constant
-from toymodels.training.ensemble import Cell, assemble
+from toymodels.training.engine.cells import Cell, assemble
+from toymodels.training.engine.plan import Keep, Plan
 
 N = 4
 BASE = Cell(
@@ -27,12 +27,13 @@ BASE = Cell(
     tm.Task(
         tm.Concatenated((tm.Independent(2, np.array([0.1, 0.3])), tm.CorrelatedSets(((0, 1),), 0.5))),
         importance=np.array([1, 0.9, 0.5, 0.3]),
+        penalties=(tm.HiddenL1(0.1),),
     ),
     tm.Recipe(steps=20, batch_size=8, evaluation_samples=8),
 )
 FEATURES = ("task", "features", "parts")
 Path = tuple[str | int, ...]
-fractions = st.floats(0, 1, width=32, allow_subnormal=False)
+fractions = st.just(0.0) | st.floats(2**-20, 1, width=32)
 
 FIELDS: dict[str, tuple[Path, Any]] = {
     "parts[0].density": ((*FEATURES, 0, "density"), st.lists(fractions, min_size=2, max_size=2).map(np.array)),
@@ -41,7 +42,7 @@ FIELDS: dict[str, tuple[Path, Any]] = {
     "importance": (("task", "importance"), fractions),
     "importance[2]": (("task", "importance", 2), fractions),
     "learning_rate": (("recipe", "learning_rate"), fractions),
-    "recipe.hidden_l1": (("recipe", "hidden_l1"), fractions),
+    "strength": (("task", "penalties", 0, "strength"), fractions),
     "n_hidden": (("model", "n_hidden"), st.integers(1, 6)),
     "output_activation": (("model", "output_activation"), st.sampled_from([jax.nn.relu, tm.identity, jnp.tanh])),
     "steps": (("recipe", "steps"), st.integers(3, 30)),
@@ -49,8 +50,7 @@ FIELDS: dict[str, tuple[Path, Any]] = {
     "schedule": (("recipe", "schedule"), st.sampled_from([constant, optax.cosine_decay_schedule])),
     "seed": (("seed",), st.integers(0, 2**32 - 1)),
 }
-NUMBERS = ("learning_rate", "recipe.hidden_l1")
-NUMERIC = [name for name, (path, _) in FIELDS.items() if path[0] == "task" or name in NUMBERS]
+NUMERIC = [name for name, (path, _) in FIELDS.items() if path[0] == "task" or name == "learning_rate"]
 
 
 def identity_of(value: Any) -> Any:
@@ -106,8 +106,13 @@ options = st.fixed_dictionaries(
 def made(over: Any, given: dict[str, Any]) -> Grid:
     recipe = BASE.recipe.__class__(20, 8, evaluation_samples=8, independent_data=given["independent"])
     base = BASE._replace(recipe=recipe)
-    keep = Keep(given["metrics"], given["params"], given["history"], given["snapshots"])
-    return Grid(base, read_axes(over, base), given["seed"], given["restarts"] or 1, keep)
+    keep = Keep(given["metrics"], given["history"], given["snapshots"])
+    key = np.array([0, given["seed"]], np.uint32)
+    return Grid(base, read_axes(over, base), key, given["restarts"] or 1, keep)
+
+
+def planned(grid: Grid, threads: int | None = None, memory_bytes: int = 2**30) -> Plan:
+    return grid.plan(memory_bytes, threads, lambda model: {})
 
 
 def expected(axes: list[tuple[str, dict[str, list[Any]]]], cell: int) -> dict[str, Any]:
@@ -150,31 +155,27 @@ def test_every_model_is_trained_once_with_its_own_configuration(
     built = made(over, given)
     built.validate()
     restarts = given["restarts"] or 1
-    cuts = built.cuts(threads, memory_bytes)
-    trained: list[tuple[int, int]] = []
-    for unit in built.units(cuts):
-        program, ensemble = built.programs[unit.part]
-        cut = cuts[unit.part]
-        chunk, rows, numbers = ensemble.chunk(unit.stream, unit.model, cut.streams, cut.models)
-        which = ensemble.locate(numbers)
-        of_stream = rows // cut.models
-        for place, row in enumerate(rows):
-            fields = expected(axes, int(which.cell[place]))
-            assert which.seed[place].tolist() == [0, fields.get("seed", given["seed"])]
-            cell = assemble(ensemble.structure, chunk.shared, [array[row] for array in chunk.own])
-            assert_has(cell, fields)
-            assert program.cell.recipe.steps == cell.recipe.steps
-            restart = int(which.restart[place])
-            init, data, _ = jax.random.split(jax.random.key(int(which.seed[place, 1])), 3)
+    plan = planned(built, threads, memory_bytes)
+    trained: list[int] = []
+    for chunk in plan.chunks():
+        program, inputs = plan.programs[chunk.program], plan.inputs(chunk)
+        rows, numbers = plan.models(chunk)
+        for place, (row, number) in enumerate(zip(rows, numbers, strict=True)):
+            stream, cell, restart = np.unravel_index(row, inputs.box)
+            fields = expected(axes, int(number) // restarts)
+            assembled = assemble(program.code, inputs.shared, [array[stream, cell] for array in inputs.own])
+            assert_has(assembled, fields)
+            assert program.example.recipe.steps == assembled.recipe.steps
+            init, data, _ = jax.random.split(jax.random.key(fields.get("seed", given["seed"])), 3)
             if given["independent"]:
-                data = jax.random.fold_in(data, restart)
+                data = jax.random.fold_in(data, int(number) % restarts)
             if place in (0, len(rows) - 1):
-                init = jax.random.key_data(jax.random.fold_in(init, restart))
-                np.testing.assert_array_equal(chunk.keys.init[row], init)
-                np.testing.assert_array_equal(chunk.keys.data[of_stream[place]], jax.random.key_data(data))
-            trained.append((int(which.cell[place]), restart))
+                init = jax.random.key_data(jax.random.fold_in(init, int(number) % restarts))
+                np.testing.assert_array_equal(inputs.keys.init[stream, restart], init)
+                np.testing.assert_array_equal(inputs.keys.data[stream], jax.random.key_data(data))
+        trained.extend(numbers.tolist())
     n_cells = int(np.prod([len(next(iter(fields.values()))) for _, fields in axes], dtype=int))
-    assert sorted(trained) == list(itertools.product(range(n_cells), range(restarts)))
+    assert sorted(trained) == list(range(n_cells * restarts))
 
 
 @settings(max_examples=60)
@@ -183,7 +184,8 @@ def test_results_are_laid_out_as_the_axes_say(grid: Any, given: dict[str, Any]):
     over, axes = grid
     built = made(over, given)
     built.validate()
-    layout = layout_of(built, restart_axis=given["restarts"] is not None)
+    restart_axis = given["restarts"] is not None
+    layout = layout_of(planned(built), built.axes, restart_axis=restart_axis, params=given["params"])
     lengths = {name: len(next(iter(fields.values()))) for name, fields in axes}
     if given["restarts"] is not None:
         lengths["restart"] = given["restarts"]
@@ -207,7 +209,7 @@ def test_results_are_laid_out_as_the_axes_say(grid: Any, given: dict[str, Any]):
         steps = fields.get("steps", steps)
     W = (("hidden", "feature"), (max(n_hidden), N))
     wanted: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {}
-    wanted |= dict.fromkeys(("loss", "final_loss", "diverged"), ((), ()))
+    wanted |= dict.fromkeys(("loss", "objective", "final_loss", "diverged"), ((), ()))
     if given["params"]:
         wanted |= {"W": W, "b": (("feature",), (N,))}
     if given["snapshots"]:

@@ -10,6 +10,7 @@ import pytest
 from flax import nnx
 
 import toymodels as tm
+from toymodels.models.modules import flatten_names
 
 RANDOM = np.random.default_rng(1)
 X = RANDOM.normal(size=(4, 6))
@@ -129,7 +130,7 @@ def test_nested_parameters_have_names_with_dots_and_go_back_into_the_module():
     wanted = 0.5 * np.tanh(W_OUT @ np.tanh(W @ X + COLUMN_HIDDEN) + COLUMN)
     np.testing.assert_allclose(module(jnp.asarray(X)), wanted, atol=1e-5)
     state = nnx.state(module, nnx.Param)
-    assert {name: tuple(value.shape) for name, value in tm.models.flatten_names(state).items()} == {
+    assert {name: tuple(value.shape) for name, value in flatten_names(state).items()} == {
         name: np.shape(value) for name, value in params.items()
     }
 

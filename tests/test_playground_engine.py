@@ -13,6 +13,7 @@ from playground_engine import engine, packed, trained, unpacked
 
 import toymodels as tm
 from toymodels.analysis import geometry
+from toymodels.models.modules import param_state
 from toymodels.playground.configuration import CHOICES, configuration
 
 Specification = tuple[tm.Autoencoder, tm.Task, tm.Recipe]
@@ -79,27 +80,27 @@ def worst_difference(settings: dict[str, Any], specification: Specification) -> 
     random = np.random.default_rng(2)
     draws = random.random((2, max(AT), model.n_features, recipe.batch_size), dtype=np.float32)
     batches = np.where(draws[0] < task.features.density, draws[1], 0)
-    module = model(rngs=nnx.Rngs(2))
+    params = param_state(model(rngs=nnx.Rngs(2)))
     request = {
         "settings": settings,
-        "W": packed(module.W[...]),
-        "b": packed(module.b[...]),
+        "W": packed(params["W"]),
+        "b": packed(params["b"]),
         "batches": [packed(x) for x in batches],
         "at": AT,
     }
-    compared = zip(engine("onBatches", request), library_steps(module, task, recipe, batches), strict=True)
+    compared = zip(engine("onBatches", request), library_steps(specification, params, batches), strict=True)
     return max(float(abs(unpacked(ours[name]) - theirs[name]).max()) for ours, theirs in compared for name in theirs)
 
 
-def library_steps(module: nnx.Module, task: tm.Task, recipe: tm.Recipe, batches: np.ndarray) -> list[dict]:
+def library_steps(specification: Specification, params: dict[str, jax.Array], batches: np.ndarray) -> list[dict]:
     """W, b and the loss after each number of steps in `AT`."""
-    graph, params = nnx.split(module)
-    params = jax.tree.map(lambda param: param.astype(float), params)  # double where that is enabled
+    model, task, recipe = specification
+    params = {name: value.astype(float) for name, value in params.items()}  # double where that is enabled
     optimizer = recipe.transformation()
 
     @jax.jit
     def step(params: Any, state: Any, x: jax.Array) -> tuple[Any, Any, jax.Array]:
-        loss, gradient = jax.value_and_grad(lambda params: task.loss(x, nnx.merge(graph, params)(x)))(params)
+        loss, gradient = jax.value_and_grad(lambda params: task.loss_on(x, tm.module_with(model, params)(x)))(params)
         updates, state = optimizer.update(gradient, state, params)
         return optax.apply_updates(params, updates), state, loss
 
@@ -107,8 +108,7 @@ def library_steps(module: nnx.Module, task: tm.Task, recipe: tm.Recipe, batches:
     for number, x in enumerate(batches, start=1):
         params, state, loss = step(params, state, x)
         if number in AT:
-            module = nnx.merge(graph, params)
-            seen.append({"W": np.ravel(module.W[...]), "b": np.asarray(module.b[...]), "loss": np.asarray(loss)})
+            seen.append({"W": np.ravel(params["W"]), "b": np.asarray(params["b"]), "loss": np.asarray(loss)})
     return seen
 
 

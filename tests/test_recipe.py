@@ -92,5 +92,12 @@ def test_a_users_own_optimiser():
     assert float(moved) == pytest.approx(0.25, rel=1e-5)
 
 
-def test_numbers_of_a_recipe_are_leaves_and_the_rest_is_static():
-    assert jax.tree.leaves(tm.Recipe(learning_rate=0.1, weight_decay=0.2, hidden_l1=0.3)) == [0.1, 0.2, 0.3]
+def test_numbers_and_functions_of_a_recipe_are_leaves_and_sizes_are_static():
+    leaves = jax.tree.leaves(tm.Recipe(learning_rate=0.1, weight_decay=0.2))
+    assert leaves == [0.1, 0.2, optax.adam, optax.cosine_decay_schedule]
+    assert jax.tree.leaves(tm.Recipe(weight_decay={"W": 0.2}, optimizer=tm.Adam(0.8, 0.9, 1e-7)))[1:5] == [
+        0.2,
+        0.8,
+        0.9,
+        1e-7,
+    ]

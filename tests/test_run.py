@@ -23,13 +23,16 @@ def run_with(restarts: int) -> tm.Run:
     loss[-1] = np.nan
     return tm.Run(
         params=params,
+        state={"norm.mean": numbers(2)},
         loss=loss,
+        objective=loss + 1,
         history=numbers(4),
         history_steps=np.array([3, 6, 9, 10]),
         snapshots={"W": numbers(2, 2, 5), "b": numbers(2, 5), "layers.0.kernel": numbers(2, 3)},
         snapshot_steps=np.array([0, 7]),
         diverged=np.where(np.isnan(loss), 8, -1),
         restart=np.arange(restarts)[::-1].copy(),
+        metrics={"norms": numbers(5), "count": numbers()},
         config={"model": {"n": 5}, "seed": [0, 1], "density": [0.1, 1e-9], "text": "‖W‖²"},
         seconds=1.23456789012345,
     )
@@ -49,7 +52,7 @@ def test_loading_gives_back_what_was_saved(run: tm.Run, kind: type, tmp_path: Pa
         if isinstance(wanted, np.ndarray):
             np.testing.assert_array_equal(got, wanted)
             assert got.dtype == wanted.dtype
-        elif field.name in ("params", "snapshots"):
+        elif field.name in ("params", "state", "snapshots", "metrics"):
             assert got.keys() == wanted.keys()
             for name in wanted:
                 np.testing.assert_array_equal(got[name], wanted[name])

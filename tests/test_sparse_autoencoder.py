@@ -11,10 +11,11 @@ from toymodels.analysis.dictionaries import dead, l0, mmcs, unit_norm
 
 FEATURES = tm.Independent(9, density=0.05)
 W = unit_norm(np.random.default_rng(3).normal(size=(6, 9)))  # nine features in six dimensions
-TASK = tm.Task(tm.HiddenActivations(W, FEATURES))
+PENALTIES = (tm.HiddenL1(0.02),)
+TASK = tm.Task(tm.HiddenActivations(W, FEATURES), penalties=PENALTIES)
 MODEL = tm.SparseAutoencoder(n_inputs=6, n_units=18)
 RECIPE = tm.Recipe(steps=600, batch_size=256, learning_rate=0.03, evaluation_samples=2048)
-SMALL = tm.Recipe(steps=20, batch_size=64, evaluation_samples=256, hidden_l1=0.02)
+SMALL = tm.Recipe(steps=20, batch_size=64, evaluation_samples=256)
 
 
 def activations(module, task, key):
@@ -28,11 +29,11 @@ def grid():
         "l0": lambda module, task, key: l0(activations(module, task, key)),
         "dead": lambda module, task, key: dead(activations(module, task, key)).sum(),
     }
-    return tm.sweep(MODEL, TASK, RECIPE, over={"hidden_l1": [0.0, 0.03, 1.0], "seed": range(4)}, metrics=metrics)
+    return tm.sweep(MODEL, TASK, RECIPE, over={"strength": [0.0, 0.03, 1.0], "seed": range(4)}, metrics=metrics)
 
 
 def test_the_right_penalty_recovers_the_truth(grid):
-    found = grid.sel(hidden_l1=0.03)
+    found = grid.sel(strength=0.03)
     assert found.mmcs.values.min() > 0.97
     # 9 features of density .05: .45 are on in a sample. Two units may share one, and weak features may be let go.
     assert 0.3 < found.l0.values.min() <= found.l0.values.max() < 0.9
@@ -40,20 +41,20 @@ def test_the_right_penalty_recovers_the_truth(grid):
 
 def test_without_a_penalty_it_recovers_no_more_than_random_directions_do(grid):
     random = mmcs(np.random.default_rng(0).normal(size=(500, 6, 18)), W)
-    without = grid.sel(hidden_l1=0.0)
+    without = grid.sel(strength=0.0)
     assert random.mean() < 0.75
     assert abs(without.mmcs.values.mean() - random.mean()) < 0.1
     assert without.mmcs.values.max() < 0.85
-    assert without.loss.values.max() < 0.1 * grid.loss.sel(hidden_l1=0.03).values.min()  # yet it reconstructs better
+    assert without.loss.values.max() < 0.1 * grid.loss.sel(strength=0.03).values.min()  # yet it reconstructs better
     assert without.l0.values.min() > 4
 
 
 def test_a_huge_penalty_kills_all_units(grid):
-    np.testing.assert_array_equal(grid.dead.sel(hidden_l1=1.0), 18)
-    assert grid.mmcs.sel(hidden_l1=1.0).values.max() < 0.85
+    np.testing.assert_array_equal(grid.dead.sel(strength=1.0), 18)
+    assert grid.mmcs.sel(strength=1.0).values.max() < 0.85
     mean, second = TASK.features.mean(), TASK.features.second_moment()
     variance = np.trace(second - np.outer(mean, mean)) / 6  # what is left when b_dec alone reconstructs, as the mean
-    np.testing.assert_allclose(grid.loss.sel(hidden_l1=1.0), variance, rtol=0.15)
+    np.testing.assert_allclose(grid.loss.sel(strength=1.0), variance, rtol=0.15)
 
 
 def test_the_module_computes_what_is_written():
@@ -83,11 +84,23 @@ def test_the_penalty_cannot_be_had_for_nothing():
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_the_best_restart_is_that_with_the_least_objective():
+    """Not that with the least loss, which is the error alone and can be bought with activations."""
+    task = tm.Task(TASK.features, penalties=(tm.HiddenL1(0.03),))
+    metrics = {"l1": lambda module, task, key: jnp.abs(activations(module, task, key)).sum(0).mean()}
+    run = tm.train(MODEL, task, RECIPE, restarts=8, metrics=metrics)
+    assert (np.diff(run.objective) >= 0).all()
+    assert (np.diff(run.loss) < 0).any()  # another order
+    np.testing.assert_allclose(run.objective - run.loss, 0.03 * run.metrics["l1"], rtol=0.2)  # of other samples
+    grid = tm.sweep(MODEL, task, RECIPE, over={"seed": [0]}, restarts=8)
+    assert tm.sweeps.best(grid).restart.item() == run.restart[0]
+
+
 def test_a_sweep_over_penalty_density_and_weights_is_as_training_each():
     others = [W, W[:, ::-1] * 2]
-    grid = tm.sweep(MODEL, TASK, SMALL, over={"hidden_l1": [0.0, 0.1], "density": [0.05, 0.3], "W": others})
+    grid = tm.sweep(MODEL, TASK, SMALL, over={"strength": [0.0, 0.1], "density": [0.05, 0.3], "W": others})
     features = tm.HiddenActivations(others[1], tm.Independent(9, 0.3))
-    alone = tm.train(MODEL, tm.Task(features), tm.Recipe(**(vars(SMALL) | {"hidden_l1": 0.1})))
+    alone = tm.train(MODEL, tm.Task(features, penalties=(tm.HiddenL1(0.1),)), SMALL)
     np.testing.assert_allclose(grid.W_dec[1, 1, 1], alone.params["W_dec"][0], atol=1e-5)
     assert (grid.loss[:, :, 1] > grid.loss[:, :, 0]).all()
 
@@ -129,12 +142,12 @@ def test_moments_of_hidden_activations():
 )
 def test_bad_weights_are_refused_before_anything_is_compiled(weights, says: str, nothing_compiled):
     with pytest.raises(ValueError, match=says):
-        tm.train(MODEL, tm.Task(tm.HiddenActivations(weights, FEATURES)), SMALL)
+        tm.train(MODEL, tm.Task(tm.HiddenActivations(weights, FEATURES), penalties=PENALTIES), SMALL)
 
 
 def test_other_bad_arguments_are_refused_before_anything_is_compiled(nothing_compiled):
     with pytest.raises(ValueError, match="density of Independent"):
-        tm.train(MODEL, tm.Task(tm.HiddenActivations(W, tm.Independent(9, 1.5))), SMALL)
+        tm.train(MODEL, tm.Task(tm.HiddenActivations(W, tm.Independent(9, 1.5)), penalties=PENALTIES), SMALL)
     for sizes, says in (((0, 4), "n_inputs of SparseAutoencoder"), ((6, 0), "n_units of SparseAutoencoder")):
         with pytest.raises(ValueError, match=says):
             tm.train(tm.SparseAutoencoder(*sizes), TASK, SMALL)

@@ -92,7 +92,7 @@ def test_describe_names_types_fields_and_functions():
     features = described["features"]
     assert (features["type"], features["n_features"], features["density"]) == ("Independent", 2, [0.25, 0.5])
     assert features["values"].items() >= {"type": "Values", "mean": 0.5, "second_moment": 1 / 3}.items()
-    assert features["values"]["inverse_cdf"].startswith("toymodels.features.<lambda>")
+    assert features["values"]["inverse_cdf"].startswith("toymodels.features.distributions.<lambda>")
 
 
 def test_descriptions_survive_json():

@@ -4,6 +4,7 @@ import itertools
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from flax import nnx
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.sweeps.axes import read_axes
-from toymodels.sweeps.grid import Grid, Keep
+from toymodels.sweeps.grid import Grid
 from toymodels.sweeps.results import Layout, dataset, layout_of
-from toymodels.sweeps.work import Job
-from toymodels.training import constant, engine
-from toymodels.training.ensemble import Cell
+from toymodels.training import constant
+from toymodels.training.engine import execute, step
+from toymodels.training.engine.cells import Cell
+from toymodels.training.engine.plan import Keep
 
 MODEL = tm.Autoencoder(n_features=5, n_hidden=2)
 DENSITY = np.array([0.1, 0.3, 0.5, 0.8, 0.2])
@@ -180,9 +182,12 @@ NUMERIC = {
         lambda value: {"task": tm.Task(FEATURES, with_element(IMPORTANCE, 1, value))},
     ),
     "the recipe's numbers": (
-        {"learning_rate": [0.01, 0.1], "weight_decay": [0.0, 2.0], "hidden_l1": [0.0, 0.5]},
-        {},
-        lambda rate, decay, l1: {"recipe": recipe(learning_rate=rate, weight_decay=decay, hidden_l1=l1)},
+        {"learning_rate": [0.01, 0.1], "weight_decay": [0.0, 2.0], "strength": [0.0, 0.5]},
+        {"task": replace(TASK, penalties=(tm.HiddenL1(0.1),))},
+        lambda rate, decay, strength: {
+            "recipe": recipe(learning_rate=rate, weight_decay=decay),
+            "task": replace(TASK, penalties=(tm.HiddenL1(strength),)),
+        },
     ),
     "numbers of own features": (
         {"density": [0.2, 0.7], "heights[2]": [0.1, 0.8]},
@@ -293,10 +298,10 @@ STATIC = {
 @pytest.mark.parametrize("case", [*NUMERIC, *STATIC])
 def test_every_cell_has_the_numbers_of_a_single_run(case: str):
     over, base, configuration = (NUMERIC | STATIC)[case]
-    before = engine.advance._cache_size()
+    before = step.advance._cache_size()
     grid = sweep(**base, over=over, restarts=2)
     if case in NUMERIC:
-        assert engine.advance._cache_size() <= before + 1
+        assert step.advance._cache_size() <= before + 1
     values = list(over.values())
 
     def run(index: tuple[int, ...]) -> tm.Run:
@@ -405,8 +410,10 @@ def test_cells_of_a_seed_see_common_draws():
 
 def layout(model: Any = MODEL, restarts: int | None = None, history: int = 20, **over: Any) -> Layout:
     cell = Cell(model, TASK, RECIPE)
-    keep = Keep((), params=True, history=history, snapshots=(0, 4))
-    return layout_of(Grid(cell, read_axes(over, cell), 0, restarts or 1, keep), restart_axis=restarts is not None)
+    axes = read_axes(over, cell)
+    grid = Grid(cell, axes, np.zeros(2, np.uint32), restarts or 1, Keep((), history, (0, 4)))
+    plan = grid.plan(2**30, None, lambda model: {})
+    return layout_of(plan, axes, restart_axis=restarts is not None, params=True)
 
 
 def test_cells_are_found_by_the_values_that_were_given():
@@ -563,7 +570,7 @@ def test_metrics_of_different_sizes_are_padded(measured: xr.Dataset):
 def test_metrics_may_be_all_that_is_kept(measured: xr.Dataset):
     metrics = [geometry.dimensionality, geometry.gram]
     grid = sweep(recipe=LONGER, over=SIZES, metrics=metrics, params=False, snapshots=())
-    assert set(grid) == {"loss", "final_loss", "history", "diverged", "dimensionality", "gram"}
+    assert set(grid) == {"loss", "objective", "final_loss", "history", "diverged", "dimensionality", "gram"}
     xr.testing.assert_allclose(grid, measured[list(grid)], atol=1e-6)
 
 
@@ -574,7 +581,7 @@ def test_metrics_by_name_with_everything_that_they_can_ask_for():
         "answer": lambda module: module(jnp.ones((5, 1)))[:, 0],
         "own_density": lambda task: task.features.density,
         "draw": lambda key: jax.random.uniform(key, (3,)),
-        "sampled": lambda module, task, key, W: task.loss(x := task.features.sample(key, 16), module(x)) + W[0, 0],
+        "sampled": lambda module, task, key, W: task.loss_on(x := task.features.sample(key, 16), module(x)) + W[0, 0],
     }
     grid = sweep(over={"density": [0.1, 0.6], "seed": [0, 1]}, restarts=2, metrics=metrics)
     W, b = grid.W.values, grid.b.values
@@ -598,8 +605,10 @@ def test_numbers_do_not_depend_on_the_cut(independent: bool, tmp_path: Path, mon
     over = {"density": [0.1, 0.6, 0.9], "seed": range(5)}
     own = recipe(independent_data=independent)
     units = []
-    original = Job.train
-    monkeypatch.setattr(Job, "train", lambda job, unit, *rest: units.append(unit) or original(job, unit, *rest))
+    original = execute.train_chunk
+    monkeypatch.setattr(
+        execute, "train_chunk", lambda plan, chunk, *rest: units.append(chunk) or original(plan, chunk, *rest)
+    )
     options: Any = {"restarts": 3, "history": 1, "metrics": [geometry.dimensionality]}
     whole = sweep(recipe=own, over=over, **options)
     few = len(units)
@@ -614,26 +623,26 @@ def test_numbers_do_not_depend_on_the_cut(independent: bool, tmp_path: Path, mon
 def test_numbers_compile_one_program_and_static_values_one_each():
     own = recipe(batch_size=33)  # a program that no other test has
     numbers = {"density": np.linspace(0.01, 1, 40), "importance[2]": [0.1, 0.2], "seed": range(3)}
-    before = engine.advance._cache_size()
+    before = step.advance._cache_size()
     sweep(recipe=own, over=numbers)
-    assert engine.advance._cache_size() == before + 1
+    assert step.advance._cache_size() == before + 1
     sweep(recipe=own, over={**numbers, "density": np.linspace(0.02, 0.9, 40), "seed": [8, 5, 6]})
-    assert engine.advance._cache_size() == before + 1
+    assert step.advance._cache_size() == before + 1
     sweep(recipe=own, over={"n_hidden": [1, 2], **numbers})
-    assert engine.advance._cache_size() == before + 2  # that of n_hidden = 2 was there
+    assert step.advance._cache_size() == before + 2  # that of n_hidden = 2 was there
 
 
 def test_results_that_do_not_fit_into_memory_are_refused_before_training(monkeypatch: pytest.MonkeyPatch):
     over = {"density": [0.1, 0.6], "seed": range(3)}
-    numbers = 1 + 1 + 1 + 20 + 10 + 5 + 2 * 15  # two losses, diverged, history, W, b, snapshots: of 4 bytes each
+    numbers = 1 + 1 + 1 + 1 + 20 + 10 + 5 + 2 * 15  # three losses, diverged, history, W, b, snapshots: of 4 bytes each
 
     class ReachedTrainingError(Exception):
         pass
 
-    def train_here(*given: Any) -> None:
+    def reached(*given: Any, **options: Any) -> None:
         raise ReachedTrainingError
 
-    monkeypatch.setattr(sys.modules["toymodels.sweeps.sweep"], "train_here", train_here)
+    monkeypatch.setattr(sys.modules["toymodels.sweeps.sweep"], "execute", reached)
     with pytest.raises(ValueError, match=f"results of {24 * numbers:,} bytes, more than memory_bytes = 1,000"):
         sweep(over=over, memory_bytes=1_000)
     with pytest.raises(ValueError, match="more than memory_bytes"):

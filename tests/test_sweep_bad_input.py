@@ -6,6 +6,7 @@ Each kind of mistake is drawn with good and with bad values; the good ones must 
 import math
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from toymodels.analysis import geometry
 from toymodels.training import constant
 
 MODEL = tm.Autoencoder(n_features=5, n_hidden=2)
-TASK = tm.Task(tm.Independent(5, np.array([0.1, 0.3, 0.5, 0.8, 0.2])), importance=np.array([1, 0.9, 0.5, 0.3, 2]))
+BARE = tm.Task(tm.Independent(5, np.array([0.1, 0.3, 0.5, 0.8, 0.2])), importance=np.array([1, 0.9, 0.5, 0.3, 2]))
+TASK = replace(BARE, penalties=(tm.HiddenL1(0.1),))
 GEOMETRIC = tm.Task(tm.Independent(5, 0.1), importance=tm.Geometric(0.9))
 SETS = tm.Task(tm.CorrelatedSets(((0, 1), (2, 3, 4))))
 RECIPE = tm.Recipe(steps=20, batch_size=8, evaluation_samples=8)
@@ -69,7 +71,7 @@ def sweep(options: Options) -> None:
 
 # --- What is drawn -----------------------------------------------------------------------------------------------
 
-fractions = st.floats(0, 1, allow_subnormal=False)
+fractions = st.just(0.0) | st.floats(1e-7, 1)
 positive = st.floats(0, 100, allow_subnormal=False)
 sizes = st.integers(1, 9)
 negative = st.floats(max_value=-1e-6, allow_nan=False)
@@ -89,7 +91,7 @@ NUMBERS: dict[str, tuple[Any, Any]] = {  # good values, bad ones
     "importance[0]": (positive, st.one_of(negative, not_finite)),
     "learning_rate": (positive, st.one_of(negative, not_finite, not_numbers, other_lengths)),
     "recipe.weight_decay": (positive, st.one_of(negative, not_finite, not_numbers)),
-    "hidden_l1": (positive, st.one_of(negative, not_finite, not_numbers)),
+    "strength": (positive, st.one_of(negative, not_finite, not_numbers)),
     "n_hidden": (sizes, not_integers),
     "steps": (sizes, not_integers),
     "recipe.batch_size": (sizes, not_integers),
@@ -290,7 +292,7 @@ def seeds(draw: Callable, bad: bool) -> Case:
 def shards(draw: Callable, bad: bool) -> Case:
     count = draw(st.integers(1, 9))
     if not bad:
-        return {"shard": (draw(st.integers(0, count - 1)), count)}, ()
+        return {"shard": (draw(st.integers(0, count - 1)), count), "over": {"seed": range(40)}}, ()
     late = st.integers(count).map(lambda index: (index, count))
     wrong = [(-1, 3), (0, 0), (0, -2), (0.0, 2), (0, 2.0), (0,), (0, 1, 2), 3, None, "02", (None, 2), (True, 2)]
     return {"shard": draw(st.one_of(late, st.sampled_from(wrong)))}, ("shard",)
@@ -378,9 +380,8 @@ def parts_of_the_configuration(draw: Callable, bad: bool) -> Case:
 
 @st.composite
 def penalties_without_hidden_activations(draw: Callable, bad: bool) -> Case:
-    values = put(draw, [0.0], draw(st.floats(1e-6, 1))) if bad else [0.0]
-    over = draw(st.sampled_from([{"hidden_l1": values}, {"several": {"hidden_l1": values}}]))
-    return {"model": WithoutHidden, "over": over}, ("hidden_l1", "encode")
+    task = replace(BARE, penalties=(tm.HiddenL1(draw(st.floats(0, 1))),) if bad else ())
+    return {"model": WithoutHidden, "task": task, "over": {"seed": [1, 2]}}, ("HiddenL1", "hidden")
 
 
 KINDS = [
@@ -420,14 +421,14 @@ def test_every_mistake_is_refused_before_anything_is_compiled_or_written(kind: C
 
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
 @pytest.mark.usefixtures("nothing_compiled")
-def test_without_the_mistake_the_programs_are_reached(kind: Callable, tmp_path: Path):
+def test_without_the_mistake_the_programs_are_reached(kind: Callable):
     """The control: what is drawn in the same way with good values is no mistake."""
 
     @settings(max_examples=EXAMPLES[kind] // 4)
     @given(kind(bad=False))
     def check(case: Case) -> None:
         options, _ = case
-        with pytest.raises(pytest.fail.Exception, match="reached the compiled programs"):
-            sweep({"folder": tmp_path / "folder", **options})
+        with tempfile.TemporaryDirectory() as name, pytest.raises(pytest.fail.Exception, match="reached the compiled"):
+            sweep({"folder": Path(name) / "folder", **options})
 
     check()

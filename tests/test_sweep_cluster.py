@@ -113,7 +113,7 @@ def test_a_lost_worker_does_no_harm(with_folder: bool, client: Any, tmp_path: Pa
         "metrics": [geometry.dimensionality],
         "params": False,
         "history": 1,
-        "memory_bytes": 9_000,
+        "memory_bytes": 10_000,
     }
     folder = {"folder": tmp_path} if with_folder else {}
     results = sweep(**options, **folder, client=client)

@@ -20,8 +20,7 @@ import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.sweeps import store
 from toymodels.sweeps.results import Layout
-from toymodels.sweeps.work import Job
-from toymodels.training import engine
+from toymodels.training.engine import execute, step
 
 MODEL = tm.Autoencoder(5, 2)
 TASK = tm.Task(tm.Independent(5), tm.Geometric(0.9))
@@ -89,7 +88,7 @@ def copy(whole: tuple[Path, xr.Dataset], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nothing_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "advance", lambda *given: pytest.fail("trained"))
+    monkeypatch.setattr(step, "advance", lambda *given: pytest.fail("trained"))
 
 
 def test_a_sweep_in_a_folder_has_the_numbers_of_one_in_memory(whole: tuple[Path, xr.Dataset]):
@@ -155,8 +154,10 @@ def test_an_interrupt_stops_all_work(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Ctrl-C while a unit is stored: no thread goes on with the other units."""
     before = set(threading.enumerate())
     started = []
-    original = Job.train
-    monkeypatch.setattr(Job, "train", lambda job, unit, *rest: started.append(unit) or original(job, unit, *rest))
+    original = execute.train_chunk
+    monkeypatch.setattr(
+        execute, "train_chunk", lambda plan, chunk, *rest: started.append(chunk) or original(plan, chunk, *rest)
+    )
 
     def interrupted(*given: Any) -> None:
         raise KeyboardInterrupt

@@ -13,7 +13,7 @@ FEATURES = tm.Independent(3)
 
 
 def loss(task: tm.Task, prediction: np.ndarray = PREDICTION) -> float:
-    return float(task.loss(jnp.asarray(X), jnp.asarray(prediction)))
+    return float(task.loss_on(jnp.asarray(X), jnp.asarray(prediction)))
 
 
 def test_the_loss_is_the_mean_over_samples_and_outputs():

@@ -77,7 +77,7 @@ def test_the_expansion_is_the_loss_of_the_task() -> None:
     assert sum(map(float, parts)) == pytest.approx(losses.mean(), rel=0.006)
     module = tm.module_with(tm.Autoencoder(5, 2), {"W": jnp.asarray(W), "b": jnp.asarray(b)})
     task = tm.Task(tm.Independent(5, density), importance=importance)
-    assert 5 * task.loss(jnp.asarray(x), module(jnp.asarray(x))) == pytest.approx(losses.mean(), rel=1e-3)
+    assert 5 * task.loss_on(jnp.asarray(x), module(jnp.asarray(x))) == pytest.approx(losses.mean(), rel=1e-3)
 
 
 def test_several_on_at_a_density_at_which_that_hardly_happens() -> None:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from toymodels.training.threefry import unrolled_key
+from toymodels.training.engine.threefry import unrolled_key
 
 SEEDS = (42, 2**31 + 7)
 

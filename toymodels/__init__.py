@@ -5,8 +5,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from toymodels import analysis, attacks, features, models, tasks, theory, training
-from toymodels.attacks import FeatureAttack, GradientAttack
+from toymodels import analysis, features, models, tasks, theory, training
 from toymodels.features import (
     EXPONENTIAL,
     SIGNED_UNIFORM,
@@ -15,14 +14,38 @@ from toymodels.features import (
     Concatenated,
     CorrelatedSets,
     Dataset,
+    DrawnDataset,
+    HiddenActivations,
     Independent,
+    Labelled,
     Values,
 )
-from toymodels.models import Autoencoder, identity, module_with, solu, square
-from toymodels.sparse_autoencoders import HiddenActivations, SparseAutoencoder
+from toymodels.models import Autoencoder, Network, SparseAutoencoder, identity, module_with, solu, square
 from toymodels.specification import describe, specification, static
-from toymodels.tasks import Geometric, Task
-from toymodels.training import DivergenceWarning, Recipe, Run, log_spaced, train
+from toymodels.tasks import (
+    FeatureAttack,
+    Geometric,
+    GradientAttack,
+    HiddenL1,
+    PowerLoss,
+    Task,
+    WeightL1,
+    WeightL2,
+    cross_entropy,
+    squared_error,
+)
+from toymodels.training import (
+    SGLD,
+    Adam,
+    Averaged,
+    Clipped,
+    DivergenceWarning,
+    Recipe,
+    Run,
+    WarmupCosine,
+    log_spaced,
+    train,
+)
 
 if TYPE_CHECKING:
     from toymodels import plots, sweeps
@@ -33,27 +56,39 @@ __version__ = version("toymodels")
 
 __all__ = [
     "EXPONENTIAL",
+    "SGLD",
     "SIGNED_UNIFORM",
     "UNIFORM",
+    "Adam",
     "AnticorrelatedSets",
     "Autoencoder",
+    "Averaged",
+    "Clipped",
     "Concatenated",
     "CorrelatedSets",
     "Dataset",
     "DivergenceWarning",
+    "DrawnDataset",
     "FeatureAttack",
     "Geometric",
     "GradientAttack",
     "HiddenActivations",
+    "HiddenL1",
     "Independent",
+    "Labelled",
+    "Network",
     "Playground",
+    "PowerLoss",
     "Recipe",
     "Run",
     "SparseAutoencoder",
     "Task",
     "Values",
+    "WarmupCosine",
+    "WeightL1",
+    "WeightL2",
     "analysis",
-    "attacks",
+    "cross_entropy",
     "describe",
     "features",
     "identity",
@@ -64,6 +99,7 @@ __all__ = [
     "solu",
     "specification",
     "square",
+    "squared_error",
     "static",
     "sweep",
     "sweeps",

@@ -1,5 +1,6 @@
 """Checks of arguments: each raises a ValueError that names the argument, the rule and the value."""
 
+import dataclasses
 import difflib
 from collections.abc import Iterable
 from typing import Any
@@ -28,8 +29,10 @@ def check_numbers(
     length: int | None = None,
     minimum: float | int = -np.inf,
     maximum: float | int = np.inf,
+    per: str = "feature",
 ) -> None:
-    """Raise unless `value` is one finite number in [minimum, maximum] or, where `length` is given, that many."""
+    """Raise unless `value` is one finite number in [minimum, maximum] or, where `length` is given, that many, one per
+    what `per` says."""
     try:
         numbers = np.asarray(value)
         if numbers.dtype.kind in "cOSU":  # an array of None would be NaN, and the text "0.1" a number
@@ -39,7 +42,7 @@ def check_numbers(
         raise ValueError(f"{name} of {owner} must be numeric. Got {value!r}.") from None
     shapes = [()] if length is None else [(), (length,)]
     if numbers.shape not in shapes:
-        wanted = "one number" if length is None else f"one number or {length} of them, one per feature"
+        wanted = "one number" if length is None else f"one number or {length} of them, one per {per}"
         raise ValueError(f"{name} of {owner} must be {wanted}. Got an array of shape {numbers.shape}.")
     bad = ~np.isfinite(numbers) | (numbers < minimum) | (numbers > maximum)
     if bad.any():
@@ -52,6 +55,13 @@ def check_function(owner: str, name: str, value: Any) -> None:
     """Raise unless `value` can be called."""
     if not callable(value):
         raise ValueError(f"{name} of {owner} must be a function. Got {value!r}.")
+    check_instance(owner, name, value)
+
+
+def check_instance(owner: str, name: str, value: Any) -> None:
+    """Raise if `value` is a specification that was not made yet: `Adam` for `Adam()`."""
+    if isinstance(value, type) and dataclasses.is_dataclass(value):
+        raise ValueError(f"{name} of {owner} is the class {value.__name__}. Write {value.__name__}(...).")
 
 
 def near_matches(name: str, names: Iterable[str]) -> str:

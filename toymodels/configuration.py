@@ -16,15 +16,37 @@ import optax
 
 import toymodels
 from toymodels.checks import near_matches
-from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM, Values, full_batch, without_replacement
-from toymodels.models import identity, scaled_normal
+from toymodels.features import (
+    EXPONENTIAL,
+    SIGNED_UNIFORM,
+    UNIFORM,
+    Values,
+    epochs,
+    full_batch,
+    with_replacement,
+    without_replacement,
+)
+from toymodels.models import identity, scaled_normal, solu
+from toymodels.tasks import cross_entropy, squared_error
 from toymodels.training.recipe import constant
 
 T = TypeVar("T")
 
 VALUES: Mapping[str, Values] = {"uniform": UNIFORM, "signed_uniform": SIGNED_UNIFORM, "exponential": EXPONENTIAL}
 _OWN_FUNCTIONS = {
-    function.__name__: function for function in (identity, scaled_normal, constant, full_batch, without_replacement)
+    function.__name__: function
+    for function in (
+        identity,
+        solu,
+        scaled_normal,
+        constant,
+        squared_error,
+        cross_entropy,
+        epochs,
+        full_batch,
+        with_replacement,
+        without_replacement,
+    )
 }
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import Any, TypeVar, dataclass_transform
@@ -80,7 +81,7 @@ def describe(value: Any) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": type(value).__qualname__, **fields}
+        return {"type": _type_name(type(value)), **fields}
     if isinstance(value, Mapping):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -92,6 +93,51 @@ def describe(value: Any) -> Any:
     if isinstance(value, functools.partial):
         return {"function": describe(value.func), "arguments": describe(value.args), **describe(value.keywords)}
     return describe_callable(value) if callable(value) else repr(value)
+
+
+def from_description(description: Any) -> Any:
+    """What `describe` described: specifications, numbers, and functions that are found again by their names.
+
+    Raises:
+        ValueError: for what a description does not hold: functions without a name, and large arrays.
+
+    >>> from toymodels import Autoencoder
+    >>> from_description(describe(Autoencoder(5, 2))) == Autoencoder(5, 2)
+    True
+    """
+    if isinstance(description, Mapping):
+        if "sha256" in description:
+            raise ValueError(f"An array of shape {description['shape']} is only described by a digest. Give it again.")
+        rest = {name: from_description(value) for name, value in description.items() if name not in _MADE}
+        if "type" in description:
+            return _named(description["type"])(**rest)
+        if "function" in description:
+            arguments = from_description(description["arguments"])
+            return functools.partial(from_description(description["function"]), *arguments, **rest)
+        return rest
+    if isinstance(description, list):
+        return tuple(map(from_description, description))
+    return _named(description) if isinstance(description, str) and "." in description else description
+
+
+_MADE = ("type", "function", "arguments")
+
+
+def _type_name(cls: type) -> str:
+    """Its name, and for a type of the user's own the module before it."""
+    return cls.__qualname__ if cls.__module__.startswith("toymodels.") else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _named(name: str) -> Any:
+    """The function or type of a name in a description."""
+    full = name if "." in name else f"toymodels.{name}"
+    try:
+        return pkgutil.resolve_name(full)
+    except (AttributeError, ImportError, ValueError) as error:
+        raise ValueError(
+            f"{name} cannot be found again: it has no name of its own, or is not where it was defined. Give it again, "
+            "e.g. run.module(model=...)."
+        ) from error
 
 
 def _describe_array(array: np.ndarray) -> Any:

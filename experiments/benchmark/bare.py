@@ -9,14 +9,15 @@ import numpy as np
 
 import toymodels as tm
 from experiments.benchmark import ours
-from experiments.benchmark.measure import Effort
-from experiments.benchmark.sizes import Size
+from experiments.benchmark.sizes import Effort, Size
 from experiments.benchmark.timing import interleave, rounded, seconds_of, spread
 from toymodels.sweeps.axes import read_axes
-from toymodels.sweeps.grid import Grid, Keep
-from toymodels.training import engine
-from toymodels.training.ensemble import Cell
-from toymodels.training.schedule import workers
+from toymodels.sweeps.grid import Grid
+from toymodels.training.engine import step
+from toymodels.training.engine.cells import Cell
+from toymodels.training.engine.machine import workers
+from toymodels.training.engine.plan import Keep, history_steps, steps_per_entry
+from toymodels.training.engine.step import Inputs, State
 
 
 def overhead(size: Size, effort: Effort) -> dict[str, Any]:
@@ -43,30 +44,29 @@ class BareEngine:
 
     def __init__(self, size: Size, recipe: tm.Recipe):
         model, task, over = ours.configuration(size)
-        cell = Cell(model, task, recipe)
-        keep = Keep(metrics=(), params=True, history=20, snapshots=())
-        grid = Grid(cell, read_axes(over, cell), 0, 1, keep)
-        ((self._program, ensemble),) = grid.programs
-        (cut,) = grid.cuts(len(workers()), 2**30)
-        self._groups = cut.groups
-        self._chunks = [
-            ensemble.chunk(unit.stream, unit.model, cut.streams, cut.models)[0] for unit in grid.units((cut,))
-        ]
+        cell, keep = Cell(model, task, recipe), Keep(history=20)
+        grid = Grid(cell, read_axes(over, cell), np.zeros(2, np.uint32), restarts=1, keep=keep)
+        plan = grid.plan(2**30, None, lambda model: {})
+        (self._program,), (cut,) = plan.programs, plan.cuts
+        self._at_once = cut.at_once
+        self._entries, self._stretch = len(history_steps(self._program, keep)), steps_per_entry(self._program, keep)
+        self._chunks = [plan.inputs(chunk) for chunk in plan.chunks()]
 
     def train(self) -> None:
         """Train all models, as many chunks at once as there are threads."""
         with ThreadPoolExecutor(len(workers())) as pool:
-            for state, loss in pool.map(self._train_chunk, self._chunks):
-                jax.block_until_ready((state, loss))
+            for trained in pool.map(self._train_chunk, self._chunks):
+                jax.block_until_ready(trained)
 
-    def _train_chunk(self, chunk: Any) -> tuple[Any, Any]:
-        structure, stretch = self._program.structure, self._program.stretch
+    def _train_chunk(self, chunk: Inputs) -> tuple[State, Any]:
+        code, steps = self._program.code, np.int32(self._program.example.recipe.steps)
+        begin = np.int32(0)
         with _compiling:
-            state = engine.start(structure, len(self._program.history_steps()), chunk)
-            state = engine.advance(structure, self._groups, stretch, chunk, state, 0, 0)
-        state = engine.advance(structure, self._groups, stretch, chunk, state, 0, self._program.cell.recipe.steps)
+            drawn, state = step.start(code, self._entries, chunk)
+            state = step.advance(code, self._at_once, self._stretch, chunk, drawn, state, begin, begin)
+        state = step.advance(code, self._at_once, self._stretch, chunk, drawn, state, begin, steps)
         with _compiling:
-            return state, engine.evaluate(structure, self._groups, (), chunk, state)
+            return state, step.evaluate(code, self._at_once, (), chunk, drawn, state.params, state.extra)
 
 
 _compiling = threading.Lock()

@@ -105,7 +105,7 @@ def _mean_loss(
     task: tm.Task, key: Array, W: Float[Array, "restarts m n"], b: Float[Array, "restarts n"]
 ) -> Float[Array, ""]:
     x = task.features.sample(key, SAMPLES)
-    losses = jax.lax.map(lambda one: task.loss(x, jax.nn.relu(one[0].T @ (one[0] @ x) + one[1][:, None])), (W, b))
+    losses = jax.lax.map(lambda one: task.loss_on(x, jax.nn.relu(one[0].T @ (one[0] @ x) + one[1][:, None])), (W, b))
     return jnp.mean(losses)
 
 

@@ -97,7 +97,7 @@ def _exact_loss(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "n m"], b:
     """The loss of these weights, not that which training noted."""
     model, task = absolute_values(*reversed(W.shape))
     x = task.features.sample(jax.random.key(0), 65_536)
-    return float(task.loss(x, tm.module_with(model, {"W": W, "W_out": W_out, "b": b})(x)))
+    return float(task.loss_on(x, tm.module_with(model, {"W": W, "W_out": W_out, "b": b})(x)))
 
 
 def one_neuron_a_feature(results: Results) -> Results:

@@ -18,7 +18,7 @@ def unit_norm(D: Float[AnyArray, "*batch m k"]) -> Float[AnyArray, "*batch m k"]
     [[0.6, 0.0], [0.8, 0.0]]
     """
     lengths = norms(D)[..., None, :]
-    return D / (lengths + (lengths == 0))
+    return D / (lengths + (lengths == 0).astype(lengths.dtype))
 
 
 def cosines(

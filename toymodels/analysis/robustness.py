@@ -30,7 +30,8 @@ def attack_directions(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*bat
     """
     columns = gram(W)
     lengths = norms(columns)[..., None, :]
-    return columns * (lengths > 0) / (lengths + (lengths == 0))
+    there = (lengths > 0).astype(lengths.dtype)
+    return columns * there / (lengths + (1 - there))
 
 
 def squared_errors(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toymodels.analysis import geometry
 from toymodels.checks import near_matches
-from toymodels.training.metrics import Metric
+from toymodels.training.engine.ask import Metric
 
 
 def read_metrics(names: Sequence[str]) -> dict[str, Metric]:

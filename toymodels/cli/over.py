@@ -18,7 +18,7 @@ from toymodels.checks import near_matches
 from toymodels.configuration import read_value
 from toymodels.sweeps.axes import Over
 from toymodels.sweeps.fields import find
-from toymodels.training.ensemble import Cell
+from toymodels.training.engine.cells import Cell
 
 
 def read_over(table: Any, cell: Cell) -> Over:

@@ -16,7 +16,7 @@ from toymodels.cli.metrics import read_metrics
 from toymodels.cli.over import read_over
 from toymodels.cli.sweep_job import Sweep, parse_sweep
 from toymodels.sweeps import merge, sweep
-from toymodels.training.ensemble import Cell
+from toymodels.training.engine.cells import Cell
 
 
 def run(arguments: Sequence[str]) -> None:

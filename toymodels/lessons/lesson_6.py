@@ -80,7 +80,7 @@ Z = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]
 def check_sae_loss(answer: Any) -> None:
     error, penalty = 5 / 6, 0.3 * 7 / 3
     found = float(array(answer, H, H_HAT, Z, 0.3, shape=()))
-    expect(not close(found, error), "The penalty is missing: add hidden_l1 times the mean of the sums of z.")
+    expect(not close(found, error), "The penalty is missing: add λ times the mean of the sums of z.")
     expect(
         not close(found, 2 * error + penalty),
         "You summed the error over the dimensions. Here it is the mean over samples and dimensions.",
@@ -94,7 +94,7 @@ def check_sae_loss(answer: Any) -> None:
         not any(close(found, error + 0.3 * wrong) for wrong in (15 / 3, 15 / 12)),
         "The penalty is on z itself, not on its square: that is the difference between L1 and L2.",
     )
-    expect(not close(found, error + 7 / 3), "The penalty is there, but not yet times hidden_l1.")
+    expect(not close(found, error + 7 / 3), "The penalty is there, but not yet times λ.")
     expect(not close(found, 0.5 + penalty), "Square the errors: this is the mean of their absolute values.")
     expect(not close(found, error - penalty), "The penalty makes the loss larger: add it.")
     expect(
@@ -104,9 +104,9 @@ def check_sae_loss(answer: Any) -> None:
     )
 
 
-def sae_loss(h, h_hat, z, hidden_l1):
-    """The loss above, for h and h_hat (m, samples), activations z (k, samples), and λ = hidden_l1."""
-    return ((h - h_hat) ** 2).mean() + hidden_l1 * z.sum(0).mean()
+def sae_loss(h, h_hat, z, strength):
+    """The loss above, for h and h_hat (m, samples), activations z (k, samples), and λ = strength."""
+    return ((h - h_hat) ** 2).mean() + strength * z.sum(0).mean()
 
 
 # --- 6.4 ---------------------------------------------------------------------------------------------------------
@@ -192,12 +192,12 @@ def agreement(D):
 
 # --- 6.6 ---------------------------------------------------------------------------------------------------------
 
-STRENGTHS = np.array([0.0, 0.05, 0.3, 1.2])
+ALONE = np.array([0.0, 0.05, 0.3, 1.2])
 
 
 def check_best_activation(answer: Any) -> None:
-    found = array(answer, STRENGTHS, 0.1, 4, shape=(4,))
-    expect(not close(found, STRENGTHS), "z = a has no error, but costs λa. A little less is cheaper: how much less?")
+    found = array(answer, ALONE, 0.1, 4, shape=(4,))
+    expect(not close(found, ALONE), "z = a has no error, but costs λa. A little less is cheaper: how much less?")
     expect(
         (found >= 0).all(),
         f"z is never below 0: where the derivative wants it there, 0 is the cheapest. You have {found.min():.3g}.",
@@ -208,26 +208,26 @@ def check_best_activation(answer: Any) -> None:
         (0.4, "You lost a 2: the derivative of (a - z)² is -2 (a - z)."),
         (0.0125, "m is on the wrong side: -2 (a - z) / m + λ = 0."),
     ):
-        expect(not close(found, np.maximum(STRENGTHS - loss, 0)), says)
-    expect(not close(found, STRENGTHS + 0.2), "The sign: the penalty makes z smaller than a. -2 (a - z) / m + λ = 0.")
+        expect(not close(found, np.maximum(ALONE - loss, 0)), says)
+    expect(not close(found, ALONE + 0.2), "The sign: the penalty makes z smaller than a. -2 (a - z) / m + λ = 0.")
     grid = np.linspace(0, 2, 2001)[:, None]
-    for hidden_l1, m in ((0.1, 4), (0.03, 8)):
-        found = array(answer, STRENGTHS, hidden_l1, m, shape=(4,))
-        cost = (STRENGTHS - found) ** 2 / m + hidden_l1 * found
-        costs = (STRENGTHS - grid) ** 2 / m + hidden_l1 * grid
+    for strength, m in ((0.1, 4), (0.03, 8)):
+        found = array(answer, ALONE, strength, m, shape=(4,))
+        cost = (ALONE - found) ** 2 / m + strength * found
+        costs = (ALONE - grid) ** 2 / m + strength * grid
         cheaper = grid[costs.argmin(0), 0]
         worse = cost > costs.min(0) + 1e-6
         place = int(worse.argmax())
         expect(
             not worse.any(),
-            f"For a = {STRENGTHS[place]:g}, λ = {hidden_l1:g} and m = {m} your z = {found[place]:.3g} costs "
+            f"For a = {ALONE[place]:g}, λ = {strength:g} and m = {m} your z = {found[place]:.3g} costs "
             f"{cost[place]:.4g}, and z = {cheaper[place]:.3g} only {costs.min(0)[place]:.4g}.",
         )
 
 
-def best_activation(a, hidden_l1, m):
-    """The z >= 0 for which (a - z)² / m + hidden_l1 * z is least, for each number of the array a."""
-    return np.maximum(a - hidden_l1 * m / 2, 0)
+def best_activation(a, strength, m):
+    """The z >= 0 for which (a - z)² / m + strength * z is least, for each number of the array a."""
+    return np.maximum(a - strength * m / 2, 0)
 
 
 EXERCISES = (
@@ -260,7 +260,7 @@ EXERCISES = (
         (
             "Two terms. The first is `.mean()` of all squared errors.",
             "The second: sum z over the units, which is axis 0, and take the mean over the samples.",
-            "`((h - h_hat) ** 2).mean() + hidden_l1 * z.sum(...).mean()`",
+            "`((h - h_hat) ** 2).mean() + strength * z.sum(...).mean()`",
         ),
         sae_loss,
     ),

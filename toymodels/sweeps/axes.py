@@ -18,12 +18,15 @@ import numpy as np
 from toymodels.checks import check_seed
 from toymodels.specification import describe
 from toymodels.sweeps.fields import Field, Path, find, path_name
-from toymodels.training.ensemble import Cell, is_numeric
+from toymodels.training.engine.cells import Cell
+from toymodels.training.engine.code import is_numeric
 
 Over = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 SEED: Path = ("seed",)
-RESERVED = frozenset({"feature", "hidden", "restart", "step", "snapshot", "loss", "final_loss", "diverged", "history"})
+RESERVED = frozenset(
+    {"feature", "hidden", "restart", "step", "snapshot", "loss", "objective", "final_loss", "diverged", "history"}
+)
 """Names of results that no axis can have."""
 
 
@@ -61,9 +64,14 @@ class Axis(NamedTuple):
         return len(self.varied[0].values)
 
     def coordinates(self) -> dict[str, list[Any]]:
-        """The values of each field, as numbers and strings: what labels the results."""
+        """The values of each field, as numbers and strings: what labels the results. An axis along which several fields
+        move has a name of its own, and is labelled by their values if these are equal, or else by numbers."""
         labels = {one.label: _labels(one.values) for one in self.varied}
-        return labels if self.name in labels else {self.name: list(range(self.length)), **labels}
+        if self.name in labels:
+            return labels
+        first, *others = labels.values()
+        alike = first if all(one == first for one in others) else list(range(self.length))
+        return {self.name: alike, **labels}
 
 
 def read_axes(over: Over, cell: Cell) -> tuple[Axis, ...]:

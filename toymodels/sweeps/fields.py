@@ -16,7 +16,7 @@ import numpy as np
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 from toymodels.checks import near_matches
-from toymodels.training.ensemble import is_numeric
+from toymodels.training.engine.code import is_numeric
 
 Path = tuple[str | int, ...]
 

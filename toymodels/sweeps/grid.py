@@ -1,42 +1,28 @@
-"""Grids: what a sweep trains, laid out as programs and units of work.
+"""Grids: what a sweep trains, as the programs of a plan.
 
-Cells are numbered in the order of the axes, the last axis fastest, and models cell by cell, restart by restart. Static
-values make *programs*: one compiled program for each combination of them. A *unit* is a chunk of a program's models: it
-is trained at once, on one device, and stored in one file.
+Cells are numbered in the order of the axes, the last axis fastest. Values that are not numbers make *programs*: one for
+each combination of them.
 """
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt32
 
+from toymodels.models import Model
 from toymodels.sweeps.axes import SEED, Axis, Varied
 from toymodels.sweeps.fields import Path, leaf_numbers, path_name, replaced, value_at
-from toymodels.training.ensemble import Cell, Ensemble, Models, is_numeric, separate, to_array
-from toymodels.training.metrics import Metrics
-from toymodels.training.schedule import Cut, Program, cut, pieces
-from toymodels.training.train import validate, validate_hidden_l1, validate_model, validate_recipe, validate_task
+from toymodels.training.engine.cells import Cell, separate, to_array
+from toymodels.training.engine.code import is_numeric
+from toymodels.training.engine.plan import Column, Keep, Plan, Program, cut, streams
+from toymodels.training.fit import check_fit, check_model, check_recipe, check_task
 
-
-class Keep(NamedTuple):
-    """What is computed and kept of every model.
-
-    Attributes:
-        metrics: names and functions.
-        params: whether to keep the parameters.
-        history: number of entries of the loss history, at most.
-        snapshots: ascending numbers of steps after which parameters are kept.
-    """
-
-    metrics: Metrics
-    params: bool
-    history: int
-    snapshots: tuple[int, ...]
+Start = Callable[[Model], dict[str, np.ndarray]]
+"""The given parameters of a model, as a plan has them."""
 
 
 class Part(NamedTuple):
@@ -51,14 +37,6 @@ class Part(NamedTuple):
     positions: tuple[Int[np.ndarray, " positions"], ...]
 
 
-class Unit(NamedTuple):
-    """A chunk of a part's models: number of the part, first stream, first model of each stream."""
-
-    part: int
-    stream: int
-    model: int
-
-
 @dataclass(frozen=True)
 class Grid:
     """All models of a sweep.
@@ -66,14 +44,14 @@ class Grid:
     Attributes:
         base: the configuration of which the axes vary fields.
         axes: what varies.
-        seed: of all cells, if no axis varies it.
+        key: threefry key data of the seed of all cells, if no axis varies it (2,).
         restarts: initialisations of each cell.
         keep: what is kept of each model.
     """
 
     base: Cell
     axes: tuple[Axis, ...]
-    seed: int
+    key: UInt32[np.ndarray, "2"]
     restarts: int
     keep: Keep
 
@@ -82,16 +60,6 @@ class Grid:
         """Number of positions along each axis."""
         return tuple(axis.length for axis in self.axes)
 
-    @property
-    def n_cells(self) -> int:
-        """Number of cells."""
-        return math.prod(self.shape)
-
-    @property
-    def n_models(self) -> int:
-        """Number of models."""
-        return self.n_cells * self.restarts
-
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The cells of each program."""
@@ -99,34 +67,22 @@ class Grid:
         choices = [_static_choices(axis) for axis in self.axes]
         return tuple(_part(base, self.axes, chosen) for chosen in itertools.product(*choices))
 
-    @cached_property
-    def programs(self) -> tuple[tuple[Program, Ensemble], ...]:
-        """The program and the models of each part."""
-        return tuple(map(self._program, self.parts))
-
     def validate(self) -> None:
         """Raise ValueError or TypeError, naming the place in the grid, for a configuration that cannot be trained."""
         for part in self.parts:
-            self._explained(part.cell, _first_positions(part), lambda cell: validate(*cell))
+            self._explained(part.cell, _first_positions(part), lambda cell: check_fit(cell, self.keep.metrics))
             for number, axis in enumerate(self.axes):
                 for one in axis.varied:
                     if one.numeric:
                         self._validate_values(part, number, one)
 
-    def cuts(self, threads: int, memory_bytes: int) -> tuple[Cut, ...]:
-        """How each program's models are cut into units, for so many threads and so much memory."""
-        return tuple(
-            cut(program, ensemble, threads=threads, memory_bytes=memory_bytes) for program, ensemble in self.programs
+    def plan(self, memory_bytes: int, threads: int | None, start: Start) -> Plan:
+        """All models, cut for so many threads, by default those of this machine, and so much memory."""
+        programs = tuple(self._program(part, start(part.cell.model)) for part in self.parts)
+        cuts = tuple(
+            cut(program, self.shape, self.keep, memory_bytes=memory_bytes, threads=threads) for program in programs
         )
-
-    def units(self, cuts: Sequence[Cut]) -> list[Unit]:
-        """All units; the programs take turns, so that several can be compiled at once."""
-        of_parts = [
-            [Unit(number, *piece) for piece in pieces(ensemble, cut)]
-            for number, ((_, ensemble), cut) in enumerate(zip(self.programs, cuts, strict=True))
-        ]
-        turns = itertools.zip_longest(*of_parts)
-        return [unit for turn in turns for unit in turn if unit is not None]
+        return Plan(self.shape, self.restarts, programs, self.keep, cuts)
 
     def place(self, cell: int) -> dict[str, Any]:
         """The coordinates of a cell."""
@@ -137,62 +93,45 @@ class Grid:
             for label, values in axis.coordinates().items()
         }
 
-    def _program(self, part: Part) -> tuple[Program, Ensemble]:
-        tables = _tables(part, self.axes)
+    def _program(self, part: Part, start: dict[str, np.ndarray]) -> Program:
+        """The models of a part, and what their cells differ in."""
         leaves = leaf_numbers(part.cell)
-        structure, shared = separate(part.cell, [leaves[path] for path in tables])
+        varied = [(number, one) for number, axis in enumerate(self.axes) for one in axis.varied if one.numeric]
+        own: dict[Path, np.dtype] = {}
+        columns = []
+        for number, one in varied:
+            path = one.path if one.path in leaves else one.path[:-1]
+            if path not in leaves:
+                raise ValueError(f"over varies {path_name(one.path)}, which is not a number in all cells.")
+            values = _along_axis(self.axes[number], part.positions[number], one)
+            before = own.get(path, np.asarray(value_at(part.cell, path)).dtype)
+            own[path] = np.result_type(before, values.dtype)
+            columns.append(Column(list(own).index(path), one.path[len(path) :], number, values))
+        code, shared = separate(part.cell, [leaves[path] for path in own])
+        defaults = tuple(to_array(np.asarray(value_at(part.cell, path)).astype(dtype)) for path, dtype in own.items())
+        box = streams(*self._seeds(part), self.restarts, part.cell.recipe.independent_data)
+        return Program(part.cell, code, shared, defaults, tuple(columns), *box, start)
 
-        def own(cells: Int[np.ndarray, " k"]) -> tuple[np.ndarray, ...]:
-            positions = np.unravel_index(cells, self.shape) if self.axes else ()
-            return tuple(table(positions) for table in tables.values())
-
-        recipe = part.cell.recipe
-        program = Program(
-            structure, part.cell, -(-recipe.steps // self.keep.history), self.keep.snapshots, self.keep.metrics
-        )
-        streams, models, locate = self._numbering(part, recipe.independent_data)
-        return program, Ensemble(structure, shared, own, streams, models, locate, recipe.independent_data)
-
-    def _numbering(
-        self, part: Part, independent_data: bool
-    ) -> tuple[int, int, Callable[[Int[np.ndarray, " k"]], Models]]:
-        """Number of streams, of models of each, and what each model is.
-
-        Cells of one seed are a stream; where a seed stands at several positions of an axis, those of one position.
-        """
-        lengths = [len(positions) for positions in part.positions]
-        with_seed = [number for number, axis in enumerate(self.axes) if any(one.path == SEED for one in axis.varied)]
-        outer, inner = with_seed, [number for number in range(len(self.axes)) if number not in with_seed]
-        n_outer, n_inner = (math.prod(lengths[number] for number in some) for some in (outer, inner))
-        if with_seed:
-            (values,) = (one.values for one in self.axes[with_seed[0]].varied if one.path == SEED)
-            seeds = np.asarray(values, dtype=np.uint32)
-
-        def locate(numbers: Int[np.ndarray, " k"]) -> Models:
-            if independent_data:
-                first, restart, second = np.unravel_index(numbers, (n_outer, self.restarts, n_inner))
-            else:
-                first, second, restart = np.unravel_index(numbers, (n_outer, n_inner, self.restarts))
-            positions: list[Any] = [0] * len(self.axes)
-            for some, flat in ((outer, first), (inner, second)):
-                if some:
-                    for number, index in zip(some, np.unravel_index(flat, [lengths[i] for i in some]), strict=True):
-                        positions[number] = part.positions[number][index]
-            cell = np.ravel_multi_index(positions, self.shape) if self.axes else np.zeros_like(numbers)
-            low = seeds[positions[with_seed[0]]] if with_seed else np.full(len(numbers), self.seed, np.uint32)
-            return Models(cell, np.stack([np.zeros_like(low), low], axis=-1), restart)
-
-        if independent_data:
-            return n_outer * self.restarts, n_inner, locate
-        return n_outer, n_inner * self.restarts, locate
+    def _seeds(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the cells that are trained with each seed (seeds, cells), and the seeds' keys (seeds, 2)."""
+        cells = np.ravel_multi_index(np.ix_(*part.positions), self.shape) if self.axes else np.zeros((), int)
+        for number, axis in enumerate(self.axes):
+            for one in axis.varied:
+                if one.path == SEED:
+                    low = np.asarray(one.values, dtype=np.uint32)[part.positions[number]]
+                    first = np.moveaxis(cells, number, 0)
+                    return first.reshape(len(first), -1), np.stack([np.zeros_like(low), low], axis=-1)
+        return cells.reshape(1, -1), self.key[None]
 
     def _validate_values(self, part: Part, number: int, one: Varied) -> None:
         """Put each of a numeric field's values alone into the part's first cell."""
+        name = str(one.path[0])
+        check = {"model": check_model, "task": check_task, "recipe": check_recipe}[name]
         whole = list(_first_positions(part))
         for position in part.positions[number]:
             whole[number] = int(position)
             cell = replaced(part.cell, one.path, one.values[position])
-            self._explained(cell, whole, lambda cell: _validate_numbers(cell, one.path))
+            self._explained(cell, whole, lambda cell: check(getattr(cell, name)))
 
     def _explained(self, cell: Cell, positions: Sequence[int], check: Callable[[Cell], None]) -> None:
         """Run a check, and tell where in the grid it failed."""
@@ -203,17 +142,6 @@ class Grid:
             place = ", ".join(f"{label} = {value}" for label, value in self.place(number).items())
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{error} (in the cell with {place})" if place else str(error)) from error
-
-
-def _validate_numbers(cell: Cell, path: Path) -> None:
-    """Raise ValueError or TypeError for a bad number at `path` in a cell that was valid before."""
-    if path[0] == "model":
-        validate_model(cell.model)
-    elif path[0] == "task":
-        validate_task(cell.task)
-    else:
-        validate_recipe(cell.recipe)
-        validate_hidden_l1(cell.model, cell.recipe)
 
 
 def _first_positions(part: Part) -> list[int]:
@@ -268,38 +196,9 @@ def _with_arrays(base: Cell, axes: Sequence[Axis]) -> Cell:
     return base
 
 
-Table = Callable[[Sequence[Int[np.ndarray, " k"]]], np.ndarray]
-
-
-def _tables(part: Part, axes: Sequence[Axis]) -> dict[Path, Table]:
-    """For each leaf that varies, the function from positions along the axes (k,) to its values (k, ...)."""
-    leaves = leaf_numbers(part.cell)
-    varied = [(number, one) for number, axis in enumerate(axes) for one in axis.varied if one.numeric]
-    by_leaf: dict[Path, list[tuple[int, Varied]]] = {}
-    for number, one in varied:
-        path = one.path if one.path in leaves else one.path[:-1]
-        if path not in leaves:
-            raise ValueError(f"over varies {path_name(one.path)}, which is no number in all cells.")
-        by_leaf.setdefault(path, []).append((number, one))
-    return {path: _table(part, path, fields) for path, fields in by_leaf.items()}
-
-
-def _table(part: Part, path: Path, fields: Sequence[tuple[int, Varied]]) -> Table:
-    """The values of one leaf, whole or element by element."""
-    default = np.asarray(value_at(part.cell, path))
-    columns = []
-    for number, one in fields:
-        given = np.stack([np.asarray(one.values[position]) for position in part.positions[number]])
-        column = np.zeros((int(part.positions[number].max()) + 1, *given.shape[1:]), given.dtype)
-        column[part.positions[number]] = given
-        element: tuple[Any, ...] = one.path[len(path) :]
-        columns.append((number, element, column))
-    dtype = to_array(np.zeros((), np.result_type(default.dtype, *(column.dtype for *_, column in columns)))).dtype
-
-    def table(positions: Sequence[Int[np.ndarray, " k"]]) -> np.ndarray:
-        values = np.broadcast_to(default, (len(positions[0]), *default.shape)).astype(dtype)
-        for number, element, column in sorted(columns, key=lambda one: len(one[1])):
-            values[(slice(None), *element)] = column[positions[number]]
-        return values
-
-    return table
+def _along_axis(axis: Axis, positions: Int[np.ndarray, " positions"], one: Varied) -> np.ndarray:
+    """The values of a field at each position of an axis; 0 at those that are another program's."""
+    given = np.stack([np.asarray(one.values[position]) for position in positions])
+    values = np.zeros((axis.length, *given.shape[1:]), given.dtype)
+    values[positions] = given
+    return values

@@ -10,6 +10,8 @@ from typing import TextIO
 
 from tqdm.auto import tqdm
 
+from toymodels.training.engine.plan import Chunk
+
 
 class Progress:
     """Counts cells; safe to call from several threads."""
@@ -21,13 +23,13 @@ class Progress:
         self._done = 0.0
         self._diverged = 0
 
-    def add(self, models: float | int) -> None:
-        """Count so many models more; fractions stand for models that have been trained in part."""
+    def add(self, chunk: Chunk, models: float | int, loss: float) -> None:
+        """Count so many models' worth of training more."""
         with self._lock:
             self._bar.update(models / self._restarts)
 
     def finish(self, models: int, diverged: int) -> None:
-        """Count the models of a unit as finished, some of which diverged."""
+        """Count the models of a chunk as finished, some of which diverged."""
         with self._lock:
             self._done += models / self._restarts
             self._diverged += diverged

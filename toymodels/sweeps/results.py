@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from toymodels.sweeps.axes import RESERVED
-from toymodels.sweeps.grid import Grid, Unit
-from toymodels.training.ensemble import Ensemble
-from toymodels.training.schedule import Program, Trained, result_shapes
+from toymodels.models.modules import abstract
+from toymodels.models.modules import axes as axes_of
+from toymodels.sweeps.axes import RESERVED, Axis
+from toymodels.training.engine.execute import Trained, result_shapes
+from toymodels.training.engine.plan import Chunk, Plan, history_steps
 
 Arrays = dict[str, np.ndarray]
 
@@ -70,49 +71,50 @@ class Layout(NamedTuple):
         return self.n_models * sum(variable.bytes for variable in self.variables.values())
 
 
-def layout_of(grid: Grid, *, restart_axis: bool) -> Layout:
-    """The layout of a grid's results, before anything is trained.
+def layout_of(plan: Plan, axes: Sequence[Axis], *, restart_axis: bool, params: bool) -> Layout:
+    """The layout of a plan's results, before anything is trained.
+
+    Args:
+        plan: a grid of cells.
+        axes: of the grid.
+        restart_axis: whether the results have an axis of restarts.
+        params: whether parameters and other state are kept.
 
     Raises:
-        ValueError: if a name is taken, or a result has not as many dimensions in all cells.
+        ValueError: if a name is taken, or a result does not have as many dimensions in all cells.
     """
-    shapes = [_result_shapes(program, ensemble) for program, ensemble in grid.programs]
+    shapes = [result_shapes(plan, program) for program in plan.programs]
     for one in shapes:
         names = [*one.params, *one.metrics]
         for name in names:
             if name in RESERVED or names.count(name) > 1:
                 raise ValueError(f"{name!r} is the name of a parameter or metric and of another result. Rename it.")
-    variables = _variables(grid, shapes)
-    dims = tuple(axis.name for axis in grid.axes) + (("restart",) if restart_axis else ())
-    coords = {label: (axis.name, values) for axis in grid.axes for label, values in axis.coordinates().items()}
+    variables = _variables(plan, shapes, params)
+    dims = tuple(axis.name for axis in axes) + (("restart",) if restart_axis else ())
+    coords = {label: (axis.name, values) for axis in axes for label, values in axis.coordinates().items()}
     for name in (*dims, *coords):
         if name in variables or any(name in variable.dims for variable in variables.values()):
             raise ValueError(f"over has {name!r}, which is the name of a result. Give the axis another name.")
     if restart_axis:
-        coords["restart"] = ("restart", list(range(grid.restarts)))
-    coords["step"] = ("step", _steps(grid))
-    if grid.keep.snapshots:
-        coords["snapshot"] = ("snapshot", list(grid.keep.snapshots))
-    return Layout(dims, grid.shape + ((grid.restarts,) if restart_axis else ()), coords, variables)
+        coords["restart"] = ("restart", list(range(plan.restarts)))
+    coords["step"] = ("step", _steps(plan))
+    if plan.keep.snapshots:
+        coords["snapshot"] = ("snapshot", list(plan.keep.snapshots))
+    return Layout(dims, plan.shape + ((plan.restarts,) if restart_axis else ()), coords, variables)
 
 
-def kept(grid: Grid, layout: Layout, unit: Unit, trained: Trained) -> Arrays:
-    """What is kept of a unit's models, each array (k, *shape) as the layout has it."""
-    program, _ = grid.programs[unit.part]
-    columns = np.searchsorted(layout.coords["step"][1], program.history_steps())
-    count = len(trained.loss)
+def kept(layout: Layout, plan: Plan, chunk: Chunk, trained: Trained) -> Arrays:
+    """What is kept of a chunk's models, each array (k, *shape) as the layout has it."""
+    entries = history_steps(plan.programs[chunk.program], plan.keep)
+    named, count = _named(trained), len(trained.loss)
     arrays = {}
-    for name, value in _named(trained, grid.keep.params).items():
-        variable = layout.variables[name]
+    for name, variable in layout.variables.items():
         array = np.full((count, *variable.shape), variable.fill, variable.dtype)
         if name == "history":
-            array[:, columns] = value
-        else:
-            array[(slice(None), *map(slice, value.shape[1:]))] = value
+            array[:, np.searchsorted(layout.coords["step"][1], entries)] = trained.history
+        elif name in named:  # else it is another program's
+            array[(slice(None), *map(slice, named[name].shape[1:]))] = named[name]
         arrays[name] = array
-    for name, variable in layout.variables.items():
-        if name not in arrays:  # another program's
-            arrays[name] = np.full((count, *variable.shape), variable.fill, variable.dtype)
     return arrays
 
 
@@ -182,41 +184,48 @@ def read_layout(description: Mapping[str, Any]) -> Layout:
     )
 
 
-def _named(trained: Trained, params: bool) -> dict[str, Any]:
+def _named(trained: Trained) -> dict[str, Any]:
     """Results by the names that they have in the dataset."""
-    names = {
+    return {
         "loss": trained.loss,
-        "final_loss": trained.final_loss,
+        "objective": trained.objective,
+        "final_loss": trained.history[..., -1],
         "history": trained.history,
         "diverged": trained.diverged,
+        **trained.params,
+        **{f"{STATE}{name}": value for name, value in trained.state.items()},
+        **{f"{SNAPSHOTS}{name}": value for name, value in trained.snapshots.items()},
+        **trained.metrics,
     }
-    if params:
-        names |= trained.params
-    return names | {f"snapshots.{name}": value for name, value in trained.snapshots.items()} | trained.metrics
 
 
-def _steps(grid: Grid) -> list[int]:
-    """All numbers of steps at which a program's stretches of the loss history end."""
-    return sorted({int(step) for program, _ in grid.programs for step in program.history_steps()})
+SNAPSHOTS, STATE = "snapshots.", "state."
+"""Before the names of parameters in between, and of other state of the modules, in results."""
 
 
-def _result_shapes(program: Program, ensemble: Ensemble) -> Trained:
-    one, _, _ = ensemble.chunk(0, 0, 1, 1)
-    return result_shapes(program, one)
+def _steps(plan: Plan) -> list[int]:
+    """All numbers of steps at which an entry of a program's loss history ends."""
+    return sorted({int(step) for program in plan.programs for step in history_steps(program, plan.keep)})
 
 
-def _variables(grid: Grid, shapes: Sequence[Trained]) -> dict[str, Variable]:
+def _variables(plan: Plan, shapes: Sequence[Trained], params: bool) -> dict[str, Variable]:
     """The variables that have room for what every program gives."""
-    n_features = [program.cell.task.features.n_features for program, _ in grid.programs]
+    n_features = [getattr(program.example.task.features, "n_features", -1) for program in plan.programs]
     n_hidden = [one.params["W"].shape[0] if len(_shape(one.params.get("W"))) == 2 else -1 for one in shapes]
-    named = [_named(one, grid.keep.params) for one in shapes]
+    named = [_named(_with_final(one)) for one in shapes]
+    said = _said_axes(plan)
+    left_out = (
+        set()
+        if params
+        else {name for one in shapes for name in (*one.params, *(f"{STATE}{name}" for name in one.state))}
+    )
     variables = {}
-    for name in dict.fromkeys(name for one in named for name in one):
+    for name in dict.fromkeys(name for one in named for name in one if name not in left_out):
         given = [one.get(name) for one in named]
         there = [one for one in given if one is not None]
         dtype = np.result_type(*(one.dtype for one in there))
         if name == "history":
-            variables[name] = Variable(("step",), (len(_steps(grid)),), dtype.name)
+            variables[name] = Variable(("step",), (len(_steps(plan)),), dtype.name)
             continue
         if len({one.ndim for one in there}) > 1:
             raise ValueError(f"{name} must have as many dimensions in all cells. Got {[one.shape for one in there]}.")
@@ -225,16 +234,39 @@ def _variables(grid: Grid, shapes: Sequence[Trained]) -> dict[str, Variable]:
             dtype = np.result_type(dtype, np.float32)
         gives = [one is not None for one in given]
         features, hidden = (list(itertools.compress(sizes, gives)) for sizes in (n_features, n_hidden))
-        variables[name] = Variable(_dims(name, [one.shape for one in there], features, hidden), largest, dtype.name)
+        dims = _dims(name, [one.shape for one in there], features, hidden, said)
+        variables[name] = Variable(dims, largest, dtype.name)
     return variables
 
 
+def _with_final(shapes: Trained) -> Any:
+    """Shapes whose history has, besides its own shape, an entry to take: as arrays of nothing."""
+    return shapes._replace(history=np.empty(shapes.history.shape, shapes.history.dtype))
+
+
+def _said_axes(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """What modules call the axes of their parameters and activations, where all that say so agree."""
+    said: dict[str, set[tuple[str, ...]]] = {}
+    for program in plan.programs:
+        for name, names in axes_of(abstract(program.example.model)).items():
+            said.setdefault(name, set()).add(tuple(names))
+    return {name: next(iter(names)) for name, names in said.items() if len(names) == 1}
+
+
 def _dims(
-    name: str, shapes: Sequence[tuple[int, ...]], n_features: Sequence[int], n_hidden: Sequence[int]
+    name: str,
+    shapes: Sequence[tuple[int, ...]],
+    n_features: Sequence[int],
+    n_hidden: Sequence[int],
+    said: Mapping[str, tuple[str, ...]],
 ) -> tuple[str, ...]:
-    """A dimension that has the number of features in all cells is `feature`, one that has that of hidden dimensions is
-    `hidden`; others are called after the variable, with a number. From the last one, since W is (hidden, feature)."""
-    own = name.removeprefix("snapshots.")
+    """What the module calls the axes. Where it does not say: a dimension that has the number of features in all cells
+    is `feature`, one that has that of hidden dimensions is `hidden`; others are called after the variable, with a
+    number. From the last one, since W is (hidden, feature)."""
+    own = name.removeprefix(SNAPSHOTS)
+    rank = len(shapes[0]) - (own != name)
+    if len(said.get(own, ())) == rank and rank:
+        return ("snapshot",) * (own != name) + said[own]
     dims: list[str] = []
     for place, *sizes in reversed(list(zip(range(len(shapes[0])), *shapes, strict=True))):
         if place == 0 and own != name:

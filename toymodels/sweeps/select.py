@@ -12,13 +12,15 @@ from toymodels.checks import near_matches
 
 
 def best(results: xr.Dataset, over: str | Sequence[str] = "restart") -> xr.Dataset:
-    """The model with the lowest loss along one or several dimensions, for each position along the others.
+    """The model with the lowest objective along one or several dimensions, for each position along the others.
+
+    The objective is what was minimised: the loss with all penalties. Results without one are compared by their loss.
 
     All variables along these dimensions are reduced. Which position was taken stays as a coordinate of the same name
-    along the others. Where all models diverged it is the first, and the loss is NaN.
+    along the others. Where all models diverged it is the first, and its loss is NaN.
 
     Args:
-        results: what `sweep` returns; the loss must have the dimensions.
+        results: what `sweep` returns; its loss must have the dimensions.
         over: along what to choose. Several dimensions are searched together: one model of all their combinations.
 
     Raises:
@@ -31,10 +33,10 @@ def best(results: xr.Dataset, over: str | Sequence[str] = "restart") -> xr.Datas
     """
     if "loss" not in results:
         raise ValueError(f"results of best must have a variable 'loss'. {near_matches('loss', map(str, results))}")
-    loss = results["loss"].compute()
-    dims = checked_dims("best", over, loss)
+    minimised = results["objective" if "objective" in results else "loss"].compute()
+    dims = checked_dims("best", over, minimised)
     positions = {dim: np.arange(results.sizes[dim]) for dim in dims if dim not in results.coords}
-    return results.assign_coords(positions).isel(loss.fillna(np.inf).argmin(dims))
+    return results.assign_coords(positions).isel(minimised.fillna(np.inf).argmin(dims))
 
 
 def share(

@@ -18,12 +18,12 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from toymodels.sweeps.results import Arrays, Layout, describe_layout, read_layout
-from toymodels.training.engine import Groups
-from toymodels.training.schedule import Cut
+from toymodels.training.engine.levels import AtOnce
+from toymodels.training.engine.plan import Cut
 
 DESCRIPTION = "sweep.json"
 UNITS = "units"
-FORMAT = "toymodels-sweep-1"
+FORMAT = "toymodels-sweep-2"
 
 
 class Description(NamedTuple):
@@ -83,7 +83,9 @@ def describe(folder: Path) -> Description:
         raise ValueError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not the description of a sweep, or that of another version of toymodels.")
-    cuts = tuple(Cut(streams, models, Groups(*groups)) for streams, models, groups in content["cuts"])
+    cuts = tuple(
+        Cut(streams, cells, restarts, AtOnce(*at_once)) for streams, cells, restarts, at_once in content["cuts"]
+    )
     return Description(content["config"], read_layout(content["layout"]), cuts, content["n_units"])
 
 

@@ -3,7 +3,8 @@
 import contextlib
 import datetime
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,32 +12,37 @@ from typing import Any
 import jax
 import numpy as np
 import xarray as xr
+from jaxtyping import PRNGKeyArray
 
-from toymodels.checks import check_function, check_integer, check_seed
-from toymodels.models import Model, param_shapes
+from toymodels.checks import check_integer
+from toymodels.models import Model
 from toymodels.specification import describe
 from toymodels.sweeps import store
 from toymodels.sweeps.axes import RESERVED, SEED, Over, read_axes
-from toymodels.sweeps.grid import Grid, Keep, Unit
+from toymodels.sweeps.fields import path_name
+from toymodels.sweeps.grid import Grid
 from toymodels.sweeps.merge import open_results
 from toymodels.sweeps.progress import sweep_progress
-from toymodels.sweeps.results import Arrays, attributes, dataset, layout_of
-from toymodels.sweeps.work import Job, train_here, train_on_cluster
+from toymodels.sweeps.results import Arrays, Layout, attributes, dataset, kept, layout_of
+from toymodels.sweeps.start import start_of
 from toymodels.tasks import Task
-from toymodels.training.ensemble import Cell
-from toymodels.training.metrics import Metric, Metrics, check_metrics
+from toymodels.training.engine.ask import Metric
+from toymodels.training.engine.cells import Cell
+from toymodels.training.engine.execute import execute
+from toymodels.training.engine.plan import Chunk, Keep, Plan
+from toymodels.training.fit import check_parts
 from toymodels.training.recipe import Recipe
-from toymodels.training.schedule import workers
+from toymodels.training.run import Run
 from toymodels.training.train import (
     NAMED,
     checked_snapshots,
-    validate_model,
-    validate_recipe,
-    validate_task,
+    key_data,
+    named_metrics,
+    readable_seed,
     warn_of_divergence,
 )
 
-THREADS_A_SHARD = 16
+THREADS_PER_SHARD = 16
 
 
 def sweep(
@@ -45,9 +51,10 @@ def sweep(
     recipe: Recipe = Recipe(),
     *,
     over: Over,
-    seed: int | None = None,
+    seed: int | PRNGKeyArray | None = None,
     restarts: int | None = None,
     metrics: Sequence[Metric] | Mapping[str, Metric] = (),
+    start: Run | xr.Dataset | Mapping[str, Any] | None = None,
     params: bool = True,
     history: int = 20,
     snapshots: Sequence[int] = (),
@@ -67,17 +74,19 @@ def sweep(
     Args:
         model, task, recipe: the configuration of which the grid varies fields.
         over: what to vary. A mapping from fields to values makes the grid of all combinations:
-            `{"density": [0.1, 0.2], "seed": range(10), "n_hidden": [2, 3]}`. A mapping in the place of values moves
+            `{"density": [0.1, 0.2], "seed": range(10), "n_hidden": [2, 3]}`. A mapping instead of values moves
             fields together along one axis: `{"pair": {"density": [0.1, 0.2], "decay": [0.9, 0.8]}}`. A list of mappings
             is a list of points. A field is named by its path (`task.features.density`), or by the end of it where no
             other field ends so (`density`); `density[4]` is an element of an array. "seed" is the seed.
-        seed: of all cells, if it is not varied; 0 by default.
+        seed: of all cells, if it is not varied, an integer or a JAX key; 0 by default.
         restarts: number of initialisations of each cell; if given, the results have an axis "restart", in which
             restarts stand by number.
         metrics: functions that are computed from each trained model in the program that trains it, such as
-            `analysis.geometry.dimensionality`, by themselves or by name. Their arguments are named after what they
-            need: `W`, `b` or other parameters, `params`, `module`, `task`, `key`.
-        params: whether to keep the parameters.
+            `analysis.geometry.dimensionality`, by themselves or by name; see `toymodels.training.engine.ask` for what
+            their arguments may be.
+        start: parameters to start from, in the place of fresh ones: for all cells as in `train`; or the results of a
+            sweep, whose axes are matched with this one's by their labels, and whose restarts by their numbers.
+        params: whether to keep the parameters and other state.
         history: number of entries of the loss history, at most.
         snapshots: numbers of steps after which to keep the parameters as well.
         folder: where to store finished units. A sweep that was killed goes on where it was, with the same numbers.
@@ -89,13 +98,19 @@ def sweep(
         log: a file to which a line of JSON is added for every finished unit.
 
     Returns:
-        The results with the axes as coordinates. `loss`: mean task loss on the evaluation sample, NaN for diverged
-        models; `history` (step): mean task loss of the batches up to each step since the one before; `final_loss`: the
-        last of these; `diverged`: step at which the loss stopped being finite, or -1; the parameters: `W` (hidden,
-        feature), `b` (feature) and so on; `snapshots.W` (snapshot, ...); and the metrics. Arrays are padded with NaN
-        where cells differ in sizes. Attributes hold the configuration as JSON, version, seed, device and times. With
-        `shard`, cells of shards that are not finished are NaN; results that do not fit into memory_bytes are left in
-        the folder.
+        The results with the axes as coordinates:
+
+        - `loss`: mean loss of the task on evaluation samples, NaN for diverged models;
+        - `objective`: what was minimised, the loss with all penalties, on the same samples;
+        - `history` (step): mean loss of the batches up to each step since the one before; `final_loss`: the last one;
+        - `diverged`: step at which the loss stopped being finite, or -1;
+        - the parameters: `W` (hidden, feature), `b` (feature) and so on; `snapshots.W` (snapshot, ...); other state of
+          the modules, such as `state.norm.mean`;
+        - the metrics.
+
+        `sweeps.as_run` makes a `Run` of a cell. Arrays are padded with NaN where cells differ in sizes. Attributes hold
+        the configuration as JSON, version, seed, device and times. With `shard`, cells of shards that are not finished
+        are NaN; results that do not fit into memory_bytes are left in the folder.
 
     Raises:
         ValueError, TypeError: for bad arguments, and for a folder of another sweep, before anything is compiled.
@@ -103,32 +118,28 @@ def sweep(
     Warns:
         DivergenceWarning: names the first cells whose loss became NaN or infinite.
     """
-    validate_recipe(recipe)
-    validate_task(task)
-    validate_model(model)
+    check_parts(Cell(model, task, recipe))
     check_integer("sweep", "history", history, minimum=1)
     check_integer("sweep", "memory_bytes", memory_bytes, minimum=1)
     index, count = _checked_shard(shard, folder)
-    keep = Keep(_named_metrics(metrics), params, history, checked_snapshots("sweep", snapshots))
+    keep = Keep(named_metrics("sweep", metrics), history, checked_snapshots("sweep", snapshots))
     grid = _checked_grid(Cell(model, task, recipe), over, seed, restarts, keep)
-    layout = layout_of(grid, restart_axis=restarts is not None)
+    plan = grid.plan(memory_bytes, _threads(client, count), partial(start_of, start, grid.axes, grid.restarts))
+    layout = layout_of(plan, grid.axes, restart_axis=restarts is not None, params=params)
     if folder is None and layout.bytes > memory_bytes:
         raise ValueError(
             f"sweep has results of {layout.bytes:,} bytes, more than memory_bytes = {memory_bytes:,}. Keep less "
             "(params=False, metrics, history), give a folder, or allow more."
         )
-    config = _config(grid, restarts)
-    cuts = grid.cuts(_threads(client, count), memory_bytes)
-    units = grid.units(cuts)
+    config = _config(grid, restarts, params, start)
     if folder is not None:
         folder = Path(folder)
-        cuts = store.create(folder, store.Description(config, layout, cuts, len(units))).cuts
-        units = grid.units(cuts)
-    mine = list(enumerate(units))[index::count]
+        plan = plan._replace(cuts=store.create(folder, _description(config, layout, plan)).cuts)
+    mine = list(enumerate(plan.chunks()))[index::count]
 
     todo = mine if folder is None else _unfinished(folder, mine)
     began = datetime.datetime.now(datetime.UTC)
-    finished = _trained(Job(grid, layout, cuts), todo, client, folder, progress, log)
+    finished = _trained(plan, layout, todo, client, folder, progress, log)
     if folder is None:
         results = dataset(layout, finished)
         results.attrs = attributes(config, [_session(began)])
@@ -139,45 +150,26 @@ def sweep(
             store.add_session(folder, _session(began))
         results = open_results(folder, memory_bytes, partial=count > 1)
     if "diverged" in results:
-        count, named = _first_diverged(results)
-        warn_of_divergence(count, results.diverged.size, named)
+        warn_of_divergence(results.diverged.values, _first_diverged(results))
     return results
 
 
-def _checked_grid(cell: Cell, over: Over, seed: int | None, restarts: int | None, keep: Keep) -> Grid:
+def _checked_grid(cell: Cell, over: Over, seed: Any, restarts: int | None, keep: Keep) -> Grid:
     """The grid, when all of its cells can be trained and give what is to be kept."""
     axes = read_axes(over, cell)
-    if seed is not None:
-        check_seed("sweep", "seed", seed)
-        if any(one.path == SEED for axis in axes for one in axis.varied):
-            raise ValueError(f"seed of sweep cannot be given ({seed}) where over varies it.")
+    key = key_data("sweep", 0 if seed is None else seed)
+    if seed is not None and any(one.path == SEED for axis in axes for one in axis.varied):
+        raise ValueError(f"seed of sweep cannot be given ({seed}) where over varies it.")
     if restarts is not None:
         check_integer("sweep", "restarts", restarts, minimum=1)
-    grid = Grid(cell, axes, seed or 0, restarts or 1, keep)
+    for name, _ in keep.metrics:
+        if name in RESERVED:
+            raise ValueError(f"metrics of sweep must have names of their own. Got {name!r}.")
+    grid = Grid(cell, axes, key, restarts or 1, keep)
     grid.validate()
     for part in grid.parts:
         checked_snapshots("sweep", keep.snapshots, part.cell.recipe.steps)
-        check_metrics(keep.metrics, param_shapes(part.cell.model))
     return grid
-
-
-def _named_metrics(metrics: Any) -> Metrics:
-    """Names and functions of metrics.
-
-    Raises:
-        ValueError, TypeError: for what is no function, and for names that are taken.
-    """
-    if not isinstance(metrics, Iterable) or isinstance(metrics, str):
-        raise TypeError(f"metrics of sweep must be a sequence of functions, or map names to them. Got {metrics!r}.")
-    if isinstance(metrics, Mapping):
-        named = tuple(metrics.items())
-    else:
-        named = tuple((getattr(metric, "__name__", repr(metric)), metric) for metric in metrics)
-    for name, metric in named:
-        check_function("sweep", f"metric {name!r}", metric)
-        if name in RESERVED or [other for other, _ in named].count(name) > 1:
-            raise ValueError(f"metrics of sweep must have names of their own. Got {name!r}.")
-    return named
 
 
 def _checked_shard(shard: Any, folder: Any) -> tuple[int, int]:
@@ -193,25 +185,28 @@ def _checked_shard(shard: Any, folder: Any) -> tuple[int, int]:
     return index, count
 
 
-def _threads(client: Any, shards: int) -> int:
-    """For how many threads to cut the work. Shards may run on machines that know nothing of each other: they must not
-    cut by what their own machine has."""
+def _threads(client: Any, shards: int) -> int | None:
+    """For how many threads to cut the work, None for those of this machine. Shards may run on machines that know
+    nothing of each other: they must not cut by what their own machine has."""
     if shards > 1:
-        return THREADS_A_SHARD * shards
-    return max(1, len(workers()) if client is None else sum(client.nthreads().values()))
+        return THREADS_PER_SHARD * shards
+    return None if client is None else max(1, sum(client.nthreads().values()))
 
 
-def _config(grid: Grid, restarts: int | None) -> dict[str, Any]:
+def _config(grid: Grid, restarts: int | None, params: bool, start: Any) -> dict[str, Any]:
     """All that the results depend on, readable."""
+    arrays = start.params | start.state if isinstance(start, Run) else start
     return {
         "model": describe(grid.base.model),
         "task": describe(grid.base.task),
         "recipe": describe(grid.base.recipe),
         "over": {axis.name: {one.label: describe(one.values) for one in axis.varied} for axis in grid.axes},
-        "seed": grid.seed,
+        "fields": {one.label: path_name(one.path) for axis in grid.axes for one in axis.varied},
+        "seed": readable_seed(grid.key),
         "restarts": restarts,
         "metrics": {name: describe(metric) for name, metric in grid.keep.metrics},
-        "params": grid.keep.params,
+        "start": None if start is None else {str(name): describe(np.asarray(arrays[name])) for name in arrays},
+        "params": params,
         "history": grid.keep.history,
         "snapshots": list(grid.keep.snapshots),
         "toymodels": version("toymodels"),
@@ -219,10 +214,14 @@ def _config(grid: Grid, restarts: int | None) -> dict[str, Any]:
     }
 
 
-def _unfinished(folder: Path, units: Sequence[tuple[int, Unit]]) -> list[tuple[int, Unit]]:
-    """The units that are not there, or are damaged."""
+def _description(config: Mapping[str, Any], layout: Layout, plan: Plan) -> store.Description:
+    return store.Description(config, layout, plan.cuts, len(plan.chunks()))
+
+
+def _unfinished(folder: Path, units: Sequence[tuple[int, Chunk]]) -> list[tuple[int, Chunk]]:
+    """The chunks whose units are not there, or are damaged."""
     todo = []
-    for number, unit in units:
+    for number, chunk in units:
         if store.is_finished(folder, number):
             try:
                 store.read_unit(folder, number)
@@ -230,28 +229,31 @@ def _unfinished(folder: Path, units: Sequence[tuple[int, Unit]]) -> list[tuple[i
             except store.DamagedUnitError as error:
                 warnings.warn(f"{error.__cause__ or error}: unit {number} of {folder} is done again.", stacklevel=3)
                 store.remove_unit(folder, number)
-        todo.append((number, unit))
+        todo.append((number, chunk))
     return todo
 
 
 def _trained(
-    job: Job,
-    units: Sequence[tuple[int, Unit]],
+    plan: Plan,
+    layout: Layout,
+    units: Sequence[tuple[int, Chunk]],
     client: Any,
     folder: Path | None,
     progress: bool,
     log: str | Path | None,
 ) -> Iterator[tuple[np.ndarray, Arrays]]:
-    """The results of units as they are finished, which are stored first where there is a folder."""
-    models = sum(job.n_models(unit) for _, unit in units)
-    with sweep_progress(models, job.grid.restarts, show=progress, log=log) as told:
-        trained = train_here(job, units, told) if client is None else train_on_cluster(client, job, units, told)
-        with contextlib.closing(trained):  # where a unit cannot be stored, no other one is trained for nothing
-            for number, numbers, arrays in trained:
+    """The results of chunks as they are finished, which are stored first where there is a folder."""
+    numbers = {chunk: number for number, chunk in units}
+    models = sum(len(plan.models(chunk)[0]) for chunk in numbers)
+    with sweep_progress(models, plan.restarts, show=progress, log=log) as told:
+        results = execute(plan, list(numbers), client=client, report=told.add)
+        with contextlib.closing(results):  # where a unit cannot be stored, no other one is trained for nothing
+            for chunk, trained in results:
+                arrays = kept(layout, plan, chunk, trained)
                 if folder is not None:
-                    store.write_unit(folder, number, numbers, arrays)
-                told.finish(len(numbers), int((arrays["diverged"] >= 0).sum()))
-                yield numbers, arrays
+                    store.write_unit(folder, numbers[chunk], trained.number, arrays)
+                told.finish(len(trained.number), int((trained.diverged >= 0).sum()))
+                yield trained.number, arrays
 
 
 def _session(began: datetime.datetime) -> dict[str, Any]:
@@ -261,12 +263,12 @@ def _session(began: datetime.datetime) -> dict[str, Any]:
     return {"device": device, "began": began.isoformat(timespec="seconds"), "seconds": round(seconds, 3)}
 
 
-def _first_diverged(results: xr.Dataset) -> tuple[int, list[str]]:
-    """How many models diverged, and where in the grid, and when, the first of them did."""
+def _first_diverged(results: xr.Dataset) -> list[str]:
+    """Where in the grid, and when, the first models diverged."""
     bad = np.argwhere(results.diverged.values >= 0)
     named = []
     for index in bad[:NAMED]:
         place = dict(zip(results.diverged.dims, index, strict=True))
         labels = [f"{dim} = {results[dim].values[at]}" for dim, at in place.items()]
         named.append(f"{', '.join(labels) or 'the only one'} at step {results.diverged.values[tuple(index)]:.0f}")
-    return len(bad), named
+    return named

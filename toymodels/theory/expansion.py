@@ -6,7 +6,7 @@ uniform on [0, 1], as
     L = (1-p)^n L_0 + p (1-p)^(n-1) L_1 + p² (1-p)^(n-2) L_2 + ...,
 
 where L_k is the sum over all sets of k features of the expected loss while just these are on. L_0 and L_1 have closed
-forms, below. Losses are sums over features, as in the paper's text; `Task.loss` is the mean, which is the sum / n.
+forms, below. Losses are sums over features, as in the paper's text; `Task.loss_on` is the mean, which is the sum / n.
 
 Functions take W (..., m, n) and b (..., n) with any leading axes; the column W_i is the direction of feature i. They
 can be differentiated by JAX. Gradients are finite wherever the weights are, at W_i·W_j = 0 too.

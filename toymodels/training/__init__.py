@@ -1,7 +1,20 @@
-"""Training: `train`, its `Recipe`, and the `Run` that it returns."""
+"""Training: `train`, its `Recipe` and optimisers, and the `Run` that it returns."""
 
+from toymodels.training.optimisers import SGLD, Adam, Averaged, Clipped, WarmupCosine
 from toymodels.training.recipe import Recipe, constant
 from toymodels.training.run import Run
 from toymodels.training.train import DivergenceWarning, log_spaced, train
 
-__all__ = ["DivergenceWarning", "Recipe", "Run", "constant", "log_spaced", "train"]
+__all__ = [
+    "SGLD",
+    "Adam",
+    "Averaged",
+    "Clipped",
+    "DivergenceWarning",
+    "Recipe",
+    "Run",
+    "WarmupCosine",
+    "constant",
+    "log_spaced",
+    "train",
+]

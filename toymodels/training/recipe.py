@@ -1,6 +1,6 @@
 """How to train: a Recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from toymodels.checks import check_function, check_integer, check_numbers
+from toymodels.checks import check_function, check_instance, check_integer, check_numbers, near_matches
 from toymodels.specification import specification, static
 
 
@@ -23,29 +23,29 @@ class Recipe:
 
     Attributes:
         steps: number of optimiser steps.
-        batch_size: fresh samples a step.
+        batch_size: samples per step, fresh ones unless the features are a finite data set.
         learning_rate: rate at the peak of the schedule.
         weight_decay: decoupled, as in AdamW: each step takes rate * weight_decay * parameter off every parameter
-            (torch's AdamW has 1e-2 by default, optax's 1e-4).
-        hidden_l1: adds hidden_l1 * mean over samples of Σ_k |h_k| to the objective; the module must have `encode` and
-            `decode`.
-        optimizer: makes the optimiser from a learning rate or schedule: `optax.adam`, or your own, such as
-            `lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))`.
+            (torch's AdamW has 1e-2 by default, optax's 1e-4). A mapping such as {"W": 1e-2} decays the parameters that
+            it names. Below 0, parameters grow.
+        optimizer: makes the optimiser from a learning rate or schedule: `optax.adam`, your own function, such as
+            `lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))`, or a specification whose
+            numbers can be swept, such as `Adam(b1=0.95)`; see `toymodels.training.optimisers`.
         schedule: makes the schedule from (learning_rate, steps), as `optax.cosine_decay_schedule` does; any other is
-            `lambda rate, steps: ...` of it.
-        independent_data: give each restart draws of its own. By default all models of a run transform the same
+            `lambda rate, steps: ...` of it, or a specification such as `WarmupCosine(0.1)`.
+        independent_data: give each restart draws of its own. By default all models of a seed transform the same
             uniform draws (common random numbers): each still sees fresh samples at every step, and comparisons between
             models are less noisy.
-        evaluation_samples: size of the common sample on which the trained models are compared.
+        evaluation_samples: size of the common sample on which the trained models are compared. A finite data set is
+            evaluated on as a whole.
     """
 
     steps: int = static(default=2_000)
     batch_size: int = static(default=1_024)
     learning_rate: Any = 1e-2
     weight_decay: Any = 0.0
-    hidden_l1: Any = 0.0
-    optimizer: Callable[..., optax.GradientTransformation] = static(default=optax.adam)
-    schedule: Callable[[Any, int], optax.Schedule] = static(default=optax.cosine_decay_schedule)
+    optimizer: Callable[..., optax.GradientTransformation] = optax.adam
+    schedule: Callable[[Any, int], optax.Schedule] = optax.cosine_decay_schedule
     independent_data: bool = static(default=False)
     evaluation_samples: int = static(default=65_536)
 
@@ -70,20 +70,55 @@ class Recipe:
             _decoupled_weight_decay(self.rate, self.weight_decay),
         )
 
+    def check_params(self, params: Mapping[str, Any]) -> None:
+        """Raise ValueError if the recipe names a parameter that is not among those of a model."""
+        for name in self.weight_decay if isinstance(self.weight_decay, Mapping) else ():
+            if name not in params:
+                raise ValueError(
+                    f"weight_decay of Recipe names {name!r}, which is not a parameter. {near_matches(name, params)}"
+                )
+
+    def update(
+        self, gradient: optax.Updates, state: optax.OptState, params: optax.Params, **extra: Any
+    ) -> tuple[optax.Updates, optax.OptState]:
+        """The optimiser's updates and its next state. `extra`: what else it may ask for, as optax's extra arguments."""
+        transformation = optax.with_extra_args_support(self.transformation())
+        with jax.numpy_dtype_promotion("standard"):  # optax multiplies numbers of different types
+            return transformation.update(gradient, state, params, **extra)
+
+    @property
+    def averages(self) -> bool:
+        """Whether the optimiser has an average of the iterates, which stands for the trained parameters."""
+        return hasattr(self.optimizer, "averaged")
+
+    def iterate(self, params: optax.Params, state: optax.OptState) -> optax.Params:
+        """The parameters that stand for a training so far: the optimiser's average, or those of the last step."""
+        return self.optimizer.averaged(params, state[0]) if self.averages else params  # type: ignore[attr-defined]
+
     def validate(self) -> None:
         """Raise ValueError if a field is out of range."""
         check_integer("Recipe", "steps", self.steps, minimum=1)
         check_integer("Recipe", "batch_size", self.batch_size, minimum=1)
         check_integer("Recipe", "evaluation_samples", self.evaluation_samples, minimum=1)
-        for name in ("learning_rate", "weight_decay", "hidden_l1"):
-            check_numbers("Recipe", name, getattr(self, name), minimum=0)
+        check_numbers("Recipe", "learning_rate", self.learning_rate, minimum=0)
+        for name, decay in self.weight_decay.items() if isinstance(self.weight_decay, Mapping) else ():
+            check_numbers("Recipe", f"weight_decay of {name!r}", decay)
+        if not isinstance(self.weight_decay, Mapping):
+            check_numbers("Recipe", "weight_decay", self.weight_decay)
         check_function("Recipe", "schedule", self.schedule)
+        check_instance("Recipe", "optimizer", self.optimizer)
         if not callable(self.optimizer):
             raise ValueError(
                 "optimizer of Recipe must be a function of the learning rate, such as optax.adam or "
                 f"`lambda rate: optax.sgd(rate, momentum=0.9)`. Got {self.optimizer!r}."
             )
-        made = self.optimizer(self.schedule(self.learning_rate, self.steps))
+        for part in (self.optimizer, self.schedule):
+            if hasattr(part, "validate") and not isinstance(part, type):
+                part.validate()
+        schedule = self.schedule(self.learning_rate, self.steps)
+        if not callable(schedule):
+            raise ValueError(f"schedule of Recipe must return a function of the step. It returned {schedule!r}.")
+        made = self.optimizer(schedule)
         if not isinstance(made, optax.GradientTransformation):
             raise ValueError(f"optimizer of Recipe must return an optax.GradientTransformation. It returned {made!r}.")
 
@@ -94,8 +129,12 @@ def _decoupled_weight_decay(rate: Callable[[Array], Array], weight_decay: Any) -
     def init(params: optax.Params) -> Array:
         return jnp.zeros((), int)
 
-    def update(updates: optax.Updates, step: Array, params: optax.Params) -> tuple[optax.Updates, Array]:
-        shrink = rate(step) * weight_decay
+    def update(updates: optax.Updates, step: Array, params: Any) -> tuple[optax.Updates, Array]:
+        size = rate(step)
+        if isinstance(weight_decay, Mapping):
+            shrunk = {name: updates[name] - size * decay * params[name] for name, decay in weight_decay.items()}
+            return {**updates, **shrunk}, step + 1
+        shrink = size * weight_decay
         return jax.tree.map(lambda update, param: update - shrink * param, updates, params), step + 1
 
     return optax.GradientTransformation(init, update)

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flax import nnx
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+
+from toymodels.models import module_with
+from toymodels.specification import from_description
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,10 @@ class Run:
 
     Attributes:
         params: parameters by name: `W` (restarts, m, n), `b` (restarts, n) and what else the model has.
-        loss: mean task loss on the evaluation sample (restarts,), by which restarts are sorted; NaN for diverged
-            models.
+        state: other state of the modules by name, such as running averages (restarts, ...).
+        loss: mean loss of the task on evaluation samples (restarts,); NaN for diverged models.
+        objective: what was minimised, the loss with all penalties, on the same samples (restarts,), by which restarts
+            are sorted; NaN for diverged models.
         history: mean task loss of the batches of each stretch of training (restarts, stretches).
         history_steps: the number of steps taken at the end of each stretch (stretches,).
         snapshots: parameters by name at `snapshot_steps`, (restarts, snapshots, m, n) and so on; empty if none were
@@ -26,20 +32,26 @@ class Run:
         snapshot_steps: the numbers of steps after which they were taken (snapshots,).
         diverged: step at which the loss stopped being finite, -1 for models that are well (restarts,).
         restart: the number of the restart that each model was (restarts,).
+        metrics: what was computed from each model, by name (restarts, ...).
         config: readable description of model, task, recipe, seed, versions and device.
         seconds: wall time of the training, compilation included.
+        model: what was trained; None in a run that was read from a file, which has its description.
     """
 
     params: dict[str, np.ndarray]
+    state: dict[str, np.ndarray]
     loss: Float[np.ndarray, " restarts"]
+    objective: Float[np.ndarray, " restarts"]
     history: Float[np.ndarray, "restarts stretches"]
     history_steps: Int[np.ndarray, " stretches"]
     snapshots: dict[str, np.ndarray]
     snapshot_steps: Int[np.ndarray, " snapshots"]
     diverged: Int[np.ndarray, " restarts"]
     restart: Int[np.ndarray, " restarts"]
+    metrics: dict[str, np.ndarray]
     config: dict[str, Any]
     seconds: float
+    model: Any = None
 
     @property
     def W(self) -> Float[np.ndarray, "restarts m n"]:
@@ -51,14 +63,35 @@ class Run:
         """The output bias."""
         return self._param("b")
 
+    @property
+    def final_loss(self) -> Float[np.ndarray, " restarts"]:
+        """The last entry of the loss history."""
+        return self.history[:, -1]
+
+    def module(self, place: int = 0, model: Any = None) -> nnx.Module:
+        """A trained model that can be called: x (n, batch) -> prediction, in evaluation mode.
+
+        Args:
+            place: which of the restarts, in the order of the run: 0 is the best one.
+            model: what was trained, where a file's description cannot say it: a function of your own without a name,
+                or one that is not to be found where it was defined.
+
+        Raises:
+            ValueError: if the description cannot be read back, or does not fit the parameters.
+        """
+        model = self.model if model is None else model
+        if model is None:
+            model = from_description(self.config["model"])
+        params, state = ({name: value[place] for name, value in one.items()} for one in (self.params, self.state))
+        return module_with(model, params, state)
+
     def best_params(self) -> dict[str, np.ndarray]:
         """The parameters of the best restart, without the restart axis."""
         return {name: value[0] for name, value in self.params.items()}
 
     def save(self, path: str | Path) -> None:
         """Write everything to one safetensors file, the description as JSON in its header."""
-        arrays = {f"params.{name}": value for name, value in self.params.items()}
-        arrays |= {f"snapshots.{name}": value for name, value in self.snapshots.items()}
+        arrays = {f"{group}.{name}": value for group in _GROUPS for name, value in getattr(self, group).items()}
         arrays |= {name: getattr(self, name) for name in _ARRAYS}
         header = {"config": json.dumps(self.config), "seconds": str(self.seconds), "format": _FORMAT}
         save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path, header)
@@ -78,9 +111,9 @@ class Run:
             raise ValueError(f"{path} is damaged or not a safetensors file: {error}") from error
         if header.get("format") != _FORMAT:
             raise ValueError(f"{path} was not written by Run.save (format {header.get('format')!r}).")
+        groups: dict[str, Any] = {group: _with_prefix(arrays, f"{group}.") for group in _GROUPS}
         return Run(
-            params=_with_prefix(arrays, "params."),
-            snapshots=_with_prefix(arrays, "snapshots."),
+            **groups,
             config=json.loads(header["config"]),
             seconds=float(header["seconds"]),
             **{name: arrays[name] for name in _ARRAYS},
@@ -92,8 +125,9 @@ class Run:
         return self.params[name]
 
 
-_FORMAT = "toymodels-run-1"
-_ARRAYS = ("loss", "history", "history_steps", "snapshot_steps", "diverged", "restart")
+_FORMAT = "toymodels-run-2"
+_GROUPS = ("params", "state", "snapshots", "metrics")
+_ARRAYS = ("loss", "objective", "history", "history_steps", "snapshot_steps", "diverged", "restart")
 
 
 def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

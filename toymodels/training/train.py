@@ -1,27 +1,28 @@
 """`train`: from a specification and a seed to trained models."""
 
-import threading
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import jax
 import numpy as np
-from flax import nnx
-from jaxtyping import Array, Int, PRNGKeyArray, UInt32
+from jaxtyping import Int, PRNGKeyArray, UInt32
 
-from toymodels.checks import check_integer, check_seed
+from toymodels.checks import check_function, check_integer, check_seed
 from toymodels.models import Model
 from toymodels.specification import describe
 from toymodels.tasks import Task
-from toymodels.training.engine import has_hidden
-from toymodels.training.ensemble import Cell, Ensemble, Models, separate
+from toymodels.training.engine.ask import Metric, Metrics
+from toymodels.training.engine.cells import Cell, separate
+from toymodels.training.engine.execute import Trained, execute
+from toymodels.training.engine.plan import Keep, Plan, Program, cut, history_steps, streams
+from toymodels.training.fit import check_fit
 from toymodels.training.progress import progress_bar
 from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
-from toymodels.training.schedule import Program, Trained, cut, pieces, spread, train_chunk, workers
+from toymodels.training.start import start_arrays
 
 NAMED = 5  # models in a warning
 
@@ -37,6 +38,8 @@ def train(
     *,
     seed: int | PRNGKeyArray = 0,
     restarts: int = 1,
+    metrics: Sequence[Metric] | Mapping[str, Metric] = (),
+    start: Run | Mapping[str, Any] | None = None,
     snapshots: Sequence[int] | Int[np.ndarray, " snapshots"] = (),
     history: int = 200,
     memory_bytes: int = 2**30,
@@ -45,7 +48,7 @@ def train(
     """Train `restarts` models on a task in one compiled program. For several tasks, sizes or seeds: `sweep`.
 
     All CPU cores, or all GPUs, are used. A model's numbers depend on its specification, the seed and its number among
-    the restarts, and on nothing that is trained beside it.
+    the restarts, and on nothing that is trained beside it. `toymodels.training.engine` explains how it is done.
 
     Args:
         model: what to train, e.g. `Autoencoder(n_features=5, n_hidden=2)`; see `toymodels.models`.
@@ -53,6 +56,12 @@ def train(
         recipe: how to train.
         seed: an integer or a JAX key. The same seed gives the same numbers on the same machine.
         restarts: number of different initialisations.
+        metrics: functions that are computed from each trained model in the program that trains it, such as
+            `analysis.geometry.dimensionality`, by themselves or by name; see `toymodels.training.engine.ask` for what
+            their arguments may be.
+        start: parameters to start from, in the place of fresh ones: a `Run`, whose best model all restarts start from
+            or, if it has as many, each from its own; or arrays by name, for one model, or with an axis of restarts.
+            What is not named is fresh, and so is the optimiser.
         snapshots: numbers of steps, 0 ... recipe.steps, after which to keep the parameters; see `log_spaced`.
         history: number of entries of the loss history, at most; each is a mean over a stretch of training.
         memory_bytes: about how much memory to use at once; the models are trained in chunks that fit.
@@ -67,52 +76,49 @@ def train(
     Warns:
         DivergenceWarning: names the models whose loss became NaN or infinite, and at which step; their `loss` is NaN.
     """
-    validate(model, task, recipe)
-    steps = checked_snapshots("train", snapshots, recipe.steps)
+    cell = Cell(model, task, recipe)
+    named = named_metrics("train", metrics)
+    check_fit(cell, named)
     check_integer("train", "restarts", restarts, minimum=1)
     check_integer("train", "history", history, minimum=1)
     check_integer("train", "memory_bytes", memory_bytes, minimum=1)
-    key_data = _key_data(seed)
+    keep = Keep(named, history, checked_snapshots("train", snapshots, recipe.steps))
+    key = key_data("train", seed)
+    given = start_arrays("train", start, model, restarts)
 
     began = time.perf_counter()
-    program, ensemble = _one_cell(Cell(model, task, recipe), key_data, restarts, history, steps)
-    division = cut(program, ensemble, threads=len(workers()), memory_bytes=memory_bytes)
-    with progress_bar(f"{restarts} models", restarts * recipe.steps, progress) as bar:
-
-        def work(piece: tuple[int, int], device: jax.Device, cancelled: threading.Event) -> tuple[np.ndarray, Trained]:
-            chunk, rows, numbers = ensemble.chunk(*piece, division.streams, division.models)
-
-            def report(steps: int, loss: float) -> None:
-                bar.add(int(numbers[0]), len(numbers) * steps, loss)
-
-            return numbers, train_chunk(
-                program, division.groups, chunk, rows, device=device, cancelled=cancelled, progress=report
-            )
-
-        parts = sorted(spread(work, pieces(ensemble, division)), key=lambda part: part[0][0])
-    trained = jax.tree.map(lambda *arrays: np.concatenate(arrays), *(results for _, results in parts))
-    run = _sorted_run(
-        trained,
-        history_steps=program.history_steps(),
-        snapshot_steps=np.array(steps, dtype=int),
-        config=_describe_run(model, task, recipe, key_data, restarts),
+    plan = _plan(cell, key, restarts, given, keep, memory_bytes)
+    with progress_bar(restarts, recipe.steps, progress) as bar:
+        parts = [trained for _, trained in execute(plan, plan.chunks(), report=bar.add)]
+    run = _run(
+        parts,
+        history_steps=history_steps(plan.programs[0], keep),
+        snapshot_steps=np.array(keep.snapshots, dtype=int),
+        model=model,
+        config=_describe_run(cell, key, restarts),
         seconds=time.perf_counter() - began,
     )
-    bad = np.flatnonzero(run.diverged >= 0)
-    named = [f"restart {run.restart[place]} at step {run.diverged[place]}" for place in bad[:NAMED]]
-    warn_of_divergence(len(bad), restarts, named)
+    bad = np.flatnonzero(run.diverged >= 0)[:NAMED]
+    warn_of_divergence(run.diverged, [f"restart {run.restart[place]} at step {run.diverged[place]}" for place in bad])
     return run
 
 
-def warn_of_divergence(count: int, total: int, first: Sequence[str]) -> None:
-    """Warn, on behalf of a function that a user called, that `count` of `total` models diverged, the first of which are
-    named; do nothing if none did."""
+def warn_of_divergence(diverged: np.ndarray, first: Sequence[str]) -> None:
+    """Warn, on behalf of a function that a user called, of the models that diverged.
+
+    Args:
+        diverged: step of each model's first loss that was not finite, or -1.
+        first: the names of the first of them.
+    """
+    count, total = int((diverged >= 0).sum()), diverged.size
     if not count:
         return
     more = f" and {count - len(first)} more" if count > len(first) else ""
+    advice = "A lower learning_rate helps."
+    if not diverged[diverged >= 0].any():
+        advice = "It was so from the start: look for NaN in start, samples and labels, and for labels out of range."
     warnings.warn(
-        f"{count} of {total} models diverged: {'; '.join(first)}{more}. Their loss is NaN. "
-        "A lower learning_rate helps.",
+        f"{count} of {total} models diverged: {'; '.join(first)}{more}. Their loss is NaN. {advice}",
         DivergenceWarning,
         stacklevel=3,
     )
@@ -127,88 +133,12 @@ def log_spaced(steps: int, count: int) -> Int[np.ndarray, " snapshots"]:
     return np.unique(np.append(0, np.round(np.geomspace(1, steps, count - 1)).astype(int)))
 
 
-def validate(model: Any, task: Any, recipe: Any) -> None:
-    """Raise ValueError or TypeError for what cannot be trained, before anything is compiled."""
-    validate_recipe(recipe)
-    validate_task(task)
-    validate_model(model)
-    _validate_fit(model, task, recipe)
-
-
-def validate_recipe(recipe: Any) -> None:
-    """Raise ValueError or TypeError unless it is a valid Recipe."""
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"recipe must be a Recipe. Got {recipe!r}.")
-    recipe.validate()
-
-
-def validate_task(task: Any) -> None:
-    """Raise ValueError or TypeError unless it is a valid Task."""
-    if not isinstance(task, Task):
-        raise TypeError(f"task must be a Task. Got {task!r}.")
-    task.validate()
-
-
-def validate_model(model: Any) -> None:
-    """Raise ValueError or TypeError unless it is a function that may make modules."""
-    if not callable(model):
-        raise TypeError(f"model must be an Autoencoder or a function `model(rngs=...)` to a module. Got {model!r}.")
-    if hasattr(model, "validate"):
-        model.validate()
-
-
-def validate_hidden_l1(model: Model, recipe: Recipe) -> None:
-    """Raise ValueError if hidden activations are to be penalised and the model does not show them."""
-    if np.any(np.asarray(recipe.hidden_l1) != 0) and not has_hidden(nnx.eval_shape(lambda: model(rngs=nnx.Rngs(0)))):
-        raise ValueError("hidden_l1 of Recipe needs a module with `encode` and `decode`; this model has none.")
-
-
-def _validate_fit(model: Model, task: Task, recipe: Recipe) -> None:
-    """Raise unless features, model and target have matching shapes."""
-    try:
-        x = jax.eval_shape(lambda: task.features.sample(jax.random.key(0), recipe.batch_size))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"features cannot draw a batch of {recipe.batch_size} samples: {error}") from error
-    if x.ndim != 2 or x.shape[0] != task.features.n_features:
-        raise ValueError(
-            f"features.sample must return shape (n_features, batch) = ({task.features.n_features}, "
-            f"{recipe.batch_size}), samples in columns. It returned {x.shape}."
-        )
-    validate_hidden_l1(model, recipe)
-    wanted = jax.eval_shape(task.target, x)
-    try:
-        got = jax.eval_shape(lambda x: module_output(model, x), x)
-    except TypeError as error:
-        raise ValueError(
-            f"model does not take features of shape {x.shape}; do n_features of model and features agree? {error}"
-        ) from error
-    if got.shape != wanted.shape:
-        raise ValueError(f"model predicts shape {got.shape} but the task's target has shape {wanted.shape}.")
-    if task.attack is not None:
-        _validate_attack_fit(model, task, x)
-
-
-def _validate_attack_fit(model: Model, task: Task, x: jax.ShapeDtypeStruct) -> None:
-    """Raise unless the task's attack on the model gives samples of the shape of x."""
-    try:
-        seen = jax.eval_shape(lambda x: task.seen(jax.random.key(0), model(rngs=nnx.Rngs(0)), x), x)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"attack of Task does not fit the model or the features: {error}") from error
-    if seen.shape != x.shape:
-        raise ValueError(f"attack of Task must return samples of shape {x.shape}. It returned {seen.shape}.")
-
-
-def module_output(model: Model, x: Array) -> Array:
-    """The prediction of a fresh module."""
-    return model(rngs=nnx.Rngs(0))(x)
-
-
 def checked_snapshots(owner: str, snapshots: Any, steps: int | None = None) -> tuple[int, ...]:
     """The numbers of steps in ascending order.
 
     Raises:
-        ValueError: if one is no integer from 0 to `steps`, if these are given; `owner` is the function to name.
-        TypeError: if it is no sequence.
+        ValueError: if one is not an integer from 0 to `steps`, if these are given; `owner` is the function to name.
+        TypeError: if it is not a sequence.
     """
     if not isinstance(snapshots, Iterable):
         raise TypeError(f"snapshots of {owner} must be a sequence of steps. Got {snapshots!r}.")
@@ -219,50 +149,73 @@ def checked_snapshots(owner: str, snapshots: Any, steps: int | None = None) -> t
     return tuple(sorted({int(step) for step in snapshots}))
 
 
-def _one_cell(
-    cell: Cell, key_data: UInt32[np.ndarray, "2"], restarts: int, history: int, snapshot_steps: tuple[int, ...]
-) -> tuple[Program, Ensemble]:
-    """The program and the models of `restarts` initialisations of a cell."""
-    structure, shared = separate(cell)
-    independent_data = cell.recipe.independent_data
-    ensemble = Ensemble(
-        structure,
-        shared,
-        own=lambda cells: (),
-        streams=restarts if independent_data else 1,
-        models=1 if independent_data else restarts,
-        locate=lambda numbers: Models(np.zeros_like(numbers), np.tile(key_data, (len(numbers), 1)), numbers),
-        independent_data=independent_data,
-    )
-    return Program(structure, cell, -(-cell.recipe.steps // history), snapshot_steps), ensemble
+def named_metrics(owner: str, metrics: Any) -> Metrics:
+    """Names and functions of metrics.
+
+    Raises:
+        ValueError, TypeError: for what is not a function, and for names that occur twice.
+    """
+    if not isinstance(metrics, Iterable) or isinstance(metrics, str):
+        raise TypeError(f"metrics of {owner} must be a sequence of functions, or map names to them. Got {metrics!r}.")
+    if isinstance(metrics, Mapping):
+        named = tuple(metrics.items())
+    else:
+        named = tuple((getattr(metric, "__name__", repr(metric)), metric) for metric in metrics)
+    for name, metric in named:
+        check_function(owner, f"metric {name!r}", metric)
+        if [other for other, _ in named].count(name) > 1:
+            raise ValueError(f"metrics of {owner} must have names of their own. Got {name!r}.")
+    return named
 
 
-def _key_data(seed: Any) -> UInt32[np.ndarray, "2"]:
+def key_data(owner: str, seed: Any) -> UInt32[np.ndarray, "2"]:
     """The raw threefry key of a seed, a key, or a raw key."""
     if not isinstance(seed, jax.Array | np.ndarray):
-        check_seed("train", "seed", seed)
-        return np.asarray(jax.random.key_data(jax.random.key(seed, impl="threefry2x32")))
+        check_seed(owner, "seed", seed)
+        return np.array([0, seed], dtype=np.uint32)
     typed = jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key)
-    data = np.asarray(jax.random.key_data(seed) if typed else seed)
+    data = np.asarray(jax.device_get(jax.random.key_data(seed)) if typed else seed)
     if data.shape != (2,) or data.dtype != np.uint32:
-        raise ValueError(f"seed of train must be an integer or one threefry key. Got {seed!r}.")
+        raise ValueError(f"seed of {owner} must be an integer or one threefry key. Got {seed!r}.")
     return data
 
 
-def _sorted_run(trained: Trained, **rest: Any) -> Run:
-    """The run with its restarts in order of loss, diverged ones last."""
-    order = np.argsort(trained.loss, kind="stable")
+def readable_seed(key: UInt32[np.ndarray, "2"]) -> int | list[int]:
+    """A seed as a description has it: the integer, or both halves of a key that no integer makes."""
+    high, low = key.tolist()
+    return low if high == 0 else [high, low]
+
+
+def _plan(
+    cell: Cell,
+    key: UInt32[np.ndarray, "2"],
+    restarts: int,
+    start: dict[str, np.ndarray],
+    keep: Keep,
+    memory_bytes: int,
+) -> Plan:
+    """A grid of one cell."""
+    code, shared = separate(cell)
+    box = streams(np.zeros((1, 1), int), key[None], restarts, cell.recipe.independent_data)
+    program = Program(cell, code, shared, (), (), *box, start)
+    return Plan((), restarts, (program,), keep, (cut(program, (), keep, memory_bytes=memory_bytes),))
+
+
+def _run(parts: Sequence[Trained], **rest: Any) -> Run:
+    """The run with its restarts in order of their objective, diverged ones last."""
+    trained = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+    trained = jax.tree.map(lambda array: array[np.argsort(trained.number)], trained)
+    order = np.argsort(trained.objective, kind="stable")
     ordered = jax.tree.map(lambda array: array[order], trained)._asdict()
-    del ordered["metrics"], ordered["final_loss"]
-    return Run(**ordered, restart=order, **rest)
+    return Run(restart=ordered.pop("number"), **ordered, **rest)
 
 
-def _describe_run(model: Model, task: Task, recipe: Recipe, key_data: np.ndarray, restarts: int) -> dict[str, Any]:
+def _describe_run(cell: Cell, key: np.ndarray, restarts: int) -> dict[str, Any]:
     return {
-        "model": describe(model),
-        "task": describe(task),
-        "recipe": describe(recipe),
-        "seed": key_data.tolist(),
+        "model": describe(cell.model),
+        "task": describe(cell.task),
+        "recipe": describe(cell.recipe),
+        "seed": readable_seed(key),
         "restarts": restarts,
         "toymodels": version("toymodels"),
         "jax": jax.__version__,

@@ -9,6 +9,7 @@ All of `jax.random` works on an `unrolled_key`, with the numbers that the key ha
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,16 +25,23 @@ def unrolled_key(data: UInt32[Array | np.ndarray, "2"]) -> PRNGKeyArray:
     return jax.random.wrap_key_data(jnp.asarray(data), impl=_UNROLLED)
 
 
-def _threefry(key: UInt32[Array, "2"], high: Array, low: Array) -> tuple[Array, Array]:
-    """Threefry-2x32 with 20 rounds of the counters (high, low)."""
-    schedule = (key[0], key[1], key[0] ^ key[1] ^ jnp.uint32(0x1BD11BDA))
+def folded(key: UInt32[np.ndarray, "*#k 2"], data: Integer[np.ndarray, "*#k"] | int) -> UInt32[np.ndarray, "*k 2"]:
+    """Key data of `jax.random.fold_in(key, data)`, on the host; `jax.random.split(key, n)[i]` is the same of i."""
+    counter = np.asarray(data).astype(np.uint32)
+    high, low = np.broadcast_arrays(np.uint32(0), counter)
+    return np.stack(_threefry((key[..., 0], key[..., 1]), high, low), axis=-1)
+
+
+def _threefry(key: Any, high: Any, low: Any) -> tuple[Any, Any]:
+    """Threefry-2x32 with 20 rounds of the counters (high, low), with arrays of numpy or JAX."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ np.uint32(0x1BD11BDA))
     high, low = high + schedule[0], low + schedule[1]
     for block in range(5):
         for rotation in _ROTATIONS[block % 2]:
             high = high + low
-            low = ((low << jnp.uint32(rotation)) | (low >> jnp.uint32(32 - rotation))) ^ high
+            low = ((low << np.uint32(rotation)) | (low >> np.uint32(32 - rotation))) ^ high
         high = high + schedule[(block + 1) % 3]
-        low = low + schedule[(block + 2) % 3] + jnp.uint32(block + 1)
+        low = low + schedule[(block + 2) % 3] + np.uint32(block + 1)
     return high, low
 
 

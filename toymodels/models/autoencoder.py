@@ -1,26 +1,18 @@
-"""Toy models: flax.nnx modules over feature vectors, samples in columns.
-
-A *model* is anything that, called with `rngs=`, returns an `nnx.Module` mapping x (n, batch) to a prediction
-(outputs, batch): `Autoencoder` below, your own class under `functools.partial`, or a function. Its `nnx.Param`s are
-trained. If the module has `encode` and `decode`, it must compute decode(encode(x)); then the hidden activations can
-be penalised.
-"""
+"""The paper's models: one hidden layer, samples in columns."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from toymodels.checks import check_function, check_integer
+from toymodels.checks import check_function, check_integer, check_numbers
 from toymodels.specification import specification, static
 
 Activation = Callable[[Array], Array]
-Model = Callable[..., nnx.Module]
 
 
 def identity(x: Array) -> Array:
@@ -38,7 +30,7 @@ def solu(x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
     return x * jax.nn.softmax(x, axis=0)
 
 
-def scaled_normal(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+def scaled_normal(key: Array, shape: tuple[int, ...], dtype: Any = float) -> Array:
     """Normal with variance 4 / (n m), so that ‖W‖_F is about 2 whatever the size.
 
     The scale was chosen by the losses it leads to. From half of it, very sparse models leave features out that they
@@ -63,22 +55,26 @@ class Autoencoder:
     Attributes:
         n_features: number of features n.
         n_hidden: number of hidden dimensions m.
-        hidden_activation, output_activation: functions of (units, batch), e.g. from `jax.nn`, `solu` or `square`.
-        hidden_bias, output_bias: whether the layer has a bias; biases start at zero.
+        hidden_activation, output_activation: functions of (units, batch), e.g. from `jax.nn`, `solu` or `square`, or
+            specifications whose numbers can be swept.
+        hidden_bias, output_bias: whether the layer has a bias.
         tied: whether the decoder is the encoder's transpose.
         n_outputs: number of outputs where it is not n; only when not tied.
         initializer: function of (key, shape, dtype) as in `jax.nn.initializers`; sees one model's shape.
+        initial_hidden_bias, initial_output_bias: what every element of the bias starts from.
     """
 
     n_features: int = static()
     n_hidden: int = static()
-    hidden_activation: Activation = static(default=identity)
-    output_activation: Activation = static(default=jax.nn.relu)
+    hidden_activation: Activation = identity
+    output_activation: Activation = jax.nn.relu
     hidden_bias: bool = static(default=False)
     output_bias: bool = static(default=True)
     tied: bool = static(default=True)
     n_outputs: int | None = static(default=None)
-    initializer: Callable[..., Array] = static(default=scaled_normal)
+    initializer: Callable[..., Array] = scaled_normal
+    initial_hidden_bias: Any = 0.0
+    initial_output_bias: Any = 0.0
 
     def __call__(self, *, rngs: nnx.Rngs) -> "AutoencoderModule":
         """The module with fresh parameters: `W` (m, n), `b` (n,), and `W_out` (outputs, m), `b_hidden` (m,)."""
@@ -90,6 +86,8 @@ class Autoencoder:
         check_integer("Autoencoder", "n_hidden", self.n_hidden, minimum=1)
         for name in ("hidden_activation", "output_activation", "initializer"):
             check_function("Autoencoder", name, getattr(self, name))
+        for name in ("initial_hidden_bias", "initial_output_bias"):
+            check_numbers("Autoencoder", name, getattr(self, name))
         if self.n_outputs is not None:
             check_integer("Autoencoder", "n_outputs", self.n_outputs, minimum=1)
             if self.tied and self.n_outputs != self.n_features:
@@ -100,17 +98,30 @@ class Autoencoder:
 
 
 class AutoencoderModule(nnx.Module):
-    """The `nnx.Module` that an `Autoencoder` describes."""
+    """The `nnx.Module` that an `Autoencoder` describes. Its activations are `hidden` and `prediction`."""
 
     def __init__(self, spec: Autoencoder, *, rngs: nnx.Rngs):
         n, m = spec.n_features, spec.n_hidden
         n_outputs = n if spec.n_outputs is None else spec.n_outputs
         self.hidden_activation = spec.hidden_activation
         self.output_activation = spec.output_activation
-        self.W = nnx.Param(spec.initializer(rngs.params(), (m, n), jnp.float32))
-        self.W_out = None if spec.tied else nnx.Param(spec.initializer(rngs.params(), (n_outputs, m), jnp.float32))
-        self.b_hidden = nnx.Param(jnp.zeros(m)) if spec.hidden_bias else None
-        self.b = nnx.Param(jnp.zeros(n_outputs)) if spec.output_bias else None
+        self.W = nnx.Param(spec.initializer(rngs.params(), (m, n), float))
+        self.W_out = None if spec.tied else nnx.Param(spec.initializer(rngs.params(), (n_outputs, m), float))
+        self.b_hidden = nnx.Param(jnp.full(m, spec.initial_hidden_bias, float)) if spec.hidden_bias else None
+        self.b = nnx.Param(jnp.full(n_outputs, spec.initial_output_bias, float)) if spec.output_bias else None
+        self.output_axis = "feature" if spec.n_outputs is None else "output"
+
+    @property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """What the axes of parameters and activations are called."""
+        return {
+            "W": ("hidden", "feature"),
+            "W_out": (self.output_axis, "hidden"),
+            "b_hidden": ("hidden",),
+            "b": (self.output_axis,),
+            "hidden": ("hidden",),
+            "prediction": (self.output_axis,),
+        }
 
     def encode(self, x: Float[Array, "n batch"]) -> Float[Array, "m batch"]:
         """Hidden activations h."""
@@ -125,45 +136,3 @@ class AutoencoderModule(nnx.Module):
     def __call__(self, x: Float[Array, "n batch"]) -> Float[Array, "outputs batch"]:
         """The prediction x' from features."""
         return self.decode(self.encode(x))
-
-
-def module_with(model: Model, params: Mapping[str, Any]) -> nnx.Module:
-    """The module of `model` that has the parameters `params`, one model's share of a run's.
-
-    Raises:
-        ValueError: if the names or shapes are not those of the model.
-
-    >>> tied = Autoencoder(n_features=3, n_hidden=2)
-    >>> module = module_with(tied, {"W": jnp.eye(2, 3), "b": jnp.zeros(3)})
-    >>> module(jnp.array([[1.0], [2.0], [3.0]])).ravel().tolist()
-    [1.0, 2.0, 0.0]
-    """
-    module = model(rngs=nnx.Rngs(0))
-    wanted = {name: value.shape for name, value in flatten_names(nnx.state(module, nnx.Param)).items()}
-    got = {name: np.shape(value) for name, value in params.items()}
-    if got != wanted:
-        raise ValueError(f"params of module_with must have the names and shapes {wanted}. Got {got}.")
-    nnx.update(module, unflatten_names(params))
-    return module
-
-
-def flatten_names(state: nnx.State) -> dict[str, Array]:
-    """A module's parameters by name, nested ones with dots: `decoder.kernel`."""
-    return {".".join(map(str, path)): variable[...] for path, variable in nnx.to_flat_state(state)}
-
-
-def param_shapes(model: Model) -> dict[str, jax.ShapeDtypeStruct]:
-    """Shapes and types of the parameters that `model` makes, by name."""
-    return jax.eval_shape(lambda: flatten_names(nnx.state(model(rngs=nnx.Rngs(0)), nnx.Param)))
-
-
-def unflatten_names(params: Mapping[str, Any]) -> dict[Any, Any]:
-    """The nested dict that `nnx.update` takes."""
-    nested: dict[Any, Any] = {}
-    for name, value in params.items():
-        *outer, last = (int(part) if part.isdigit() else part for part in name.split("."))
-        inside = nested
-        for part in outer:
-            inside = inside.setdefault(part, {})
-        inside[last] = jnp.asarray(value)
-    return nested

@@ -1,6 +1,6 @@
 """Distributions over sparse feature vectors.
 
-A feature distribution has a number of features and a `sample` method; anything that has both can be trained on:
+A feature distribution has a `sample` method; anything that has one can be trained on:
 
     @tm.specification
     class Ones:
@@ -16,7 +16,7 @@ called sparsity; other code calls the density `feature_probability`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -24,17 +24,37 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from toymodels.checks import check_function, check_integer, check_numbers
+from toymodels.features.draws import SMALLEST_DENSITY, draws, ranks, split_draw
 from toymodels.specification import specification, static
 
 
 @runtime_checkable
 class Features(Protocol):
-    """What training needs of a distribution."""
+    """What training needs of a distribution.
 
-    @property
-    def n_features(self) -> int: ...
+    `sample` returns an array whose last axis is the batch, or several of them in a tuple, dict, NamedTuple or
+    `Labelled`. Features may also have
 
-    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]: ...
+    - `n_features`: then samples are checked to have as many rows;
+    - `batch(key, step, batch_size)`, in the place of `sample`, if a batch depends on the step; the key does not;
+    - `prepare(key)`: the features that stand for these in one training, with what is drawn once (`DrawnDataset`);
+    - `everything()`: all samples of a finite data set, each of which an evaluation then sees once;
+    - `validate()`, which raises a ValueError for a bad field.
+    """
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Any: ...
+
+
+class Labelled(NamedTuple):
+    """A sample that comes with what is to be predicted of it, e.g. tokens and classes.
+
+    Attributes:
+        input: what the model is given, (..., batch).
+        label: what the task's `target` is given, and by default is, (..., batch).
+    """
+
+    input: Any
+    label: Any
 
 
 # --- The value of a feature that is on ---------------------------------------------------------------------------
@@ -45,7 +65,8 @@ class Values:
     """Distribution of a feature's value while it is on, given by its inverse cumulative distribution function.
 
     Attributes:
-        inverse_cdf: maps uniform draws from [0, 1) to values, elementwise.
+        inverse_cdf: maps uniform draws from the open (0, 1) to values, elementwise; `jax.scipy.special.ndtri` makes
+            Gaussian features.
         mean: E[value], where it is known in closed form.
         second_moment: E[value²], where it is known in closed form.
     """
@@ -75,7 +96,7 @@ class Independent:
 
     Attributes:
         n_features: number of features n.
-        density: probability in [0, 1] that a feature is on; one number, or n of them.
+        density: probability that a feature is on, 0 or from 1e-7 to 1; one number, or n of them.
         values: distribution of the value of a feature that is on.
     """
 
@@ -85,9 +106,8 @@ class Independent:
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
         """Draw `batch_size` feature vectors, one a column."""
-        draws = jax.random.uniform(key, (self.n_features, batch_size))
-        on, rank = _split_draw(draws, _column(self.density))
-        return jnp.where(on, self.values.inverse_cdf(rank), 0.0)
+        on, w = split_draw(draws(key, (self.n_features, batch_size)), _column(self.density))
+        return jnp.where(on, self.values.inverse_cdf(ranks(w)), 0.0)
 
     def mean(self) -> Float[np.ndarray, " n"]:
         """E[x_i]."""
@@ -102,7 +122,7 @@ class Independent:
     def validate(self) -> None:
         """Raise ValueError if a field is out of range."""
         check_integer("Independent", "n_features", self.n_features, minimum=1)
-        check_numbers("Independent", "density", self.density, length=self.n_features, minimum=0, maximum=1)
+        _check_density("Independent", self.density, self.n_features)
         _check_values("Independent", self.values)
 
 
@@ -113,7 +133,7 @@ class CorrelatedSets:
 
     Attributes:
         sets: the features of each set; together every feature 0 ... n-1 exactly once.
-        density: probability in [0, 1] that a set is on; one number, or one a set.
+        density: probability that a set is on, 0 or from 1e-7 to 1; one number, or one per set.
         values: distribution of the value of a feature that is on.
         correlation: of any two members of a set in being on (Pearson's), in [0, 1]; one number, or one a set. With this
             probability one draw decides for the whole set, as always in the paper; else each member has its own. At 0
@@ -133,14 +153,13 @@ class CorrelatedSets:
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
         """Draw `batch_size` feature vectors, one a column."""
         set_key, value_key = jax.random.split(key)
-        draws = jax.random.uniform(set_key, (len(self.sets), batch_size))
-        together, draws = _split_draw(draws, _column(self.correlation))
-        set_on, _ = _split_draw(draws, _column(self.density))
-        ranks = jax.random.uniform(value_key, (self.n_features, batch_size))
-        own_on, own_ranks = _split_draw(ranks, self._of_feature(_column(self.density)))
+        together, w_set = split_draw(draws(set_key, (len(self.sets), batch_size)), _column(self.correlation))
+        set_on, _ = split_draw(w_set, _column(self.density))
+        w = draws(value_key, (self.n_features, batch_size))
+        own_on, w_own = split_draw(w, self._of_feature(_column(self.density)))
         owner = _set_of_feature(self.sets)
         on = jnp.where(together[owner], set_on[owner], own_on)
-        return jnp.where(on, self.values.inverse_cdf(jnp.where(together[owner], ranks, own_ranks)), 0.0)
+        return jnp.where(on, self.values.inverse_cdf(ranks(jnp.where(together[owner], w, w_own))), 0.0)
 
     def mean(self) -> Float[np.ndarray, " n"]:
         """E[x_i]."""
@@ -158,8 +177,8 @@ class CorrelatedSets:
     def validate(self) -> None:
         """Raise ValueError if a field is out of range or the sets overlap."""
         _check_sets("CorrelatedSets", self.sets)
-        for name in ("density", "correlation"):
-            check_numbers("CorrelatedSets", name, getattr(self, name), length=len(self.sets), minimum=0, maximum=1)
+        _check_density("CorrelatedSets", self.density, len(self.sets))
+        check_numbers("CorrelatedSets", "correlation", self.correlation, length=len(self.sets), minimum=0, maximum=1)
         _check_values("CorrelatedSets", self.values)
 
     def _density_of_feature(self) -> Float[np.ndarray, " n"]:
@@ -177,8 +196,8 @@ class AnticorrelatedSets:
 
     Attributes:
         sets: the features of each set; together every feature 0 ... n-1 exactly once.
-        density: probability in [0, 1] that a set is on; one number, or one a set. A feature of a set of k is on with
-            probability density / k.
+        density: probability that a set is on, 0 or from 1e-7 to 1; one number, or one per set. A feature of a set of
+            k is on with probability density / k.
         values: distribution of the value of a feature that is on.
     """
 
@@ -195,10 +214,11 @@ class AnticorrelatedSets:
         """Draw `batch_size` feature vectors, one a column."""
         set_key, value_key = jax.random.split(key)
         sizes = np.array([len(members) for members in self.sets])[:, None]
-        on, rank = _split_draw(jax.random.uniform(set_key, (len(self.sets), batch_size)), _column(self.density))
-        chosen = jnp.where(on, jnp.minimum(jnp.floor(rank * sizes), sizes - 1), -1)
+        on, w = split_draw(draws(set_key, (len(self.sets), batch_size)), _column(self.density))
+        member = jnp.floor(ranks(w) * sizes.astype(w.dtype)).astype(int)
+        chosen = jnp.where(on, jnp.minimum(member, sizes - 1), -1)
         mine = chosen[_set_of_feature(self.sets)] == _place_in_set(self.sets)[:, None]
-        return jnp.where(mine, self.values.inverse_cdf(jax.random.uniform(value_key, mine.shape)), 0.0)
+        return jnp.where(mine, self.values.inverse_cdf(ranks(draws(value_key, mine.shape))), 0.0)
 
     def mean(self) -> Float[np.ndarray, " n"]:
         """E[x_i]."""
@@ -214,7 +234,7 @@ class AnticorrelatedSets:
     def validate(self) -> None:
         """Raise ValueError if a field is out of range or the sets overlap."""
         _check_sets("AnticorrelatedSets", self.sets)
-        check_numbers("AnticorrelatedSets", "density", self.density, length=len(self.sets), minimum=0, maximum=1)
+        _check_density("AnticorrelatedSets", self.density, len(self.sets))
         _check_values("AnticorrelatedSets", self.values)
 
     def _density_of_feature(self) -> Float[np.ndarray, " n"]:
@@ -264,82 +284,6 @@ class Concatenated:
             validate_features(part)
 
 
-# --- A finite data set -------------------------------------------------------------------------------------------
-
-
-def with_replacement(key: PRNGKeyArray, n_samples: int, batch_size: int) -> Int[Array, " batch"]:
-    """Choose `batch_size` of `n_samples`, each draw from all of them."""
-    return jax.random.randint(key, (batch_size,), 0, n_samples)
-
-
-def without_replacement(key: PRNGKeyArray, n_samples: int, batch_size: int) -> Int[Array, " batch"]:
-    """Choose `batch_size` different ones of `n_samples`."""
-    return jax.random.permutation(key, n_samples)[:batch_size]
-
-
-def full_batch(key: PRNGKeyArray, n_samples: int, batch_size: int) -> Int[Array, " batch"]:
-    """Choose all of `n_samples` every time, whatever the batch size."""
-    return jnp.arange(n_samples)
-
-
-@specification
-class Dataset:
-    """A finite data set of T samples (Henighan et al. 2023, "Superposition, Memorization, and Double Descent").
-
-    Attributes:
-        samples: (n, T), one sample a column; transpose ordinary (T, n) data first.
-        batches: chooses the samples of a batch: `with_replacement`, `without_replacement`, `full_batch` or your own
-            function of (key, T, batch_size).
-    """
-
-    samples: Any
-    batches: Callable[[PRNGKeyArray, int, int], Int[Array, " batch"]] = static(default=with_replacement)
-
-    @staticmethod
-    def draw(features: Features, n_samples: int, key: PRNGKeyArray, *, unit_norm: bool = False) -> "Dataset":
-        """T = `n_samples` samples of `features`; with `unit_norm` each that is not zero is scaled to length 1."""
-        check_integer("Dataset.draw", "n_samples", n_samples, minimum=1)
-        validate_features(features)
-        samples = np.asarray(features.sample(key, n_samples))
-        if unit_norm:
-            lengths = np.linalg.norm(samples, axis=0)
-            samples = samples / np.where(lengths > 0, lengths, 1.0)
-        return Dataset(samples)
-
-    @property
-    def n_features(self) -> int:
-        """Number of features n."""
-        return np.shape(self.samples)[0]
-
-    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
-        """Choose a batch of the samples, one a column."""
-        return jnp.asarray(self.samples)[:, self.batches(key, self.samples.shape[1], batch_size)]
-
-    def mean(self) -> Float[np.ndarray, " n"]:
-        """Mean of the samples."""
-        return np.asarray(self.samples, dtype=float).mean(axis=1)
-
-    def second_moment(self) -> Float[np.ndarray, "n n"]:
-        """Mean of x xᵀ over the samples."""
-        samples = np.asarray(self.samples, dtype=float)
-        return samples @ samples.T / samples.shape[1]
-
-    def validate(self) -> None:
-        """Raise ValueError if the samples are no (n, T) array of finite numbers."""
-        if not isinstance(self.samples, np.ndarray | jax.Array):
-            raise ValueError(f"samples of Dataset must be an array. Got a {type(self.samples).__name__}.")
-        samples = np.asarray(self.samples)
-        if samples.ndim != 2 or 0 in samples.shape:
-            raise ValueError(f"samples of Dataset must have shape (n_features, n_samples). Got shape {samples.shape}.")
-        if not np.isfinite(samples).all():
-            feature, sample = np.argwhere(~np.isfinite(samples))[0]
-            raise ValueError(
-                f"samples of Dataset must be finite. Got {samples[feature, sample]} for feature {feature} of sample "
-                f"{sample}."
-            )
-        check_function("Dataset", "batches", self.batches)
-
-
 # --- Helpers, in the order of their use --------------------------------------------------------------------------
 
 
@@ -347,23 +291,14 @@ def validate_features(features: Any) -> None:
     """Raise unless `features` is a valid distribution: ValueError for a bad field, TypeError for another thing."""
     if hasattr(features, "validate") and not isinstance(features, type):
         features.validate()
-    if isinstance(features, type) or not isinstance(features, Features):
-        raise TypeError(f"features must have `n_features` and `sample(key, batch_size)`. Got {features!r}.")
+    if isinstance(features, type) or not callable(getattr(features, "sample", None)):
+        raise TypeError(f"features must have a method `sample(key, batch_size)`. Got {features!r}.")
 
 
 def _column(density: Any) -> Float[Array, "..."]:
     """A density, or one per row, ready to meet draws of shape (rows, batch)."""
     density = jnp.asarray(density, dtype=float)
     return density[:, None] if density.ndim else density
-
-
-def _split_draw(draws: Float[Array, "n batch"], density: Float[Array, "..."]) -> tuple[Array, Float[Array, "n batch"]]:
-    """Whether on, and a uniform rank in [0, 1) given that it is: both from one uniform draw.
-
-    A draw in the top `density` of [0, 1) is on, and its place within that part is again uniform.
-    """
-    rank = (draws - (1 - density)) / jnp.where(density > 0, density, 1.0)
-    return rank >= 0, jnp.maximum(rank, 0.0)
 
 
 def _per_item(density: Any, count: int) -> Float[np.ndarray, " count"]:
@@ -410,6 +345,14 @@ def _check_sets(owner: str, sets: Any) -> None:
     missing = sorted(set(range(max(features) + 1)) - set(features))
     if missing:
         raise ValueError(f"sets of {owner} must hold every feature from 0 to {max(features)}. Missing: {missing[0]}.")
+
+
+def _check_density(owner: str, density: Any, length: int) -> None:
+    check_numbers(owner, "density", density, length=length, minimum=0, maximum=1)
+    numbers = np.ravel(np.asarray(density, dtype=float))
+    small = numbers[(numbers > 0) & (numbers < SMALLEST_DENSITY * (1 - 1e-6))]  # 1e-7 in single precision will do
+    if small.size:
+        raise ValueError(f"density of {owner} must be 0 or at least {SMALLEST_DENSITY:g}. Got {small[0]:g}.")
 
 
 def _check_values(owner: str, values: Any) -> None:

@@ -1,0 +1,20 @@
+"""What is to be learnt: a target, a loss, penalties, importance, and attacks."""
+
+from toymodels.tasks.attacks import Attack, FeatureAttack, GradientAttack
+from toymodels.tasks.losses import PowerLoss, cross_entropy, squared_error
+from toymodels.tasks.penalties import HiddenL1, WeightL1, WeightL2
+from toymodels.tasks.task import Geometric, Task
+
+__all__ = [
+    "Attack",
+    "FeatureAttack",
+    "Geometric",
+    "GradientAttack",
+    "HiddenL1",
+    "PowerLoss",
+    "Task",
+    "WeightL1",
+    "WeightL2",
+    "cross_entropy",
+    "squared_error",
+]
