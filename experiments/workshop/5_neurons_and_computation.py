@@ -104,8 +104,8 @@ turns = {"as trained": np.eye(5)} | {f"rotation {k}": rotation() for k in (1, 2,
 turns["neurons exchanged"] = np.eye(5)[[2, 0, 4, 1, 3]]
 x = np.asarray(task.features.sample(jax.random.key(1), 20_000))
 for name, R in turns.items():
-    of_linear = task.loss(x, turned_output(W["linear"], b["linear"], R, x, tm.identity))
-    of_relu = task.loss(x, turned_output(W["ReLU"], b["ReLU"], R, x, jax.nn.relu))
+    of_linear = task.loss_on(x, turned_output(W["linear"], b["linear"], R, x, tm.identity))
+    of_relu = task.loss_on(x, turned_output(W["ReLU"], b["ReLU"], R, x, jax.nn.relu))
     print(f"{name:18} linear {of_linear:.5f}   ReLU {of_relu:.5f}")
 
 # %% [markdown]
@@ -211,7 +211,7 @@ found = tm.train(computer(3, 6), task, tm.Recipe(2_000, 256, 2e-2), restarts=16,
 W1, W2 = absolute_weights(3)
 by_hand = tm.module_with(computer(3, 6), {"W": W1, "W_out": W2, "b": np.zeros(3)})
 x = signed.sample(jax.random.key(1), 10_000)
-print(f"loss: trained {found.loss[0]:.1e}, by hand {task.loss(x, by_hand(x)):.1e}")
+print(f"loss: trained {found.loss[0]:.1e}, by hand {task.loss_on(x, by_hand(x)):.1e}")
 scaled = neurons.rescale(found.W[0], found.params["W_out"][0])
 order = neurons.neuron_order(scaled.W_in)
 ax = tm.plots.neuron_graph(scaled.W_in[order], scaled.W_out[:, order])
@@ -319,7 +319,7 @@ print(f"lower neuron, strong to weak: {lower[b, a]:.2f}")
 # When does the trick fail? Let us turn the two features on, each alone and then both.
 
 # %%
-network = tm.module_with(computer(3, 4), small.best_params())
+network = small.module()
 x = np.zeros((3, 3))
 x[a, [0, 2]] = np.sign(scaled.W_in[pair[0], a])
 x[b, [1, 2]] = np.sign(scaled.W_in[pair[0], b])

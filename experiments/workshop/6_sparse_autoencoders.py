@@ -42,8 +42,8 @@ figure = tm.plots.weight_matrix(W, toy.b[0]).figure
 # What remains is what you would see of a network from outside: h = W x, eight numbers for each sample.
 
 # %%
-task = tm.Task(tm.HiddenActivations(W, features))
-h = np.asarray(task.features.sample(jax.random.key(0), 5_000))
+hidden = tm.HiddenActivations(W, features)
+h = np.asarray(hidden.sample(jax.random.key(0), 5_000))
 print("shape:", h.shape)
 print("five samples:", h[:, 10:15].round(2), sep="\n")
 
@@ -134,8 +134,8 @@ for name, learned in {"neurons": np.eye(8), "PCA": axes, "random": random}.items
 
 
 # %%
-def sae_loss(h, h_hat, z, hidden_l1):
-    """The loss above, for h and h_hat (m, samples), activations z (k, samples), and λ = hidden_l1."""
+def sae_loss(h, h_hat, z, strength):
+    """The loss above, for h and h_hat (m, samples), activations z (k, samples), and λ = strength."""
     return ...
 
 
@@ -149,8 +149,8 @@ check("6.3", sae_loss)
 tm.Playground(n=5, m=2, density=0.05, decay=1)
 
 # %% [markdown]
-# An SAE is trained like every other model here: its features are the hidden activations, and λ is the recipe's
-# `hidden_l1`.
+# An SAE is trained like every other model here: its features are the hidden activations, and the task has a penalty,
+# `tm.HiddenL1(strength=λ)`. (In the results `loss` is the error alone, and `objective` is both terms.)
 #
 # **Predict.** Ten units look at the pentagon. Where will their directions be if λ is tiny? If it is right? If it is
 # huge? (Eight seconds.)
@@ -158,10 +158,10 @@ tm.Playground(n=5, m=2, density=0.05, decay=1)
 # %%
 five = tm.Independent(5, density=0.05)
 W5 = tm.train(tm.Autoencoder(5, 2), tm.Task(five), tm.Recipe(steps=1_000), restarts=4, progress=False).W[0]
-pentagon = tm.Task(tm.HiddenActivations(W5, five))
+pentagon = tm.Task(tm.HiddenActivations(W5, five), penalties=(tm.HiddenL1(strength=0.3),))
 quick = tm.Recipe(steps=500, batch_size=512, learning_rate=0.03, evaluation_samples=4_096)
 sae5 = tm.SparseAutoencoder(n_inputs=2, n_units=10)
-plane = tm.sweep(sae5, pentagon, quick, over={"hidden_l1": [0.001, 0.3, 1.5]}, progress=False)
+plane = tm.sweep(sae5, pentagon, quick, over={"strength": [0.001, 0.3, 1.5]}, progress=False)
 
 # %% [markdown]
 # Thin lines that reach out of the circle are the truth. Learned directions are strong and end in a dot.
@@ -169,7 +169,7 @@ plane = tm.sweep(sae5, pentagon, quick, over={"hidden_l1": [0.001, 0.3, 1.5]}, p
 # %%
 truth = 1.35 * np.tile(dictionaries.unit_norm(W5), 2)  # five directions, twice: as many as units
 drawn = [np.stack([dictionaries.unit_norm(D), truth]) for D in plane.W_dec.values]
-titles = [f"λ = {one.hidden_l1:g}\nMMCS {mmcs(one.values, W5):.2f}" for one in plane.W_dec]
+titles = [f"λ = {one.strength:g}\nMMCS {mmcs(one.values, W5):.2f}" for one in plane.W_dec]
 figure = tm.plots.panels(tm.plots.overlay, drawn, titles)
 
 # %% [markdown]
@@ -184,15 +184,8 @@ figure = tm.plots.panels(tm.plots.overlay, drawn, titles)
 # ### A way to cheat
 # Take the autoencoder in the middle and make all directions ten times as long and all activations ten times as small.
 
-
 # %%
-def trained(model, grid, **where):
-    """The module of one cell of a sweep."""
-    names = ("W_enc", "b_enc", "W_dec", "b_dec")
-    return tm.module_with(model, {name: grid[name].sel(where).values for name in names})
-
-
-module = trained(sae5, plane, hidden_l1=0.3)
+module = tm.sweeps.as_run(plane, strength=0.3).module()
 h5 = np.asarray(pentagon.features.sample(jax.random.key(0), 5_000))
 z, b_dec = np.asarray(module.encode(h5)), np.asarray(module.b_dec[...])[:, None]
 D = unit_norm(np.asarray(module.W_dec[...]))
@@ -222,12 +215,13 @@ def unexplained(module, task, key):
 
 
 sae = tm.SparseAutoencoder(n_inputs=8, n_units=40)
-over = {"hidden_l1": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3], "seed": range(4)}
+task = tm.Task(hidden, penalties=(tm.HiddenL1(strength=0.03),))
+over = {"strength": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3], "seed": range(4)}
 grid = tm.sweep(sae, task, quick, over=over, metrics=[recovered, unexplained], progress=False)
 
 # %%
 figure = tm.plots.panels(
-    lambda name, ax: tm.plots.lines(grid[name], x="hidden_l1", label=name, ax=ax),
+    lambda name, ax: tm.plots.lines(grid[name], x="strength", label=name, ax=ax),
     ["recovered", "unexplained"],
     ["MMCS with the truth", "unexplained variance"],
     panel_inches=3.2,
@@ -255,8 +249,9 @@ def sparsity(z):
 check("6.4", sparsity)
 
 # %%
-for l1 in grid.hidden_l1.values:
-    l0, n_dead = sparsity(np.asarray(trained(sae, grid, hidden_l1=l1, seed=0).encode(h)))
+for l1 in grid.strength.values:
+    module = tm.sweeps.as_run(grid, strength=l1, seed=0).module()
+    l0, n_dead = sparsity(np.asarray(module.encode(h)))
     print(f"λ = {l1:5g}: {l0:5.2f} units on in a sample, {n_dead:2} of 40 dead")
 
 # %% [markdown]
@@ -286,11 +281,11 @@ check("6.5", agreement)
 # **Predict.** Where will the agreement be highest? What will it be at the two ends?
 
 # %%
-agreements = {l1: agreement(grid.W_dec.sel(hidden_l1=l1).values) for l1 in grid.hidden_l1.values}
+agreements = {l1: agreement(grid.W_dec.sel(strength=l1).values) for l1 in grid.strength.values}
 for l1, value in agreements.items():
     print(f"λ = {l1:5g}: agreement {value:.2f}")
 chosen = max(agreements, key=agreements.get)
-print(f"I choose λ = {chosen:g}. Open the envelope: MMCS {grid.recovered.sel(hidden_l1=chosen).mean():.3f}")
+print(f"I choose λ = {chosen:g}. Open the envelope: MMCS {grid.recovered.sel(strength=chosen).mean():.3f}")
 
 # %% [markdown]
 # At the ends the seeds agree hardly more than random directions do. The best agreement is where the truth is, and you
@@ -312,29 +307,30 @@ print(f"I choose λ = {chosen:g}. Open the envelope: MMCS {grid.recovered.sel(hi
 
 
 # %%
-def best_activation(a, hidden_l1, m):
-    """The z >= 0 for which (a - z)² / m + hidden_l1 * z is least, for each number of the array a."""
+def best_activation(a, strength, m):
+    """The z >= 0 for which (a - z)² / m + strength * z is least, for each number of the array a."""
     return ...
 
 
 check("6.6", best_activation)
 
 # %% [markdown]
-# So what does a trained autoencoder do with feature 0 alone, at growing strength?
+# So what does a trained autoencoder do with feature 0 alone, as a grows?
 
 # %%
 import xarray as xr
 
-strength = np.linspace(0, 1.1, 12)
-alone = np.outer(dictionaries.unit_norm(W)[:, 0], strength)
-curves = {"no shrinkage": strength}
+a = np.linspace(0, 1.1, 12)
+alone = np.outer(dictionaries.unit_norm(W)[:, 0], a)
+curves = {"no shrinkage": a}
 for l1 in (0.03, 0.1):
-    z = np.asarray(trained(sae, grid, hidden_l1=l1, seed=0).encode(alone))
+    module = tm.sweeps.as_run(grid, strength=l1, seed=0).module()
+    z = np.asarray(module.encode(alone))
     curves[f"the SAE, λ = {l1}"] = z.sum(0)
-    curves[f"your z, λ = {l1}"] = best_activation(strength, l1, 8)
-coords = {"line": list(curves), "strength": strength}
+    curves[f"your z, λ = {l1}"] = best_activation(a, l1, 8)
+coords = {"line": list(curves), "a": a}
 table = xr.DataArray(list(curves.values()), coords, tuple(coords))
-figure = tm.plots.lines(table, x="strength", by="line", over=None, label="activation z").figure
+figure = tm.plots.lines(table, x="a", by="line", over=None, label="activation z").figure
 
 # %% [markdown]
 # The penalty takes about λm/2 off every activation, as you computed, however strong it is: .12 at λ = .03, and .4 at
@@ -354,9 +350,8 @@ def dead_units(module, task, key):
     return dictionaries.dead(module.encode(task.features.sample(key, 4_096))).sum()
 
 
-recipe = tm.Recipe(**vars(quick) | {"hidden_l1": 0.03})
 over = {"n_units": [10, 80], "seed": range(2)}
-widths = tm.sweep(sae, task, recipe, over=over, metrics=[recovered, unexplained, dead_units], progress=False)
+widths = tm.sweep(sae, task, quick, over=over, metrics=[recovered, unexplained, dead_units], progress=False)
 widths[["recovered", "unexplained", "dead_units"]].mean("seed").to_dataframe().round(2)
 
 # %% [markdown]
@@ -371,7 +366,7 @@ widths[["recovered", "unexplained", "dead_units"]].mean("seed").to_dataframe().r
 # the samples. **Predict**: at which density will the best λ still find the truth? Will the error tell you?
 
 # %%
-over = {"density": [0.05, 0.2, 0.5], "hidden_l1": [0.01, 0.03, 0.1], "seed": range(2)}
+over = {"density": [0.05, 0.2, 0.5], "strength": [0.01, 0.03, 0.1], "seed": range(2)}
 dense = tm.sweep(sae, task, quick, over=over, metrics=[recovered, unexplained], progress=False)
 figure = tm.plots.panels(
     lambda name, ax: tm.plots.heat_map(dense[name].mean("seed"), label="", vmax=1, ax=ax),
@@ -403,6 +398,6 @@ figure = tm.plots.panels(
 # **Try it yourself.**
 #
 # - Let features come in pairs that are always on together: `tm.CorrelatedSets(((0, 1), (2, 3), ...), density=0.05)`
-#   in the place of `features` in the task. Does the autoencoder find twenty directions, or ten?
+#   instead of `features` in `tm.HiddenActivations`. Does the autoencoder find twenty directions, or ten?
 # - Features in real networks are not equally frequent. Give `tm.Independent` twenty densities, from .2 to .005. Which
 #   ones are found last?
