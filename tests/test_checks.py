@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import xarray as xr
 from flax import nnx
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -131,6 +133,7 @@ BAD_TASKS = {
     "negative decay": (tm.Task(FEATURES, tm.Geometric(-0.9)), "decay of Geometric must be finite and at least 0"),
     "decay for each": (tm.Task(FEATURES, tm.Geometric((1, 0.5))), "decay of Geometric must be one number"),
     "target no function": (replaced(TASK, target=3), "target of Task must be a function. Got 3."),
+    "the class of a loss": (replaced(TASK, loss=tm.PowerLoss), "loss of Task is the class PowerLoss. Write PowerLoss"),
     "penalties no tuple": (replaced(TASK, penalties=tm.HiddenL1(0.1)), "penalties of Task must be a tuple"),
     "target in rows": (tm.Task(FEATURES, target=jnp.transpose), r"target of Task must map .* \(5, 8\) to \(8, 5\)"),
     "target without samples": (tm.Task(FEATURES, target=lambda x: x.sum(1)), r"target of Task must map .* to \(5,\)"),
@@ -173,6 +176,41 @@ def test_bad_models(case: str):
         train(model=model)
 
 
+class Strange(nnx.Module):
+    """A module whose parameter or axes are not what they should be."""
+
+    def __init__(self, dtype: Any, axes: Any, *, rngs: nnx.Rngs):
+        self.w = nnx.Param(jnp.ones((5, 1), dtype))
+        self.named = axes
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        return {"w": self.named}
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.w[...] * x
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (partial(Strange, int, ("feature", "one")), "parameter 'w' of type int32. What is trained must be floats"),
+        (partial(Strange, float, ("feature",)), "axes of the model must name each of the 2 axes of w once"),
+        (partial(Strange, float, ("one", "one")), "axes of the model must name each of the 2 axes of w once"),
+        (lambda rngs: 3, "model, called as .* failed: TypeError: it must return an nnx.Module. It returned 3"),
+        (tm.Autoencoder, r"model of train is the class Autoencoder. Write Autoencoder\(...\)"),
+    ],
+)
+def test_modules_that_cannot_be_trained(model: Any, message: str):
+    with pytest.raises(ValueError, match=message):
+        train(model=model)
+
+
+def test_the_results_of_a_sweep_as_a_start_of_one_training():
+    with pytest.raises(ValueError, match=r"must be one cell of a sweep's results: tm.sweeps.as_run"):
+        tm.train(MODEL, TASK, RECIPE, start=xr.Dataset())
+
+
 def test_what_is_no_model():
     with pytest.raises(TypeError, match=r"model must be an Autoencoder or a function `model\(rngs=...\)`"):
         train(model=np.eye(5))
@@ -194,6 +232,17 @@ BAD_RECIPES = {
     "an optimiser with a rate": (
         replaced(RECIPE, optimizer=optax.adam(0.1)),
         "must be a function of the learning rate",
+    ),
+    "the class of an optimiser": (replaced(RECIPE, optimizer=tm.Adam), r"optimizer of Recipe is the class Adam. Write"),
+    "a rate for a schedule": (tm.Recipe(schedule=lambda rate, steps: rate), "must return a function of the step"),
+    "a schedule of one argument": (tm.Recipe(schedule=lambda rate: rate), r"schedule of Recipe, called as .*TypeError"),
+    "a schedule that fails": (
+        tm.Recipe(schedule=lambda rate, steps: lambda step: step.nothing),
+        r"schedule of Recipe, called as schedule\(learning_rate, steps\)\(step\), failed: AttributeError",
+    ),
+    "a schedule that asks": (
+        tm.Recipe(schedule=lambda rate, steps: lambda step: rate if rate > 0 else 1.0),
+        "asks for the value of a number, which differs from model to model",
     ),
     "no optimiser": (tm.Recipe(optimizer=lambda rate: rate), "must return an optax.GradientTransformation"),
 }

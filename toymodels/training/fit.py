@@ -1,12 +1,14 @@
 """Do model, task and recipe fit together? Everything is tried on shapes, before anything is compiled."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax import nnx
 
 from toymodels.checks import check_instance, check_numbers
@@ -88,8 +90,15 @@ def tried(what: str, called: str, function: Callable[..., Any], *arguments: Any)
     Raises:
         ValueError: one line, for whatever it raises: what it is, how it is called, and what it said.
     """
-    try:
+    with explained(what, called):
         return jax.eval_shape(function, *arguments)
+
+
+@contextlib.contextmanager
+def explained(what: str, called: str) -> Iterator[None]:
+    """Raise ValueError, with one line, for whatever is raised inside."""
+    try:
+        yield
     except jax.errors.ConcretizationTypeError as error:
         raise ValueError(
             f"{what}, called as {called}, asks for the value of a number, which differs from model to model and is not "
@@ -227,6 +236,16 @@ def _check_attack(model: Any, task: Task, x: Any) -> None:
 
 
 def _check_optimizer(recipe: Recipe, params: Any) -> None:
+    with explained("schedule of Recipe", "schedule(learning_rate, steps)"):
+        schedule = recipe.schedule(recipe.learning_rate, recipe.steps)
+    if not callable(schedule):
+        raise ValueError(f"schedule of Recipe must return a function of the step. It returned {schedule!r}.")
+    tried("schedule of Recipe", "schedule(learning_rate, steps)(step)", recipe.rate, jax.ShapeDtypeStruct((), int))
+    with explained("optimizer of Recipe", "optimizer(rate)"):
+        made = recipe.optimizer(schedule)
+    if not isinstance(made, optax.GradientTransformation):
+        raise ValueError(f"optimizer of Recipe must return an optax.GradientTransformation. It returned {made!r}.")
+
     def update(params: Any) -> Any:
         extra = {"value": jnp.zeros(()), "grad": params, "value_fn": lambda params: jnp.zeros(())}
         state = recipe.transformation().init(params)

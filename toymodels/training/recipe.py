@@ -61,7 +61,8 @@ class Recipe:
 
     def rate(self, step: Int[Array, ""]) -> Float[Array, ""]:
         """The learning rate at a step."""
-        return jnp.asarray(self.schedule(self.learning_rate, self.steps)(step), dtype=float)
+        with jax.numpy_dtype_promotion("standard"):  # optax multiplies numbers of different types
+            return jnp.asarray(self.schedule(self.learning_rate, self.steps)(step), dtype=float)
 
     def transformation(self) -> optax.GradientTransformation:
         """The optimiser with its schedule and weight decay."""
@@ -83,7 +84,7 @@ class Recipe:
     ) -> tuple[optax.Updates, optax.OptState]:
         """The optimiser's updates and its next state. `extra`: what else it may ask for, as optax's extra arguments."""
         transformation = optax.with_extra_args_support(self.transformation())
-        with jax.numpy_dtype_promotion("standard"):  # optax multiplies numbers of different types
+        with jax.numpy_dtype_promotion("standard"):  # as above
             return transformation.update(gradient, state, params, **extra)
 
     @property
@@ -96,7 +97,7 @@ class Recipe:
         return self.optimizer.averaged(params, state[0]) if self.averages else params  # type: ignore[attr-defined]
 
     def validate(self) -> None:
-        """Raise ValueError if a field is out of range."""
+        """Raise ValueError if a field is out of range. What schedule and optimiser make, training checks."""
         check_integer("Recipe", "steps", self.steps, minimum=1)
         check_integer("Recipe", "batch_size", self.batch_size, minimum=1)
         check_integer("Recipe", "evaluation_samples", self.evaluation_samples, minimum=1)
@@ -115,12 +116,6 @@ class Recipe:
         for part in (self.optimizer, self.schedule):
             if hasattr(part, "validate") and not isinstance(part, type):
                 part.validate()
-        schedule = self.schedule(self.learning_rate, self.steps)
-        if not callable(schedule):
-            raise ValueError(f"schedule of Recipe must return a function of the step. It returned {schedule!r}.")
-        made = self.optimizer(schedule)
-        if not isinstance(made, optax.GradientTransformation):
-            raise ValueError(f"optimizer of Recipe must return an optax.GradientTransformation. It returned {made!r}.")
 
 
 def _decoupled_weight_decay(rate: Callable[[Array], Array], weight_decay: Any) -> optax.GradientTransformation:

@@ -260,8 +260,7 @@ def cut(program: Program, shape: tuple[int, ...], keep: Keep, *, memory_bytes: i
 
 
 def _cut(box: tuple[int, int, int], target: int, most: int, largest_group: int, parts: int, *, looped: bool) -> Cut:
-    """A chunk of about `target` models, at most `most` if these are not fewer than one, of which a core works on
-    `largest_group` at once.
+    """A chunk of about `target` models, and at most `most`, of which a core works on `largest_group` at once.
 
     Along an axis that is looped over, a chunk is filled up to a multiple of what is worked on at once. On a CPU there
     is always a loop: XLA computes what all models share before it, but within it once for each model.
