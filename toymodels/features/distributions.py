@@ -36,7 +36,7 @@ class Features(Protocol):
     `Labelled`. Features may also have
 
     - `n_features`: then samples are checked to have as many rows;
-    - `batch(key, step, batch_size)`, in the place of `sample`, if a batch depends on the step; the key does not;
+    - `batch(key, step, batch_size)`, instead of `sample`, if a batch depends on the step; the key does not;
     - `prepare(key)`: the features that stand for these in one training, with what is drawn once (`DrawnDataset`);
     - `everything()`: all samples of a finite data set, each of which an evaluation then sees once;
     - `validate()`, which raises a ValueError for a bad field.

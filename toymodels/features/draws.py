@@ -56,5 +56,5 @@ def prepared(features: Any, key: PRNGKeyArray) -> Any:
 
 
 def everything(features: Any) -> Any:
-    """All samples of a finite data set, None where there is no end of samples."""
+    """All samples of a finite data set, None where samples are drawn without end."""
     return features.everything() if hasattr(features, "everything") else None

@@ -37,7 +37,7 @@ class Varied(NamedTuple):
         label: its name as the user wrote it.
         path: where it is, or `SEED`.
         values: one for each position of the axis.
-        numeric: whether all values are numbers or arrays of equal shape in the place of leaves of the pytree, so that
+        numeric: whether all values are numbers or arrays of equal shape for leaves of the pytree, so that
             one program serves them all.
     """
 

@@ -84,7 +84,7 @@ def sweep(
         metrics: functions that are computed from each trained model in the program that trains it, such as
             `analysis.geometry.dimensionality`, by themselves or by name; see `toymodels.training.engine.ask` for what
             their arguments may be.
-        start: parameters to start from, in the place of fresh ones: for all cells as in `train`; or the results of a
+        start: parameters to start from, instead of fresh ones: for all cells as in `train`; or the results of a
             sweep, whose axes are matched with this one's by their labels, and whose restarts by their numbers.
         params: whether to keep the parameters and other state.
         history: number of entries of the loss history, at most.

@@ -1,6 +1,6 @@
 """Attacks: what an adversary adds to the features before a model sees them, for `Task(..., attack=...)`.
 
-An attack is anything with a method `perturb` that returns what the model is given in the place of x; its numeric fields
+An attack is anything with a method `perturb` that returns what the model is given instead of x; its numeric fields
 can be swept like any other:
 
     @tm.specification

@@ -84,7 +84,7 @@ class Task:
         return jnp.mean(weights.reshape(-1, *(1,) * (losses.ndim - 1)) * losses)
 
     def seen(self, key: PRNGKeyArray, module: nnx.Module, x: Any) -> Any:
-        """What `module` is given in the place of x: x itself, or what the attack makes of it.
+        """What `module` is given instead of x: x itself, or what the attack makes of it.
 
         Args:
             key: of the attack.

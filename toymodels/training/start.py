@@ -1,4 +1,4 @@
-"""Given parameters to start from, in the place of fresh ones."""
+"""Given parameters to start from, instead of fresh ones."""
 
 from collections.abc import Mapping
 from typing import Any

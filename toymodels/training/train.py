@@ -59,7 +59,7 @@ def train(
         metrics: functions that are computed from each trained model in the program that trains it, such as
             `analysis.geometry.dimensionality`, by themselves or by name; see `toymodels.training.engine.ask` for what
             their arguments may be.
-        start: parameters to start from, in the place of fresh ones: a `Run`, whose best model all restarts start from
+        start: parameters to start from, instead of fresh ones: a `Run`, whose best model all restarts start from
             or, if it has as many, each from its own; or arrays by name, for one model, or with an axis of restarts.
             What is not named is fresh, and so is the optimiser.
         snapshots: numbers of steps, 0 ... recipe.steps, after which to keep the parameters; see `log_spaced`.

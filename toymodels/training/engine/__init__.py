@@ -14,11 +14,11 @@ random draws are a *stream*: those of one seed. Models that are trained in one c
 4. `execute.execute` trains chunk after chunk: on a thread for each core, on each device, or on a cluster. For each:
 5. `step.start` makes the modules of the models, takes their parameters and other state by name, as dicts of arrays
    (s, c, r, ...), and draws the finite data sets that the seed decides.
-6. `step.advance` is called with a number of steps at a time, so that somebody can be told, or interrupt. One step:
-   - for each cell: draw a batch x, and what is wanted for it. Its restarts share both;
-   - for each model: rebuild the module from its parameters and state, with noise from this step's key; its activations;
-     the loss of its prediction; the penalties; the gradient; the optimiser's update.
-   Loops over models are `lax.map`s of `vmap`s, folded as `levels` says.
+6. `step.advance` is called with a number of steps at a time, so that somebody can be told, or interrupt. In a step, for
+   each cell: draw a batch x, and what is wanted for it, which all of its restarts share. For each model: rebuild the
+   module from its parameters and state, with noise from this step's key; its activations; the loss of its prediction;
+   the penalties; the gradient; the optimiser's update. Loops over models are `lax.map` and, within it, `vmap`, folded
+   as `levels` says.
 7. `step.evaluate` computes loss and objective on evaluation samples, and the metrics.
 8. `train` sorts the results into a `Run`; `sweep` labels them as a dataset, and stores them.
 

@@ -122,7 +122,7 @@ def train_chunk(plan: Plan, chunk: Chunk, device: jax.Device, cancelled: threadi
 
 
 def result_shapes(plan: Plan, program: Program) -> Trained:
-    """A `Trained` that has in the place of each array the shape and type of it for one model. Nothing is compiled."""
+    """A `Trained` whose arrays are replaced by their shapes and types for one model. Nothing is compiled."""
     keep, inputs = plan.keep, inputs_of(program, plan.shape, (0, 0, 0), (1, 1, 1))
 
     def results(inputs: Inputs) -> Any:
