@@ -80,8 +80,8 @@ def _check_together(alike: Alike) -> None:
             _check_importance(whole, _samples(features, whole.recipe.batch_size))
 
 
-KEY = jax.eval_shape(lambda: jax.random.key(0))
-"""The shape of a key: with one that has a number, a transfer guard would be set off."""
+KEY, STEP = jax.eval_shape(lambda: (jax.random.key(0), jnp.zeros((), int)))
+"""The shapes of a key and of a step: with ones that have numbers, a transfer guard would be set off."""
 
 
 def tried(what: str, called: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -151,12 +151,11 @@ def _samples(features: Any, batch_size: int) -> Any:
             f"features.sample must return shape (n_features, batch) = ({n}, {size}), samples in columns. It returned "
             f"{alone.shape}."
         )
-    for array in jax.tree.leaves(x) or [jax.ShapeDtypeStruct((), float)]:
-        if array.ndim == 0 or array.shape[-1] != size:
-            raise ValueError(
-                f"features.sample must return samples along the last axis: shape (..., {size}). It returned "
-                f"{array.shape}."
-            )
+    shapes = [array.shape for array in jax.tree.leaves(x)]
+    if not shapes or any(shape[-1:] != (size,) for shape in shapes):
+        raise ValueError(
+            f"features.sample must return samples along the last axis: shape (..., {size}). It returned {_shape(x)}."
+        )
     return x
 
 
@@ -240,7 +239,7 @@ def _check_optimizer(recipe: Recipe, params: Any) -> None:
         schedule = recipe.schedule(recipe.learning_rate, recipe.steps)
     if not callable(schedule):
         raise ValueError(f"schedule of Recipe must return a function of the step. It returned {schedule!r}.")
-    tried("schedule of Recipe", "schedule(learning_rate, steps)(step)", recipe.rate, jax.ShapeDtypeStruct((), int))
+    tried("schedule of Recipe", "schedule(learning_rate, steps)(step)", recipe.rate, STEP)
     with explained("optimizer of Recipe", "optimizer(rate)"):
         made = recipe.optimizer(schedule)
     if not isinstance(made, optax.GradientTransformation):
