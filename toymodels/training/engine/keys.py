@@ -66,10 +66,17 @@ def initial_key(init: UInt32[Array, "2"]) -> PRNGKeyArray:
 
 def step_keys(init: UInt32[Array, "2"], step: Int[Array, ""]) -> ModelKeys:
     """The keys of a model at a step."""
-    own = jax.random.fold_in(jax.random.fold_in(unrolled_key(init), LAST), step)
-    return ModelKeys(*jax.random.split(own, 3))
+    own = _apart(jax.random.fold_in(_apart(jax.random.fold_in(unrolled_key(init), LAST)), step))
+    return ModelKeys(*map(_apart, jax.random.split(own, 3)))
 
 
 def evaluation_keys(init: UInt32[Array, "2"]) -> ModelKeys:
     """The keys of a model when it is evaluated."""
-    return ModelKeys(*jax.random.split(jax.random.fold_in(unrolled_key(init), LAST - 1), 3))
+    own = _apart(jax.random.fold_in(unrolled_key(init), LAST - 1))
+    return ModelKeys(*map(_apart, jax.random.split(own, 3)))
+
+
+def _apart(key: PRNGKeyArray) -> PRNGKeyArray:
+    """The same key, not to be fused with what is made of it: of a chain of keys, XLA would compute each again for every
+    use of the next, and compile for minutes."""
+    return unrolled_key(jax.lax.optimization_barrier(jax.random.key_data(key)))
