@@ -20,10 +20,10 @@ bench: .venv/base  ## speed against the notebook's loop in PyTorch (CPU), as rat
 	$(BIN)/python -m experiments.benchmark
 
 workshop: .venv/workshop  ## the lessons, in JupyterLab
-	$(BIN)/jupyter lab experiments/workshop
+	$(BIN)/jupyter lab toymodels/workshop/lessons
 
 docs: .venv/docs  ## the site, into build/docs
-	$(BIN)/python -m sphinx -q -W --keep-going -b html experiments/docs build/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html experiments/site build/docs
 
 clean:  ## forget the virtual environment and cached trainings
 	rm -rf .venv .cache build

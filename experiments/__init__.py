@@ -1,5 +1,1 @@
-"""Experiments: the figures of papers, with claims that pass or fail, questions beyond them, and the benchmark."""
-
-from experiments import beyond, elhage2022
-
-EXPERIMENTS = (*elhage2022.EXPERIMENTS, *beyond.EXPERIMENTS)
+"""Experiments: the figures of papers, with claims that pass or fail, questions of our own, and the benchmark."""

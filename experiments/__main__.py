@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import EXPERIMENTS
-from experiments.experiment import Claim, Experiment
-from experiments.finished import finished_claims, mark_finished
-from experiments.gallery import update_readme, write_gallery
-from experiments.progress import figure_by_figure
-from experiments.runner import FIGURES, claim_record, evaluate, publish, record_seeds
+from experiments.harness.discovery import EXPERIMENTS
+from experiments.harness.experiment import Claim, Experiment
+from experiments.harness.finished import finished_claims, mark_finished
+from experiments.harness.gallery import update_readme, write_gallery
+from experiments.harness.progress import figure_by_figure
+from experiments.harness.runner import FIGURES, claim_record, evaluate, publish, record_seeds
 
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C has ended
 

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from experiments.elhage2022.collapse import n_collapsed, principal_directions
-from experiments.elhage2022.planar import degrees_from_even, oriented, partner_angles, side_by_side
+from experiments.papers.elhage2022.collapse import n_collapsed, principal_directions
+from experiments.papers.elhage2022.planar import degrees_from_even, oriented, partner_angles, side_by_side
 from toymodels import plots
 
 

@@ -15,8 +15,8 @@ from toymodels.analysis.dictionaries import (
     max_cosines,
     mmcs,
     unexplained,
-    unit_norm,
 )
+from toymodels.arrays import unit_columns
 
 SAME = {"rtol": 1e-6, "atol": 1e-9}
 
@@ -93,7 +93,7 @@ def test_matching_refuses_what_is_not_finite():
 
 def test_columns_without_a_direction():
     learned = np.array([[0.0, 0.0], [0.0, -1.0]])
-    np.testing.assert_array_equal(unit_norm(learned), learned)
+    np.testing.assert_array_equal(unit_columns(learned), learned)
     np.testing.assert_allclose(cosines(learned, np.eye(2)), [[0, 0], [0, -1]], **SAME)
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from experiments import EXPERIMENTS, elhage2022
 from experiments.__main__ import main, select
-from experiments.experiment import Experiment, Results, at_least, at_most, equal
-from experiments.finished import finished_claims
-from experiments.gallery import claims_table, speed_table, update_readme, write_gallery
-from experiments.progress import expected_seconds
-from experiments.runner import ROOT, cached, evaluate, fingerprint, publish, record_seeds
+from experiments.harness.discovery import EXPERIMENTS
+from experiments.harness.experiment import Experiment, Results, at_least, at_most, equal
+from experiments.harness.finished import finished_claims
+from experiments.harness.gallery import claims_table, speed_table, update_readme, write_gallery
+from experiments.harness.progress import expected_seconds
+from experiments.harness.runner import ROOT, cached, evaluate, fingerprint, publish, record_seeds
 from toymodels.training.engine import step
 
 
@@ -123,7 +123,7 @@ def test_speed_table_tells_missed_targets() -> None:
 
 def test_select_takes_figures_and_papers() -> None:
     assert [one.name for one in select("elhage2022/intro")] == ["elhage2022/intro"]
-    assert select("elhage2022") == list(elhage2022.EXPERIMENTS)
+    assert select("elhage2022") == [one for one in EXPERIMENTS if one.name.startswith("elhage2022/")]
     assert {one.name.partition("/")[0] for one in EXPERIMENTS} == {"elhage2022", "beyond"}
 
 
@@ -168,7 +168,7 @@ def _tiny(experiment: Experiment, **change) -> Experiment:
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """A folder for figures, with no trace of earlier runs."""
-    monkeypatch.setattr("experiments.finished.STAMPS", tmp_path / "stamps")
+    monkeypatch.setattr("experiments.harness.finished.STAMPS", tmp_path / "stamps")
     return tmp_path
 
 

@@ -4,9 +4,9 @@ import importlib
 import re
 
 import pytest
+from toymodels.workshop.workshop import LESSONS
 
-from toymodels.lessons import Exercise, Wrong, check, exercises, hint, solution
-from toymodels.lessons.workshop import LESSONS
+from toymodels.workshop import Exercise, Wrong, check, exercises, hint, solution
 
 EXERCISES = [exercise for lesson in LESSONS for exercise in exercises(lesson)]
 WRONG = {

@@ -7,10 +7,11 @@ import pytest
 from flax import nnx
 
 import toymodels as tm
-from toymodels.analysis.dictionaries import dead, l0, mmcs, unit_norm
+from toymodels.analysis.dictionaries import dead, l0, mmcs
+from toymodels.arrays import unit_columns
 
 FEATURES = tm.Independent(9, density=0.05)
-W = unit_norm(np.random.default_rng(3).normal(size=(6, 9)))  # nine features in six dimensions
+W = unit_columns(np.random.default_rng(3).normal(size=(6, 9)))  # nine features in six dimensions
 PENALTIES = (tm.HiddenL1(0.02),)
 TASK = tm.Task(tm.HiddenActivations(W, FEATURES), penalties=PENALTIES)
 MODEL = tm.SparseAutoencoder(n_inputs=6, n_units=18)

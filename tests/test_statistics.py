@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import spearmanr
 
-from experiments.statistics import rank_correlation
+from experiments.harness.statistics import rank_correlation
 
 
 def test_rank_correlation_is_spearmans_with_and_without_ties():

@@ -17,7 +17,7 @@ from experiments.workshop.notebooks import (
     text,
     with_solution,
 )
-from toymodels.lessons import Wrong, check, exercises
+from toymodels.workshop import Wrong, check, exercises
 
 every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.stem for lesson in LESSONS])
 
@@ -33,7 +33,7 @@ def test_the_notebook_is_valid_and_has_title_badge_and_install_line(lesson: Path
     nbformat.validate(made)
     title, badge, install, *_ = made.cells
     assert title.source.startswith(f"# {lesson.stem[0]}. ")
-    assert f"experiments/workshop/{lesson.stem}.ipynb" in badge.source
+    assert f"toymodels/workshop/lessons/{lesson.stem}.ipynb" in badge.source
     assert re.findall(r"%pip install (.*)", install.source) == [
         '-q "toymodels[playground] @ git+https://github.com/toymodels/toymodels"'
     ]

@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 import toymodels as tm
+from toymodels import workshop
 from toymodels.analysis.geometry import dimensionality
 from toymodels.analysis.polytopes import arrangement
 from toymodels.theory.phases import TRIPLE_DENSITY, unit_border
 
-HANDOUT = Path(__file__).with_name("handout.pdf")
+HANDOUT = Path(workshop.__file__).with_name("handout.pdf")
 WIDTH, HEIGHT = 210.0, 297.0  # A4; all lengths on the page are in millimetres, from its upper left corner
 LEFT, RIGHT, COLUMN = 14.0, 110.0, 86.0  # where the two columns begin, and how wide they are
 LINE = 4.6  # from one line of text to the next
@@ -58,6 +59,7 @@ BORDERS = {"r < 1": "p = 4r / (2 + 5r)", "r > 1": "p = 4 / (5 + 2r)"}
 MOTIF_IN, MOTIF_OUT = np.array([[1.0, 0.25], [1.0, 0.0]]), np.array([[1.0, 0.0], [4.0, -4.0]])
 CODE = """\
 import toymodels as tm
+from toymodels import workshop
 
 task = tm.Task(tm.Independent(5, density=0.1), tm.Geometric(0.9))
 run = tm.train(tm.Autoencoder(5, 2), task, restarts=8)

@@ -18,13 +18,13 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from toymodels.lessons import Exercise, exercises
+from toymodels.workshop import Exercise, exercises, lessons
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(lessons.__file__).parent
 LESSONS = tuple(sorted(FOLDER.glob("[0-9]_*.py")))
 EXERCISE = re.compile(r'^check\("(\d+\.\d+)", (\w+)\)$', re.MULTILINE)
 
-_PROJECT = tomllib.loads((FOLDER.parents[1] / "pyproject.toml").read_text())["project"]
+_PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 _REPOSITORY = _PROJECT["urls"]["Repository"]
 _INSTALL = f"""\
 # Where toymodels is missing, as on Colab, this installs it. Neither jax nor numpy is moved.
@@ -119,6 +119,6 @@ def _time(stamp: str) -> datetime:
 
 
 def _badge(lesson: Path) -> str:
-    path = f"blob/main/experiments/workshop/{lesson.stem}.ipynb"
+    path = f"blob/main/toymodels/workshop/lessons/{lesson.stem}.ipynb"
     address = f"https://colab.research.google.com/github/{_REPOSITORY.removeprefix('https://github.com/')}/{path}"
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"

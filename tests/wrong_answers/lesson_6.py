@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from toymodels.analysis.dictionaries import cosines, mmcs, unit_norm
+from toymodels.analysis.dictionaries import cosines, mmcs
+from toymodels.arrays import unit_columns
 
 
 def error(h, h_hat):
@@ -24,8 +25,8 @@ WRONG = {
         (lambda D: D / (D**2).sum(0), "take the root"),
         (lambda D: D / abs(D).sum(0), "Length is Euclidean"),
         (lambda D: D / D.max(0), "should have length 1"),
-        (lambda D: abs(unit_norm(D)), "point where it did"),
-        (lambda D: -unit_norm(D), "point where it did"),
+        (lambda D: abs(unit_columns(D)), "point where it did"),
+        (lambda D: -unit_columns(D), "point where it did"),
         (lambda D: np.linalg.norm(D, axis=0), "shape"),
         (lambda D: D / np.sqrt((D**2).sum(1)), "stops with ValueError"),
     ),
@@ -36,8 +37,8 @@ WRONG = {
         (lambda learned, truth: cosines(learned, truth).max(), "best true direction alone"),
         (lambda learned, truth: cosines(learned, truth).mean(), "mean of all cosines"),
         (lambda learned, truth: (truth.T @ learned).max(1).mean(), "unit_norm"),
-        (lambda learned, truth: (unit_norm(truth).T @ learned).max(1).mean(), "unit_norm"),
-        (lambda learned, truth: (truth.T @ unit_norm(learned)).max(1).mean(), "unit_norm"),
+        (lambda learned, truth: (unit_columns(truth).T @ learned).max(1).mean(), "unit_norm"),
+        (lambda learned, truth: (truth.T @ unit_columns(learned)).max(1).mean(), "unit_norm"),
         (lambda learned, truth: cosines(learned, truth).max(1), "One number"),
         (lambda learned, truth: np.diagonal(cosines(learned, truth)).mean(), "it is .7"),
     ),

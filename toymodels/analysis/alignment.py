@@ -11,7 +11,7 @@ from math import factorial, prod
 import numpy as np
 from jaxtyping import Float, Int
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 
 MOST_ORDERS = 50_000
 

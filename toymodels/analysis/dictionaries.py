@@ -8,17 +8,7 @@ samples in columns; a unit is on where its activation is above 0. Arrays are num
 import numpy as np
 from jaxtyping import Bool, Float
 
-from toymodels.analysis.geometry import AnyArray, norms
-
-
-def unit_norm(D: Float[AnyArray, "*batch m k"]) -> Float[AnyArray, "*batch m k"]:
-    """Each column scaled to length 1; a column of zeros stays what it is.
-
-    >>> unit_norm(np.array([[3.0, 0.0], [4.0, 0.0]])).tolist()
-    [[0.6, 0.0], [0.8, 0.0]]
-    """
-    lengths = norms(D)[..., None, :]
-    return D / (lengths + (lengths == 0).astype(lengths.dtype))
+from toymodels.arrays import AnyArray, unit_columns
 
 
 def cosines(
@@ -29,7 +19,7 @@ def cosines(
     >>> cosines(np.array([[2.0, 0.0], [0.0, -3.0]]), np.array([[0.0], [1.0]])).tolist()
     [[0.0, -1.0]]
     """
-    return unit_norm(truth).swapaxes(-1, -2) @ unit_norm(learned)
+    return unit_columns(truth).swapaxes(-1, -2) @ unit_columns(learned)
 
 
 def max_cosines(

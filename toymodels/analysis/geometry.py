@@ -5,37 +5,25 @@ arrays of the same library. Column W[..., :, i] is W_i, the direction that repre
 to length 1. A feature without a direction (W_i = 0) has interference, dimensionality and leverage 0.
 """
 
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-if TYPE_CHECKING:
-    AnyArray = Any  # what goes in comes out, which a union would not say
-else:
-    AnyArray = np.ndarray | np.generic | jax.Array
+from toymodels.arrays import AnyArray, gram, library, norms, ratio
 
-
-def gram(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n n"]:
-    """WᵀW: the scalar products of all pairs of directions.
-
-    >>> gram(np.array([[1.0, -1.0, 2.0]])).tolist()
-    [[1.0, -1.0, 2.0], [-1.0, 1.0, -2.0], [2.0, -2.0, 4.0]]
-    """
-    return W.swapaxes(-1, -2) @ W
-
-
-def norms(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
-    """‖W_i‖, about 1 for a feature that is represented and 0 for one that is not (Elhage et al. 2022, "Basic
-    Results").
-
-    >>> norms(np.array([[3.0, 0.0], [4.0, 0.0]])).tolist()
-    [5.0, 0.0]
-    """
-    return (W * W).sum(-2) ** 0.5
+__all__ = [
+    "capacity",
+    "connected_components",
+    "dimensionality",
+    "dimensions_per_feature",
+    "feature_graph",
+    "gram",
+    "in_superposition",
+    "interference",
+    "leverage",
+    "n_represented",
+    "norms",
+    "represented",
+]
 
 
 def interference(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
@@ -61,7 +49,7 @@ def dimensionality(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch 
     [0.5, 0.5, 1.0]
     """
     squares = _projections(W) ** 2
-    return _safe_ratio(_diagonal(squares), squares.sum(-1))
+    return ratio(_diagonal(squares), squares.sum(-1))
 
 
 capacity = dimensionality
@@ -75,9 +63,7 @@ def dimensions_per_feature(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, 
     >>> float(dimensions_per_feature(np.array([[1.0, -1.0, 0.0]])))
     0.5
     """
-    xp = _library(W)
-    total = (W * W).sum((-1, -2))
-    return xp.where(total > 0, W.shape[-2] / xp.where(total > 0, total, 1), xp.inf)
+    return ratio(W.shape[-2], (W * W).sum((-1, -2)), otherwise=np.inf)
 
 
 def leverage(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
@@ -87,7 +73,7 @@ def leverage(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
     >>> leverage(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])).round(6).tolist()
     [0.5, 0.5, 1.0]
     """
-    xp = _library(W)
+    xp = library(W)
     finite = xp.isfinite(W).all((-1, -2))[..., None]
     # τ is the squared norm of the rows of V in W = U S Vᵀ, over the singular values that are not zero.
     _, singular, rows = xp.linalg.svd(xp.where(finite[..., None], W, 0), full_matrices=False)
@@ -134,7 +120,7 @@ def feature_graph(
     >>> feature_graph(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
     """
-    xp = _library(W)
+    xp = library(W)
     there = represented(W, min_norm)
     length = xp.where(there, norms(W), 1)
     cosines = gram(W) / (length[..., :, None] * length[..., None, :])
@@ -152,7 +138,7 @@ def connected_components(adjacency: Bool[AnyArray, "*batch n n"]) -> Int[AnyArra
     """
     n = adjacency.shape[-1]
     if n == 0:
-        return _library(adjacency).zeros(adjacency.shape[:-1], int)
+        return library(adjacency).zeros(adjacency.shape[:-1], int)
     reach = adjacency | _identity(adjacency)
     for _ in range(max(1, (n - 1).bit_length())):  # paths of 1, 2, 4, ... edges
         reach = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0
@@ -161,7 +147,7 @@ def connected_components(adjacency: Bool[AnyArray, "*batch n n"]) -> Int[AnyArra
 
 def _projections(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n n"]:
     """Ŵ_i·W_j at [..., i, j]; rows of features without a direction are 0."""
-    return _safe_ratio(gram(W), norms(W)[..., :, None])
+    return ratio(gram(W), norms(W)[..., :, None])
 
 
 def _diagonal(matrix: Float[AnyArray, "*batch n n"]) -> Float[AnyArray, "*batch n"]:
@@ -170,16 +156,5 @@ def _diagonal(matrix: Float[AnyArray, "*batch n n"]) -> Float[AnyArray, "*batch 
 
 def _identity(matrix: Bool[AnyArray, "*batch n n"]) -> Bool[AnyArray, "*batch n n"]:
     """The identity in the shape of `matrix`."""
-    xp = _library(matrix)
+    xp = library(matrix)
     return xp.broadcast_to(xp.eye(matrix.shape[-1], dtype=bool), matrix.shape)
-
-
-def _safe_ratio(over: AnyArray, under: AnyArray) -> AnyArray:
-    """over / under, and 0 where `under` is 0."""
-    xp = _library(over)
-    return xp.where(under > 0, over / xp.where(under > 0, under, 1), 0)
-
-
-def _library(array: AnyArray) -> ModuleType:
-    """The library, numpy or jax.numpy, to which an array belongs."""
-    return np if isinstance(array, np.ndarray | np.generic) else jnp

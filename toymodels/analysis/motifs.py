@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 
 
 class AsymmetricMotif(NamedTuple):

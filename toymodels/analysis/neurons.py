@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 from toymodels.checks import check_numbers
 
 

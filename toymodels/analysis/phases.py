@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from toymodels.analysis import geometry
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 
 IGNORED, SUPERPOSED, DEDICATED = range(3)
 """The classes: not represented, represented along with others, represented alone."""

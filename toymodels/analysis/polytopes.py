@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from toymodels.analysis.geometry import AnyArray, connected_components, feature_graph, gram, norms, represented
+from toymodels.analysis.geometry import connected_components, feature_graph, represented
+from toymodels.arrays import AnyArray, gram, norms
 from toymodels.checks import check_integer, near_matches
 
 UNKNOWN = "unknown"

@@ -6,7 +6,6 @@ leading axes are broadcast, and return arrays of W's library, numpy's or JAX's. 
 sample is the sum over features Σ_i (x_i - x'_i)².
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -14,24 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from toymodels.analysis.geometry import AnyArray, gram, norms
+from toymodels.arrays import AnyArray, gram, unit_columns
 from toymodels.checks import check_integer
-
-
-def attack_directions(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n n"]:
-    """The unit vector along which the input changes output i the most, as column i: (WᵀW)_i / ‖(WᵀW)_i‖ (Elhage et al.
-    2022, "Relationship to Adversarial Robustness"). 0 for a feature without a direction.
-
-    |x_i - x'_i| is largest, among all steps up to a given length, at one of the two ends of this direction: output i
-    depends on the step only through its component along it, and never falls as that grows.
-
-    >>> attack_directions(np.array([[0.6, -0.8]])).round(6).tolist()
-    [[0.6, -0.6], [-0.8, 0.8]]
-    """
-    columns = gram(W)
-    lengths = norms(columns)[..., None, :]
-    there = (lengths > 0).astype(lengths.dtype)
-    return columns * there / (lengths + (1 - there))
+from toymodels.tasks.attacks import attack_directions, projected_gradient_ascent
 
 
 def squared_errors(
@@ -125,38 +109,6 @@ def vulnerability(
     """
     harm = squared_errors(W, b, x, attacked).mean(-1) - squared_errors(W, b, x).mean(-1)
     return harm / length**2
-
-
-def projected_gradient_ascent(
-    loss: Callable[[Array], Array],
-    x: Float[Array, "n batch"],
-    start: Float[Array, "n batch"],
-    *,
-    length: float | int | Float[Array, ""],
-    steps: int,
-) -> Float[Array, "n batch"]:
-    """x plus a step of at most `length` for each sample, from `steps` steps uphill on a loss (Madry et al. 2018,
-    "Towards Deep Learning Models Resistant to Adversarial Attacks").
-
-    Each goes 2.5 / steps of the length along the sample's own gradient, and then back into the ball.
-
-    Args:
-        loss: function of samples like x to a number, a sum or mean of what each of them gives.
-        start: first step in units of `length`.
-    """
-
-    def ascend(_: Array, offset: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
-        uphill = jax.grad(lambda offset: loss(x + length * offset))(offset)
-        moved = offset + 2.5 / steps * unit_columns(uphill)
-        return moved / jnp.maximum(jnp.linalg.norm(moved, axis=0), 1.0)[None]
-
-    return x + length * jax.lax.fori_loop(0, steps, ascend, start)
-
-
-def unit_columns(x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
-    """Columns scaled to length 1; those that are 0 stay so."""
-    lengths = jnp.linalg.norm(x, axis=0)[None]
-    return jnp.where(lengths > 0, x / jnp.where(lengths > 0, lengths, 1.0), 0.0)
 
 
 @jax.jit

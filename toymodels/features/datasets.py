@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from toymodels.arrays import unit_columns
 from toymodels.checks import check_function, check_integer
 from toymodels.features.distributions import Features, validate_features
 from toymodels.specification import specification, static
@@ -143,7 +144,7 @@ class DrawnDataset:
     def draw(self, key: PRNGKeyArray) -> Any:
         """T samples, (..., T)."""
         samples = self.features.sample(key, self.n_samples)
-        return _unit_columns(samples) if self.unit_norm else samples
+        return unit_columns(samples) if self.unit_norm else samples
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Any:
         """Samples of a new data set. In training, `prepare` keeps one for all steps."""
@@ -202,11 +203,6 @@ class HiddenActivations:
                 "features of HiddenActivations must draw fresh samples. For a finite set, draw activations from "
                 "fresh ones: DrawnDataset(HiddenActivations(W, features), n_samples)."
             )
-
-
-def _unit_columns(samples: Float[Array, "n samples"]) -> Float[Array, "n samples"]:
-    lengths = jnp.linalg.norm(samples, axis=0, keepdims=True)
-    return samples / jnp.where(lengths > 0, lengths, 1.0)
 
 
 def _check_array(samples: Any, minimum: int) -> None:

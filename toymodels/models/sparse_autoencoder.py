@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from toymodels.analysis.dictionaries import unit_norm
+from toymodels.arrays import unit_columns
 from toymodels.checks import check_integer
 from toymodels.specification import specification, static
 
@@ -54,7 +54,7 @@ class SparseAutoencoderModule(nnx.Module):
 
     def __init__(self, spec: SparseAutoencoder, *, rngs: nnx.Rngs):
         # The encoder starts as the decoder's transpose, so that every unit sees what it writes.
-        directions = unit_norm(jax.random.normal(rngs.params(), (spec.n_inputs, spec.n_units)))
+        directions = unit_columns(jax.random.normal(rngs.params(), (spec.n_inputs, spec.n_units)))
         self.W_dec = nnx.Param(directions)
         self.W_enc = nnx.Param(directions.T)
         self.b_enc = nnx.Param(jnp.zeros(spec.n_units))
@@ -78,7 +78,7 @@ class SparseAutoencoderModule(nnx.Module):
 
     def decode(self, z: Float[Array, "k batch"]) -> Float[Array, "m batch"]:
         """The reconstruction ĥ: each unit adds its direction, of length 1, times its activation."""
-        return unit_norm(self.W_dec[...]) @ z + self.b_dec[...][:, None]
+        return unit_columns(self.W_dec[...]) @ z + self.b_dec[...][:, None]
 
     def __call__(self, h: Float[Array, "m batch"]) -> Float[Array, "m batch"]:
         """The reconstruction ĥ of hidden activations h."""

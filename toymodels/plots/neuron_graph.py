@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 from toymodels.plots.style import INK
 
 POSITIVE, NEGATIVE = "#b2182b", "#2166ac"  # of the same hues as in WEIGHT_COLORS

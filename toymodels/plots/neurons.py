@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from toymodels.analysis.geometry import AnyArray, interference
+from toymodels.analysis.geometry import interference
 from toymodels.analysis.neurons import monosemantic, polysemantic
+from toymodels.arrays import AnyArray
 from toymodels.plots.style import FAINT, INK, WEIGHT_COLORS
 from toymodels.plots.superposition import interference_key, weight_key
 

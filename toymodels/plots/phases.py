@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import FuncFormatter
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 from toymodels.plots.style import INK
 
 DEDICATED_COLOR = "#d9541e"

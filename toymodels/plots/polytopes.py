@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 from toymodels.plots.style import FAINT, INK
 
 EDGE = 1.25  # neighbours are at most so much farther apart than the nearest two

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
 
-from toymodels.analysis.geometry import AnyArray, gram, norms
+from toymodels.arrays import AnyArray, gram, norms
 from toymodels.plots.directions import SET_COLORS
 from toymodels.plots.style import FAINT, INK
 

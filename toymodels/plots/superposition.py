@@ -8,7 +8,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
-from toymodels.analysis.geometry import AnyArray, gram, interference, norms
+from toymodels.analysis.geometry import interference
+from toymodels.arrays import AnyArray, gram, norms
 from toymodels.plots.style import INTERFERENCE_COLORS, WEIGHT_COLORS
 
 

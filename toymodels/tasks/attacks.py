@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from toymodels.analysis.robustness import attack_directions, projected_gradient_ascent, unit_columns
+from toymodels.arrays import AnyArray, gram, unit_columns
 from toymodels.checks import check_integer, check_numbers
 from toymodels.specification import specification, static
 
@@ -43,7 +43,7 @@ class Attack(Protocol):
 @specification
 class FeatureAttack:
     """For each sample, the most harmful step of a given length against one feature i chosen at random: along
-    ±(WᵀW)_i / ‖(WᵀW)_i‖, with the sign that makes |x_i - x'_i| larger; see `analysis.robustness.attack_directions`.
+    ±(WᵀW)_i / ‖(WᵀW)_i‖, with the sign that makes |x_i - x'_i| larger; see `attack_directions`.
 
     For tied models x' = f(WᵀWx + b), with a monotone f, of a task whose target is x. A feature without a direction is
     not attacked.
@@ -76,7 +76,7 @@ class FeatureAttack:
 @specification
 class GradientAttack:
     """For each sample, projected gradient ascent on the task's loss from a random start, for any model and target; see
-    `analysis.robustness.projected_gradient_ascent`.
+    `projected_gradient_ascent`.
 
     Attributes:
         norm: the largest length of the step relative to the mean length of the samples, at least 0.
@@ -126,3 +126,43 @@ def _tied_weights(module: Any) -> Float[Array, "m n"]:
             "FeatureAttack needs a tied model, with weights `W` (m, n) and no `W_out`; see GradientAttack."
         )
     return module.W[...]
+
+
+def attack_directions(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n n"]:
+    """The unit vector along which the input changes output i the most, as column i: (WᵀW)_i / ‖(WᵀW)_i‖ (Elhage et al.
+    2022, "Relationship to Adversarial Robustness"). 0 for a feature without a direction.
+
+    |x_i - x'_i| is largest, among all steps up to a given length, at one of the two ends of this direction: output i
+    depends on the step only through its component along it, and never falls as that grows.
+
+    >>> import numpy as np
+    >>> attack_directions(np.array([[0.6, -0.8]])).round(6).tolist()
+    [[0.6, -0.6], [-0.8, 0.8]]
+    """
+    return unit_columns(gram(W))
+
+
+def projected_gradient_ascent(
+    loss: Callable[[Array], Array],
+    x: Float[Array, "n batch"],
+    start: Float[Array, "n batch"],
+    *,
+    length: float | int | Float[Array, ""],
+    steps: int,
+) -> Float[Array, "n batch"]:
+    """x plus a step of at most `length` for each sample, from `steps` steps uphill on a loss (Madry et al. 2018,
+    "Towards Deep Learning Models Resistant to Adversarial Attacks").
+
+    Each goes 2.5 / steps of the length along the sample's own gradient, and then back into the ball.
+
+    Args:
+        loss: function of samples like x to a number, a sum or mean of what each of them gives.
+        start: first step in units of `length`.
+    """
+
+    def ascend(_: Array, offset: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+        uphill = jax.grad(lambda offset: loss(x + length * offset))(offset)
+        moved = offset + 2.5 / steps * unit_columns(uphill)
+        return moved / jnp.maximum(jnp.linalg.norm(moved, axis=0), 1.0)[None]
+
+    return x + length * jax.lax.fori_loop(0, steps, ascend, start)

@@ -8,7 +8,7 @@ Losses are sums over the two features.
 import numpy as np
 from jaxtyping import Float
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 
 BORDER_PROBABILITY = 4 / 7  # q at which `antipodal_loss` and `merged_loss` are equal
 NODES = 64  # of the midpoint rule in each dimension: its error is below 1e-4 of a loss

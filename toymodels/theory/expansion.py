@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from toymodels.analysis.geometry import AnyArray
+from toymodels.arrays import AnyArray
 
 Importance = float | Float[AnyArray, "*#batch n"]
 

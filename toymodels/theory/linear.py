@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from toymodels.analysis.geometry import AnyArray, gram
+from toymodels.arrays import AnyArray, gram
 from toymodels.checks import check_integer
 from toymodels.theory.expansion import Importance
 

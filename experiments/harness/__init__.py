@@ -1,0 +1,1 @@
+"""What experiments are made of, and what runs, judges, controls and shows them."""

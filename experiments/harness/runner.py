@@ -1,0 +1,169 @@
+"""Run experiments: train what is not in the cache, draw, and judge the claims."""
+
+import hashlib
+import inspect
+import json
+import pkgutil
+import re
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import xarray as xr
+
+import toymodels as tm
+from experiments.harness.controls import refuted_by
+from experiments.harness.experiment import Claim, Experiment, Results, Sweep
+
+ROOT = Path(__file__).parents[2]
+FIGURES = ROOT / "figures"
+CACHE = ROOT / ".cache" / "sweeps"
+
+
+class Outcome(NamedTuple):
+    """What an experiment gave.
+
+    Attributes:
+        results: of the sweeps, by name.
+        claims: the judged claims.
+    """
+
+    results: Results
+    claims: list[Claim]
+
+    @property
+    def training(self) -> dict[str, float]:
+        """Seconds that each sweep took, also if that was earlier and its results are cached."""
+        return {name: one.attrs["seconds"] for name, one in self.results.items()}
+
+
+def evaluate(experiment: Experiment, *, full: bool = False, seed: int = 0) -> Outcome:
+    """Train, or take from the cache, and judge the claims.
+
+    Raises:
+        ValueError: if two claims have the same sentence.
+    """
+    results = {name: cached(sweep) for name, sweep in experiment.sweeps(full, seed).items()}
+    claims = list(experiment.claims(results, full))
+    sentences = [claim.claim for claim in claims]
+    twice = {sentence for sentence in sentences if sentences.count(sentence) > 1}
+    if twice:
+        raise ValueError(f"claims of {experiment.name} must differ in their sentences. Twice: {', '.join(twice)}.")
+    return Outcome(results, claims)
+
+
+def record_seeds(experiment: Experiment, seeds: Sequence[int], *, folder: Path = FIGURES) -> Path:
+    """Judge the claims for several seeds, quick size; write what was measured, and return the path."""
+    judged = [evaluate(experiment, seed=seed).claims for seed in seeds]
+    claims = [
+        {
+            "claim": alike[0].claim,
+            "expected": alike[0].expected,
+            "measured": [claim.measured for claim in alike],
+            "passed": sum(claim.passed for claim in alike),
+        }
+        for alike in zip(*judged, strict=True)
+    ]
+    path = folder / f"{experiment.name}.seeds.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page = {"experiment": experiment.name, "seeds": list(seeds), "claims": claims}
+    path.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, folder: Path = FIGURES) -> Path:
+    """Draw the figure and write it, with its claims as JSON beside it; return the PNG's path."""
+    path = folder / f"{experiment.name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    with mpl.rc_context(tm.plots.style()):
+        figure = experiment.draw(outcome.results)
+        figure.savefig(path, metadata={"Software": None})
+        if experiment.vector:
+            figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        plt.close(figure)
+        if experiment.animate is not None:
+            experiment.animate(outcome.results, path.with_suffix(".gif"))
+    refuted = refuted_by(experiment, outcome.results, full)
+    page = {
+        "experiment": experiment.name,
+        "question": experiment.question,
+        "source": experiment.source,
+        "shows": experiment.shows,
+        "differences": list(experiment.differences),
+        "size": "full" if full else "quick",
+        "seed": seed,
+        "seconds": round(sum(outcome.training.values()) + time.perf_counter() - began, 1),
+        "training": outcome.training,
+        "versions": {name: version(name) for name in ("toymodels", "jax", "flax", "optax", "numpy")},
+        "vector": experiment.vector,
+        "animation": experiment.animate is not None,
+        "claims": [{**claim_record(experiment, claim), "fails_on": refuted[claim.claim]} for claim in outcome.claims],
+    }
+    path.with_suffix(".json").write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def claim_record(experiment: Experiment, claim: Claim) -> dict[str, object]:
+    """The claim as JSON: experiment, claim, source, measured, expected, passed."""
+    return {"experiment": experiment.name, **vars(claim)}
+
+
+def cached(sweep: Sweep, folder: Path = CACHE) -> xr.Dataset:
+    """The results of a sweep, from the cache as far as the same sweep was done before with the same code."""
+    return sweep(folder=folder / fingerprint(sweep))
+
+
+def fingerprint(sweep: Sweep) -> str:
+    """A name that depends on everything that the result depends on."""
+    outside = _NOT_IN_TRAINING if not sweep.keywords.get("metrics") else _NOT_IN_METRICS
+    described = tm.describe(sweep)
+    what = {"sweep": described, "own": _sources(described), "code": _code(outside), "versions": versions()}
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _sources(described: Any) -> dict[str, str]:
+    """The source of each function of these experiments (a metric, an initialiser) that a description names."""
+    names = sorted(set(re.findall(r'"(experiments\.[\w.]+)"', json.dumps(described))))
+    return {name: inspect.getsource(pkgutil.resolve_name(name)) for name in names}
+
+
+def _code(outside: tuple[str, ...]) -> Mapping[str, str]:
+    """A digest of each source file, but for those whose names begin with one of `outside`."""
+    package = Path(tm.__file__).parent
+    return {name: one for name, one in digests(package).items() if not name.startswith(outside)}
+
+
+def digests(package: Path) -> dict[str, str]:
+    """A digest of each source file below a folder, by its path there."""
+    return {
+        path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(package.rglob("*.py"))
+    }
+
+
+def versions() -> Mapping[str, str]:
+    return {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
+
+
+_NOT_IN_METRICS = (
+    "plots/",
+    "cli",
+    "configuration.py",
+    "__init__.py",
+    "sweeps/select.py",
+    "sweeps/show.py",
+    "sweeps/progress.py",
+)
+_NOT_IN_TRAINING = (
+    *_NOT_IN_METRICS,
+    *(
+        f"analysis/{name}.py"
+        for name in ("__init__", "alignment", "dynamics", "motifs", "neurons", "phases", "polytopes")
+    ),
+    "theory/",
+)

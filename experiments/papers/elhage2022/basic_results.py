@@ -1,0 +1,227 @@
+"""Basic results: which features are represented, and which superposed, as density falls."""
+
+import dataclasses
+from collections.abc import Mapping
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
+from experiments.harness.statistics import rank_correlation
+from toymodels.analysis import geometry
+from toymodels.sweeps import best
+
+# --- basic-small and basic-large: a linear model and seven ReLU models -------------------------------------------
+
+DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+SOURCE = "Demonstrating Superposition, Basic Results"
+
+
+def sweep_basic(n: int, m: int, decay: float, steps: int, full: bool, seed: int) -> Mapping[str, Sweep]:
+    """Linear and ReLU output models at every density. Sparse models end in many different minima, of which the best is
+    found by its loss on a sample that is large enough to have every feature in it often."""
+    task = tm.Task(tm.Independent(n), importance=tm.Geometric(decay))
+    recipe = tm.Recipe(20_000, 1_024, 3e-3) if full else tm.Recipe(steps, 512, 5e-3)
+    recipe = dataclasses.replace(recipe, evaluation_samples=2**18)
+    over = {"density": DENSITIES}
+    linear, relu = tm.Autoencoder(n, m, output_activation=tm.identity), tm.Autoencoder(n, m)
+    return {
+        "linear": partial(tm.sweep, linear, task, recipe, over=over, seed=seed),
+        "relu": partial(tm.sweep, relu, task, recipe, over=over, seed=seed, restarts=16 if full else 12),
+    }
+
+
+def draw_basic(results: Results) -> Figure:
+    """A column a model: WᵀW and b above, norms coloured by interference below."""
+    linear, relu = results["linear"], best(results["relu"])
+    figure = plt.figure(figsize=(16, 4.6), layout="constrained")
+    *columns, keys = figure.subfigures(
+        1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.6], squeeze=False
+    )[0]
+    tm.plots.superposition_keys(keys)
+    tm.plots.superposition(linear.W.values[0], linear.b.values[0], title="linear", figure=columns[0])
+    for column, W, b, density in zip(columns[1:], relu.W.values, relu.b.values, DENSITIES, strict=True):
+        title = f"ReLU, density {density:g}"
+        tm.plots.superposition(W, b, title=title, figure=column)
+    return figure
+
+
+def claims_basic(results: Results, full: bool) -> list[Claim]:
+    """Dense models represent the top m and nothing else; sparse ones ever more, in superposition."""
+    linear, relu = results["linear"].W.values, best(results["relu"]).W.values
+    m = relu.shape[-2]
+    top = np.arange(relu.shape[-1]) < m
+    counts = geometry.n_represented(relu)
+    first = _first_superposed(relu)
+    superposed, own = _superposed_and_own(first)
+    return [
+        equal(
+            "linear: densities at which exactly the top m are represented", SOURCE, _equals(linear, top), len(linear)
+        ),
+        equal("linear: features in superposition, at any density", SOURCE, geometry.in_superposition(linear).sum(), 0),
+        equal("ReLU, dense: exactly the top m are represented", SOURCE, _equals(relu[:1], top), 1),
+        equal("ReLU, dense: features in superposition", SOURCE, geometry.in_superposition(relu[0]).sum(), 0),
+        at_least("ReLU: least change in number represented as density falls", SOURCE, np.diff(counts).min(), 0),
+        at_least("ReLU, sparsest: features represented per dimension", SOURCE, counts[-1] / m, 2),
+        at_most(
+            "ReLU: largest share left out of the features down to the least important one represented",
+            SOURCE,
+            left_out(relu).max(),
+            0.1,
+        ),
+        at_least(
+            "where superposition starts: number of the first superposed minus last unsuperposed feature",
+            SOURCE,
+            _start(superposed) - _end(own),
+            1,
+        ),
+        at_least("where superposition starts: share in antipodal pairs", SOURCE, _paired(first, superposed), 1),
+    ]
+
+
+def _equals(W: Float[np.ndarray, "k m n"], wanted: Bool[np.ndarray, " n"]) -> int:
+    """The number of models that represent exactly the wanted features."""
+    return int((geometry.represented(W) == wanted).all(-1).sum())
+
+
+def left_out(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, " k"]:
+    """Of the features from the most important one down to the last one represented, the share not represented; NaN for
+    a model that represents none."""
+    there = geometry.represented(W)
+    last = np.where(there, 1 + np.arange(W.shape[-1]), 0).max(-1)
+    return np.where(last > 0, 1 - there.sum(-1) / np.maximum(last, 1), np.nan)
+
+
+def _first_superposed(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, "m n"]:
+    """The first model, from the dense side, that has features in superposition."""
+    return W[int(geometry.in_superposition(W).any(-1).argmax())]
+
+
+def _superposed_and_own(W: Float[np.ndarray, "m n"]) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the features in superposition, and of those with a dimension of their own."""
+    shared = geometry.in_superposition(W)
+    return np.flatnonzero(shared), np.flatnonzero(geometry.represented(W) & ~shared)
+
+
+def _start(features: np.ndarray) -> float:
+    return float(features.min()) if len(features) else float("nan")
+
+
+def _end(features: np.ndarray) -> float:
+    return float(features.max()) if len(features) else float("nan")
+
+
+def _paired(W: Float[np.ndarray, "m n"], features: np.ndarray) -> float:
+    """The share of the features that have exactly one other at cos < -0.9."""
+    if not len(features):
+        return float("nan")
+    unit = W[:, features] / geometry.norms(W)[features]
+    return float(((geometry.gram(unit) < -0.9).sum(-1) == 1).mean())
+
+
+def _basic(name: str, n: int, m: int, decay: float, steps: int) -> Experiment:
+    return Experiment(
+        name=f"elhage2022/{name}",
+        question=f"Which of {n} features does a model with {m} hidden dimensions represent as density falls?",
+        source=f"{SOURCE}, the figure with n = {n}, m = {m}",
+        sweeps=partial(sweep_basic, n, m, decay, steps),
+        draw=draw_basic,
+        claims=claims_basic,
+        shows=f"A linear model at density 1, then ReLU output models; importance ${decay}^i$. Above, WᵀW and b: blue "
+        "−1, white 0, red +1. Below, ‖W_i‖ of each feature, most important on top, coloured by interference: dark 0, "
+        "bright 1 or more.",
+        differences=(
+            "ours: best of 12 restarts (16 with --full) by loss on 262,144 common samples, paper: not said",
+            f"ours: Adam 5e-3 with cosine decay, {steps:,} steps of 512 (--full: 3e-3, 20,000 of 1,024), notebook: "
+            "AdamW 1e-3, 10,000 steps of 1,024",
+        ),
+    )
+
+
+BASIC_SMALL = _basic("basic-small", n=20, m=5, decay=0.7, steps=10_000)
+BASIC_LARGE = _basic("basic-large", n=80, m=20, decay=0.9, steps=5_000)
+
+# --- features-vs-density: the notebook's second figure -----------------------------------------------------------
+
+NOTEBOOK_DENSITIES = 20.0 ** -np.linspace(0, 1, 20)
+N, M = 100, 20
+IMPORTANCE = 100.0 ** -np.linspace(0, 1, N)
+
+
+def sweep_features_vs_density(full: bool, seed: int) -> Mapping[str, Sweep]:
+    """n=100 m=20, I from 1 down to 1/100, twenty densities from 1 down to 1/20. Dense models need many steps: after
+    2,000 of 1,024 samples the least important of the represented features still share dimensions with the next."""
+    task = tm.Task(tm.Independent(N), importance=IMPORTANCE)
+    recipe = tm.Recipe(10_000, 1_024) if full else tm.Recipe(8_000, 256)
+    over = {"density": NOTEBOOK_DENSITIES}
+    return {"models": partial(tm.sweep, tm.Autoencoder(N, M), task, recipe, over=over, seed=seed, restarts=2)}
+
+
+def draw_features_vs_density(results: Results) -> Figure:
+    """A column of bars a density, and below, the number represented and the mean interference."""
+    W = best(results["models"]).W.values
+    figure = plt.figure(figsize=(14, 6.2), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]
+    for ax, weights, density in zip(above.subplots(1, len(W)), W, NOTEBOOK_DENSITIES, strict=True):
+        tm.plots.norm_bars(weights, ax=ax)
+        ax.set_title(f"{density:.2f}", fontsize=8)
+    above.colorbar(tm.plots.interference_key(), ax=above.axes, label="interference", shrink=0.8, pad=0.01)
+    above.suptitle("features by importance (most important on top) at each density", fontsize=9)
+    series = {
+        "features represented": geometry.n_represented(W),
+        "their mean interference": mean_interference(W),
+    }
+    for ax, (label, values) in zip(below.subplots(1, 2), series.items(), strict=True):
+        ax.plot(1 / NOTEBOOK_DENSITIES, values, "o-", color="#1f5a99", markersize=3.5)
+        ax.set(xscale="log", xlabel="1 / density", ylabel=label, ylim=(0, None))
+    return figure
+
+
+def claims_features_vs_density(results: Results, full: bool) -> list[Claim]:
+    """More features, and more interference, the sparser they are."""
+    W = best(results["models"]).W.values
+    counts, shared = geometry.n_represented(W), mean_interference(W)
+    source = "released notebook, second figure"
+    return [
+        equal("dense: number represented is m", source, counts[0], M),
+        at_most("dense: mean interference", source, shared[0], 0.02),
+        at_least("least change in number represented as density falls", source, np.diff(counts).min(), 0),
+        at_least("sparsest: features represented per dimension", source, counts[-1] / M, 2),
+        at_least(
+            "rank correlation of 1 / density and mean interference",
+            source,
+            rank_correlation(1 / NOTEBOOK_DENSITIES, shared),
+            0.9,
+        ),
+        at_least("sparsest: mean interference", source, shared[-1], 0.3),
+    ]
+
+
+def mean_interference(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, " k"]:
+    """Mean interference of the represented features of each model; NaN for a model without any."""
+    there = geometry.represented(W)
+    counts = there.sum(-1)
+    return np.where(counts > 0, (geometry.interference(W) * there).sum(-1) / np.maximum(counts, 1), np.nan)
+
+
+FEATURES_VS_DENSITY = Experiment(
+    name="elhage2022/features-vs-density",
+    question="How do the number of features represented and their interference grow as density falls?",
+    source="The notebook released with the paper, second figure",
+    sweeps=sweep_features_vs_density,
+    draw=draw_features_vs_density,
+    claims=claims_features_vs_density,
+    shows="Above, ‖W_i‖ of all 100 features at each density, coloured by interference: dark 0, bright 1 or more. "
+    "Below, the number of features represented and their mean interference.",
+    differences=(
+        "ours: the better of two restarts, notebook: one",
+        "ours: Adam 1e-2 with cosine decay, 8,000 steps of 256 (--full: 10,000 of 1,024), notebook: AdamW 1e-3, 10,000 "
+        "steps of 1,024",
+    ),
+)
+
+EXPERIMENTS = (BASIC_SMALL, BASIC_LARGE, FEATURES_VS_DENSITY)

@@ -1,0 +1,1 @@
+"""Studies of our own, one folder each: found by being here."""
