@@ -22,7 +22,7 @@ import toymodels
 from toymodels.playground import bundle
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ROOT / "experiments" / "docs"
+SOURCES = ROOT / "experiments" / "site"
 GUIDES = sorted(path for path in (SOURCES / "guides").glob("*.md") if path.stem != "index")
 
 

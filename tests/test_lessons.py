@@ -4,7 +4,7 @@ import importlib
 import re
 
 import pytest
-from toymodels.workshop.workshop import LESSONS
+from toymodels.workshop.answers import LESSONS
 
 from toymodels.workshop import Exercise, Wrong, check, exercises, hint, solution
 

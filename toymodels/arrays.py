@@ -20,14 +20,14 @@ def library(array: AnyArray) -> ModuleType:
     return np if isinstance(array, np.ndarray | np.generic) else jnp
 
 
-def ratio(over: AnyArray, under: AnyArray, otherwise: float = 0.0) -> AnyArray:
-    """over / under where `under` is above 0, and `otherwise` elsewhere; arrays are broadcast. Its gradient is finite.
+def ratio(over: AnyArray | float | int, under: AnyArray, otherwise: float = 0.0) -> AnyArray:
+    """over / under, and `otherwise` where `under` is 0; arrays are broadcast. The gradient is finite, NaN stays NaN.
 
     >>> ratio(np.array([1.0, 2.0]), np.array([2.0, 0.0])).tolist()
     [0.5, 0.0]
     """
     xp = library(under)
-    there = under > 0
+    there = under != 0
     return xp.where(there, over / xp.where(there, under, 1), otherwise)
 
 
