@@ -80,7 +80,7 @@ def test_numbers_become_arrays_and_whole_numbers_keep_their_type(value: Any, dty
     np.testing.assert_array_equal(to_array(value), value)
 
 
-@pytest.mark.parametrize("value", ["0.5", None, max, (1, 2), tm.Geometric(0.5)])
+@pytest.mark.parametrize("value", ["0.5", None, max, (1, 2), tm.GeometricImportance(0.5)])
 def test_what_is_no_number(value: Any):
     assert not is_numeric(value)
 

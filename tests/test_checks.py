@@ -130,8 +130,14 @@ BAD_TASKS = {
     "importance NaN": (tm.Task(FEATURES, np.nan), "importance of Task must be finite and at least 0. Got nan."),
     "importance infinite": (tm.Task(FEATURES, np.inf), "importance of Task must be finite .* Got inf."),
     "importance of wrong length": (tm.Task(FEATURES, (1, 2, 3)), r"importance of Task .* 5 of them.* shape \(3,\)"),
-    "negative decay": (tm.Task(FEATURES, tm.Geometric(-0.9)), "decay of Geometric must be finite and at least 0"),
-    "decay for each": (tm.Task(FEATURES, tm.Geometric((1, 0.5))), "decay of Geometric must be one number"),
+    "negative decay": (
+        tm.Task(FEATURES, tm.GeometricImportance(-0.9)),
+        "decay of GeometricImportance must be finite and at least 0",
+    ),
+    "decay for each": (
+        tm.Task(FEATURES, tm.GeometricImportance((1, 0.5))),
+        "decay of GeometricImportance must be one number",
+    ),
     "target no function": (replaced(TASK, target=3), "target of Task must be a function. Got 3."),
     "the class of a loss": (replaced(TASK, loss=tm.PowerLoss), "loss of Task is the class PowerLoss. Write PowerLoss"),
     "penalties no tuple": (replaced(TASK, penalties=tm.HiddenL1(0.1)), "penalties of Task must be a tuple"),
@@ -139,7 +145,10 @@ BAD_TASKS = {
     "target without samples": (tm.Task(FEATURES, target=lambda x: x.sum(1)), r"target of Task must map .* to \(5,\)"),
     "fewer targets": (tm.Task(FEATURES, np.ones(5), target=lambda x: x[:2]), r"predicts shape \(5, 8\) .* \(2, 8\)"),
     "more targets": (tm.Task(FEATURES, target=lambda x: jnp.tile(x, (2, 1))), r"predicts shape \(5, 8\) .* \(10, 8\)"),
-    "one target": (tm.Task(FEATURES, tm.Geometric(0.9), lambda x: x.sum(0)), r"predicts shape \(5, 8\) .* \(8,\)"),
+    "one target": (
+        tm.Task(FEATURES, tm.GeometricImportance(0.9), lambda x: x.sum(0)),
+        r"predicts shape \(5, 8\) .* \(8,\)",
+    ),
 }
 
 

@@ -18,7 +18,7 @@ def test_flags_reach_every_part_of_the_job() -> None:
     job = parse_train(flags.split())
     assert job.model == tm.Autoencoder(5, 3, output_activation=tm.identity)
     assert job.task == tm.Task(
-        tm.Independent(5, 0.25, tm.EXPONENTIAL), importance=tm.Geometric(0.5), target=jax.numpy.abs
+        tm.Independent(5, 0.25, tm.EXPONENTIAL), importance=tm.GeometricImportance(0.5), target=jax.numpy.abs
     )
     assert job.recipe == tm.Recipe(learning_rate=0.3, optimizer=function_named("sgd"))
     assert (job.seed, job.restarts) == (7, 5)
@@ -144,4 +144,4 @@ def test_unknown_commands_are_refused(capsys) -> None:
 
 
 def _default_task() -> tm.Task:
-    return tm.Task(tm.Independent(5, 0.1), importance=tm.Geometric(0.9))
+    return tm.Task(tm.Independent(5, 0.1), importance=tm.GeometricImportance(0.9))

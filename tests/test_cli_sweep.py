@@ -26,7 +26,7 @@ from toymodels.sweeps.show import along_grid, overview
 from toymodels.training.engine.cells import Cell
 
 MODEL = tm.Autoencoder(4, 2)
-TASK = tm.Task(tm.Independent(4, 0.3), importance=tm.Geometric(0.8))
+TASK = tm.Task(tm.Independent(4, 0.3), importance=tm.GeometricImportance(0.8))
 RECIPE = tm.Recipe(steps=20, batch_size=32, evaluation_samples=128)
 CELL = Cell(MODEL, TASK, RECIPE)
 BASE = """
@@ -210,7 +210,10 @@ def test_every_setting_reaches_the_sweep(tmp_path: Path, monkeypatch: pytest.Mon
             'features = [{ type = "CorrelatedSets", sets = [[0, 1], [2, 3]] }, { density = 0.5 }]',
             {"features": [tm.CorrelatedSets(((0, 1), (2, 3))), tm.Independent(4, 0.5)]},
         ),
-        ('importance = [1.0, { type = "Geometric", decay = 0.5 }]', {"importance": [1.0, tm.Geometric(0.5)]}),
+        (
+            'importance = [1.0, { type = "GeometricImportance", decay = 0.5 }]',
+            {"importance": [1.0, tm.GeometricImportance(0.5)]},
+        ),
     ],
 )
 def test_what_over_stands_for(text: str, wanted: Any):
@@ -258,7 +261,7 @@ def test_the_examples_of_the_help_are_right(capsys: pytest.CaptureFixture):
     assert "--memory-gib FLOAT" in capsys.readouterr().out
     blocks = re.split(r"\n\n(?! )", HELP)
     whole, axis, points = (tomllib.loads("\n".join(block.splitlines()[1:])) for block in blocks[:3])
-    cell = Cell(tm.Autoencoder(5, 2), tm.Task(tm.Independent(5), tm.Geometric(0.9)), RECIPE)
+    cell = Cell(tm.Autoencoder(5, 2), tm.Task(tm.Independent(5), tm.GeometricImportance(0.9)), RECIPE)
     assert list(read_metrics(whole["metrics"])) == ["n_represented", "dimensionality"]
     for table, shape in ((whole, (12, 2, 2, 10)), (axis, (3,)), (points, (2,))):
         axes = tm.sweeps.axes.read_axes(read_over(table["over"], cell), cell)
@@ -401,7 +404,7 @@ def test_the_folder_of_another_configuration(tmp_path: Path, finished: tuple[Pat
     def fail(*arguments: Any) -> None:
         pytest.fail("went as far as training")
 
-    monkeypatch.setattr(sys.modules["toymodels.sweeps.sweep"], "execute", fail)
+    monkeypatch.setattr(sys.modules["toymodels.sweeps.launch"], "execute", fail)
     before = sorted(finished[0].rglob("*"))
     with pytest.raises(SystemExit, match="2"):
         run("sweep", written(tmp_path, TOML), "--folder", finished[0], "--recipe.steps", "21")
@@ -438,7 +441,7 @@ def test_show_tells_what_is_there(finished: tuple[Path, str], wanted: xr.Dataset
         "snapshots.b 2 snapshot x 4 feature parameters at snapshots",
         "n_represented one number toymodels.analysis.geometry.n_represented",
         "model Autoencoder(n_features=4, n_hidden=2)",
-        "task Task(features=Independent(n_features=4, density=varied), importance=Geometric(decay=varied))",
+        "task Task(features=Independent(n_features=4, density=varied), importance=GeometricImportance(decay=varied))",
         "recipe Recipe(steps=20, batch_size=32, evaluation_samples=128)",
     ):
         assert line in lines

@@ -16,7 +16,7 @@ import toymodels as tm
 from toymodels.training.engine.machine import workers
 
 jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
-model, task = tm.Autoencoder(5, 2), tm.Task(tm.Independent(5, 0.4), tm.Geometric(0.9))
+model, task = tm.Autoencoder(5, 2), tm.Task(tm.Independent(5, 0.4), tm.GeometricImportance(0.9))
 recipe = tm.Recipe(steps=50, batch_size=64, evaluation_samples=256)
 tm.train(model, task, recipe, seed=3, restarts=3, snapshots=[0, 20]).save(sys.argv[2] + ".safetensors")
 grid = tm.sweep(model, task, recipe, over={"density": [0.1, 0.4, 0.9], "seed": [3, 8]}, restarts=2)

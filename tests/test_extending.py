@@ -125,7 +125,7 @@ class OwnAutoencoder(nnx.Module):
 
 
 def test_own_module_trains_as_the_built_in_one(trained_with_cost: Callable):
-    task = tm.Task(tm.Independent(5, 0.3), importance=tm.Geometric(0.8))
+    task = tm.Task(tm.Independent(5, 0.3), importance=tm.GeometricImportance(0.8))
     wanted, built_in = trained_with_cost(MODEL, task)
     got, own = trained_with_cost(partial(OwnAutoencoder, 5, 2), task)
     np.testing.assert_allclose(got.params["weight"], wanted.W, atol=1e-6)

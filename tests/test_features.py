@@ -14,7 +14,7 @@ from jax.scipy.special import ndtri
 
 import toymodels as tm
 from toymodels.features import full_batch, with_replacement, without_replacement
-from toymodels.features.draws import draws, ranks, split_draw
+from toymodels.features.uniform import draws, ranks, split_draw
 
 N = 200_000
 SETS = ((2, 0), (1, 3, 4))
@@ -221,13 +221,13 @@ def test_a_users_own_batches():
 
 def test_draw_keeps_the_samples_of_the_key():
     features, key = tm.Independent(3, 0.5), jax.random.key(3)
-    np.testing.assert_array_equal(tm.Dataset.draw(features, 10, key).samples, features.sample(key, 10))
+    np.testing.assert_array_equal(tm.Dataset.draw(key, features, 10).samples, features.sample(key, 10))
 
 
 def test_draw_with_unit_norm_scales_all_but_zeros_to_length_one():
     features, key = tm.Independent(3, 0.3, tm.SIGNED_UNIFORM), jax.random.key(3)
-    plain = tm.Dataset.draw(features, 200, key).samples
-    unit = tm.Dataset.draw(features, 200, key, unit_norm=True).samples
+    plain = tm.Dataset.draw(key, features, 200).samples
+    unit = tm.Dataset.draw(key, features, 200, unit_norm=True).samples
     lengths = np.linalg.norm(plain, axis=0)
     assert 0 < (lengths == 0).sum() < 200
     np.testing.assert_allclose(unit * lengths, plain, atol=1e-6)
@@ -236,9 +236,9 @@ def test_draw_with_unit_norm_scales_all_but_zeros_to_length_one():
 
 def test_draw_checks_its_arguments():
     with pytest.raises(ValueError, match=r"n_samples of DrawnDataset must be an integer of at least 1. Got 0"):
-        tm.Dataset.draw(tm.Independent(3), 0, jax.random.key(0))
+        tm.Dataset.draw(jax.random.key(0), tm.Independent(3), 0)
     with pytest.raises(ValueError, match="density of Independent"):
-        tm.Dataset.draw(tm.Independent(3, 1.5), 10, jax.random.key(0))
+        tm.Dataset.draw(jax.random.key(0), tm.Independent(3, 1.5), 10)
 
 
 # --- Draws -------------------------------------------------------------------------------------------------------

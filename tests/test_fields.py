@@ -192,7 +192,7 @@ def test_fields_of_plain_dataclasses_and_named_tuples():
 
 
 def test_the_decay_of_geometric_importance():
-    geometric = cell(importance=tm.Geometric(0.7))
+    geometric = cell(importance=tm.GeometricImportance(0.7))
     assert path_name(find(geometric, "decay").path) == "task.importance.decay"
     assert find(geometric, "importance.decay").value == 0.7
     assert not find(geometric, "decay").static
@@ -211,13 +211,13 @@ def test_the_decay_of_geometric_importance():
         (CELL, "learning_rate", 0.5),
         (CELL, "target", jnp.abs),
         (CELL, "features", tm.Independent(5, 0.5)),
-        (CELL, "recipe", tm.Recipe.paper()),
+        (CELL, "recipe", tm.Recipe.elhage2022()),
         (PARTS, "parts[0].density", 0.75),
         (PARTS, "parts[1]", tm.Independent(3, 0.5)),
         (PARTS, "parts[1].sets", ((0, 2), (1,))),
         (PARTS, "parts[1].density[0]", 0.75),
         (cell(importance=np.array([1.0, 0.9, 0.8, 0.7, 0.6])), "importance[2]", 0.75),
-        (cell(importance=tm.Geometric(0.7)), "decay", 0.75),
+        (cell(importance=tm.GeometricImportance(0.7)), "decay", 0.75),
         (cell(Pair(INDEPENDENT, {"first": 2.0})), "first", 0.75),
     ],
 )
@@ -252,7 +252,7 @@ def test_replacing_a_keyword_keeps_the_function_and_the_other_arguments():
 
 
 def test_replacing_what_another_value_took_away():
-    geometric = cell(importance=tm.Geometric(0.7))
+    geometric = cell(importance=tm.GeometricImportance(0.7))
     path = find(geometric, "decay").path
     flat = replaced(geometric, path[:-1], 1.0)
     with pytest.raises(ValueError, match=r"There is no 'decay' in 1\.0, which a sweep puts in its place"):
@@ -263,7 +263,7 @@ def test_replacing_what_another_value_took_away():
 
 
 @pytest.mark.parametrize(
-    "base", [CELL, PARTS, cell(importance=tm.Geometric(0.7)), cell(Pair(INDEPENDENT, {"b": 2.0, "a": 3.0}))]
+    "base", [CELL, PARTS, cell(importance=tm.GeometricImportance(0.7)), cell(Pair(INDEPENDENT, {"b": 2.0, "a": 3.0}))]
 )
 def test_leaf_numbers_point_to_the_leaves(base: Cell):
     leaves = jax.tree.leaves(base)

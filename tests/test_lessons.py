@@ -4,9 +4,9 @@ import importlib
 import re
 
 import pytest
-from toymodels.workshop.answers import LESSONS
 
 from toymodels.workshop import Exercise, Wrong, check, exercises, hint, solution
+from toymodels.workshop.answers import LESSONS
 
 EXERCISES = [exercise for lesson in LESSONS for exercise in exercises(lesson)]
 WRONG = {

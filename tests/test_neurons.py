@@ -17,7 +17,7 @@ from toymodels.analysis import neurons
 SAME = {"rtol": 1e-9, "atol": 1e-12}
 MEASURES: dict[str, Callable] = {
     "features_per_neuron": neurons.features_per_neuron,
-    "largest_share": neurons.largest_share,
+    "largest_fraction": neurons.largest_fraction,
     "participation": neurons.participation,
     "alive": neurons.alive,
     "monosemantic": neurons.monosemantic,
@@ -45,7 +45,7 @@ any_weights = st.builds(
 def test_unequal_weights():
     W = np.array([[3.0, 0.0, -4.0], [0.1, -2.0, 0.3], [0.0, 0.0, 0.0]])
     assert neurons.features_per_neuron(W).tolist() == [2, 2, 0]
-    np.testing.assert_allclose(neurons.largest_share(W), [16 / 25, 4 / 4.1, 0])
+    np.testing.assert_allclose(neurons.largest_fraction(W), [16 / 25, 4 / 4.1, 0])
     np.testing.assert_allclose(neurons.participation(W), [625 / (81 + 256), 4.1**2 / (16 + 0.0001 + 0.0081), 0])
     assert neurons.monosemantic(W).tolist() == [False, True, False]
     assert neurons.polysemantic(W).tolist() == [True, False, False]
@@ -71,19 +71,19 @@ def test_equal_weights(k: int):
     W = np.zeros((1, 6))
     W[0, :k] = 0.7 * (-1) ** np.arange(k)
     np.testing.assert_allclose(neurons.participation(W), k)
-    np.testing.assert_allclose(neurons.largest_share(W), 1 / k)
+    np.testing.assert_allclose(neurons.largest_fraction(W), 1 / k)
     assert neurons.features_per_neuron(W) == k
 
 
 def test_squares_of_very_small_and_large_weights_are_still_seen():
     W = np.float32([[1e-30, 1e-30, 0.0], [1e30, 0.0, 0.0]])
     np.testing.assert_allclose(neurons.participation(W), [2, 1])
-    np.testing.assert_allclose(neurons.largest_share(W), [0.5, 1])
+    np.testing.assert_allclose(neurons.largest_fraction(W), [0.5, 1])
 
 
 def test_a_neuron_that_diverged_is_nothing_and_its_neighbours_are_what_they_are():
     W = np.array([[1.0, 0.0], [np.nan, 1.0], [1.0, 1.0]])
-    np.testing.assert_array_equal(neurons.largest_share(W), [1, np.nan, 0.5])
+    np.testing.assert_array_equal(neurons.largest_fraction(W), [1, np.nan, 0.5])
     np.testing.assert_array_equal(neurons.participation(W), [1, np.nan, 2])
     for kind in (neurons.alive, neurons.monosemantic, neurons.polysemantic):
         assert not kind(W)[1]
@@ -93,9 +93,9 @@ def test_on_share():
     W = np.array([[1.0, -2.0], [1.0, 0.0]])
     x = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]])
     # Neuron 0 gets 1, -1, -2, 0, neuron 1 gets 1, 1, 0, 0; zero is not passed on.
-    assert neurons.on_share(W, x).tolist() == [0.25, 0.5]
-    assert neurons.on_share(W, x, np.array([1.5, -2.0])).tolist() == [0.75, 0.0]
-    assert neurons.on_share(np.stack([W, -W]), x, np.array([[1.5, 0.0], [0.0, 0.5]])).tolist() == [
+    assert neurons.fraction_on(W, x).tolist() == [0.25, 0.5]
+    assert neurons.fraction_on(W, x, np.array([1.5, -2.0])).tolist() == [0.75, 0.0]
+    assert neurons.fraction_on(np.stack([W, -W]), x, np.array([[1.5, 0.0], [0.0, 0.5]])).tolist() == [
         [0.75, 0.5],
         [0.5, 0.5],
     ]
@@ -106,7 +106,7 @@ def test_on_share():
 
 @given(any_weights)
 def test_bounds(W: np.ndarray):
-    share, effective = neurons.largest_share(W), neurons.participation(W)
+    share, effective = neurons.largest_fraction(W), neurons.participation(W)
     there = abs(W).max(-1) > 0
     assert (share[there] >= 1 / W.shape[1] - 1e-12).all()
     assert (share <= 1 + 1e-12).all()
@@ -225,7 +225,7 @@ def test_rescaling_of_jax_arrays():
 def test_bad_input_is_refused(monkeypatch: pytest.MonkeyPatch):
     W = np.ones((2, 3))
     for function in (neurons.features_per_neuron, neurons.monosemantic, neurons.polysemantic):
-        with pytest.raises(ValueError, match=rf"min_share of {function.__name__} .* in \[0, 1\]. Got 1.5"):
+        with pytest.raises(ValueError, match=rf"min_fraction of {function.__name__} .* in \[0, 1\]. Got 1.5"):
             function(W, 1.5)
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as users have it
     with pytest.raises(ValueError, match=r"W_out of rescale must have a column for each of the 2 neurons"):

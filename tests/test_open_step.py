@@ -699,7 +699,7 @@ def test_settings_of_the_caller_reach_the_threads():
 
 
 EVERYTHING: dict[str, Any] = {
-    "importance": (MODEL, replace(TASK, importance=tm.Geometric(0.9)), RECIPE),
+    "importance": (MODEL, replace(TASK, importance=tm.GeometricImportance(0.9)), RECIPE),
     "sets": (MODEL, tm.Task(tm.CorrelatedSets(((0, 1), (2, 3, 4)), 0.3, correlation=0.5)), RECIPE),
     "anticorrelated": (MODEL, tm.Task(tm.AnticorrelatedSets(((0, 1), (2, 3, 4)), 0.3)), RECIPE),
     "data": (

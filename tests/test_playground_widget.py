@@ -24,7 +24,7 @@ SHORT = tm.Recipe(steps=40, batch_size=64, evaluation_samples=256)
 
 
 def train(model: Any = tm.Autoencoder(5, 2), snapshots: Any = (), restarts: int = 1) -> tm.Run:
-    task = tm.Task(tm.Independent(5, 0.3), importance=tm.Geometric(0.5))
+    task = tm.Task(tm.Independent(5, 0.3), importance=tm.GeometricImportance(0.5))
     return tm.train(model, task, SHORT, snapshots=snapshots, restarts=restarts, history=4, progress=False)
 
 
@@ -144,7 +144,7 @@ def test_a_run_that_was_saved_plays_back_alike(run: tm.Run, tmp_path: Any):
 
 @pytest.mark.parametrize(
     ("importance", "wanted"),
-    [(2.0, [2.0] * 5), (np.array([5.0, 4, 3, 2, 1]), [5, 4, 3, 2, 1]), (tm.Geometric(1.0), [1.0] * 5)],
+    [(2.0, [2.0] * 5), (np.array([5.0, 4, 3, 2, 1]), [5, 4, 3, 2, 1]), (tm.GeometricImportance(1.0), [1.0] * 5)],
 )
 def test_importance_of_each_kind(run: tm.Run, importance: Any, wanted: list[float]):
     config = run.config | {"task": tm.describe(tm.Task(tm.Independent(5), importance))}

@@ -6,8 +6,8 @@ import pytest
 
 from toymodels import plots
 from toymodels.analysis.geometry import interference
-from toymodels.plots.neurons import KIND_MARKERS
-from toymodels.plots.superposition import interference_key
+from toymodels.plots.neuron_bars import KIND_MARKERS
+from toymodels.plots.weights import interference_key
 
 # Two features in one neuron, one in the next, none in the last.
 W = np.array([[1.0, -0.7, 0.4, 0.0], [0.0, 0.0, 0.0, -0.9], [0.0, 0.0, 0.0, 0.0]])

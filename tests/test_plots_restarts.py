@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgba
 
 from toymodels import plots
 from toymodels.analysis import polytopes
-from toymodels.plots.restarts import CLASS_COLORS
+from toymodels.plots.restart_lines import CLASS_COLORS
 
 X = np.array([0.1, 0.2, 0.4])
 LOSSES = np.array([[3.0, 1.0, 7.0, 9.0], [2.0, 5.0, np.nan, 4.0], [6.0, 2.5, 8.0, 0.5]])

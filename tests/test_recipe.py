@@ -35,7 +35,7 @@ def assert_same(got: list, wanted: list) -> None:
 
 
 def test_the_papers_recipe_is_adamw_with_decay_of_a_hundredth():
-    recipe = tm.Recipe.paper()
+    recipe = tm.Recipe.elhage2022()
     assert (recipe.steps, recipe.batch_size) == (10_000, 1024)
     assert_same(trajectory(recipe.transformation(), 5), trajectory(optax.adamw(1e-3, weight_decay=1e-2), 5))
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import toymodels as tm
-from toymodels.sweeps import best, share, summary
+from toymodels.sweeps import best, fraction, summary
 
 NAN = float("nan")
 LOSS = [[[3.1, 2.2, 7.5], [NAN, 5.4, 1.3]], [[0.9, NAN, 1.7], [NAN, NAN, NAN]]]
@@ -139,49 +139,49 @@ def test_share_counts_where_the_condition_holds() -> None:
     represented = xr.DataArray(
         [[5, 4, 5, 5], [2, 5, 2, 3]], dims=("density", "seed"), coords={"density": [0.1, 0.9]}, name="n_represented"
     )
-    shares = share(represented == 5)
+    shares = fraction(represented == 5)
     np.testing.assert_array_equal(shares, [0.75, 0.25])
     assert shares.dims == ("density",)
     assert shares.density.values.tolist() == [0.1, 0.9]
-    assert shares.name == "share"
-    np.testing.assert_array_equal(share(represented == 5, over="density"), [0.5, 0.5, 0.5, 0.5])
-    assert float(share(represented == 5, over=("density", "seed"))) == 0.5
+    assert shares.name == "fraction"
+    np.testing.assert_array_equal(fraction(represented == 5, over="density"), [0.5, 0.5, 0.5, 0.5])
+    assert float(fraction(represented == 5, over=("density", "seed"))) == 0.5
 
 
 def test_share_leaves_out_what_is_not_valid() -> None:
     holds = xr.DataArray([[True, True, False], [True, False, False]], dims=("density", "seed"))
     valid = xr.DataArray([[True, False, True], [False, False, False]], dims=("density", "seed"))
-    np.testing.assert_array_equal(share(holds, where=valid), [0.5, NAN])
+    np.testing.assert_array_equal(fraction(holds, where=valid), [0.5, NAN])
     # The same seeds are valid for both densities.
     seeds = xr.DataArray([False, True, True], dims="seed")
-    np.testing.assert_array_equal(share(holds, where=seeds), [0.5, 0.0])
+    np.testing.assert_array_equal(fraction(holds, where=seeds), [0.5, 0.0])
 
 
 def test_share_of_truth_values_with_gaps() -> None:
     # A metric of truth values becomes 0, 1 and NaN where models are missing.
-    assert float(share(xr.DataArray([1.0, NAN, 0.0, 1.0], dims="seed"))) == 2 / 3
-    assert np.isnan(share(xr.DataArray([NAN, NAN], dims="seed")))
+    assert float(fraction(xr.DataArray([1.0, NAN, 0.0, 1.0], dims="seed"))) == 2 / 3
+    assert np.isnan(fraction(xr.DataArray([NAN, NAN], dims="seed")))
 
 
 def test_share_of_names() -> None:
     names = xr.DataArray(["pentagon", "square", "pentagon", "other", "pentagon"], dims="seed")
-    assert float(share(names == "pentagon")) == 0.6
+    assert float(fraction(names == "pentagon")) == 0.6
     with pytest.raises(ValueError, match=r"condition of share must be numbers or truth values. Got an array of <U8"):
-        share(names)
+        fraction(names)
 
 
 def test_share_refuses_what_is_no_condition() -> None:
     with pytest.raises(ValueError, match="condition of share must be truth values, such as"):
-        share(xr.DataArray([1, 5, 0], dims="seed"))
+        fraction(xr.DataArray([1, 5, 0], dims="seed"))
     holds = xr.DataArray([True, False], dims="seed", coords={"seed": [0, 1]})
     with pytest.raises(ValueError, match=r"where of share must be truth values\. Got an array of float64"):
-        share(holds, where=xr.DataArray([1.0, NAN], dims="seed"))
+        fraction(holds, where=xr.DataArray([1.0, NAN], dims="seed"))
     with pytest.raises(ValueError, match=r"where of share must have the coordinates of condition"):
-        share(holds, where=xr.DataArray([True, True], dims="seed", coords={"seed": [0, 2]}))
+        fraction(holds, where=xr.DataArray([True, True], dims="seed", coords={"seed": [0, 2]}))
     with pytest.raises(ValueError, match=r"share needs dimensions of the values. Got 'sed'. Did you mean seed"):
-        share(holds, over="sed")
+        fraction(holds, over="sed")
     with pytest.raises(ValueError, match=r"Got 'seed'. There are none"):
-        share(xr.DataArray(True))
+        fraction(xr.DataArray(True))
 
 
 def test_summary_by_hand() -> None:

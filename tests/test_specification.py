@@ -96,7 +96,9 @@ def test_describe_names_types_fields_and_functions():
 
 
 def test_descriptions_survive_json():
-    described = tm.describe({"recipe": tm.Recipe.paper(), "density": jnp.array([0.5]), "none": None, 3: (True, 1.5)})
+    described = tm.describe(
+        {"recipe": tm.Recipe.elhage2022(), "density": jnp.array([0.5]), "none": None, 3: (True, 1.5)}
+    )
     assert json.loads(json.dumps(described)) == described
     assert described["3"] == [True, 1.5]
     assert described["recipe"]["schedule"] == "toymodels.training.recipe.constant"

@@ -173,8 +173,8 @@ NUMERIC = {
     ),
     "decay": (
         {"decay": [0, 0.5, 0.9]},
-        {"task": tm.Task(FEATURES, tm.Geometric(0.7))},
-        lambda decay: {"task": tm.Task(FEATURES, tm.Geometric(decay))},
+        {"task": tm.Task(FEATURES, tm.GeometricImportance(0.7))},
+        lambda decay: {"task": tm.Task(FEATURES, tm.GeometricImportance(decay))},
     ),
     "one output's importance": (
         {"importance[1]": [0, 0.5, 4]},
@@ -243,7 +243,7 @@ STATIC = {
         lambda features: {"task": tm.Task(features, IMPORTANCE)},
     ),
     "importance of several kinds": (
-        {"importance": [0.5, IMPORTANCE, tm.Geometric(0.5)]},
+        {"importance": [0.5, IMPORTANCE, tm.GeometricImportance(0.5)]},
         {},
         lambda importance: {"task": tm.Task(FEATURES, importance)},
     ),
@@ -316,7 +316,7 @@ def test_every_cell_has_the_numbers_of_a_single_run(case: str):
 
 def test_fields_that_move_together_share_an_axis():
     over = {"pair": {"density": [0.1, 0.4, 0.9], "decay": [0.9, 0.5, 0.7]}, "learning_rate": [0.01, 0.1]}
-    grid = sweep(task=tm.Task(FEATURES, tm.Geometric(1.0)), over=over, restarts=2)
+    grid = sweep(task=tm.Task(FEATURES, tm.GeometricImportance(1.0)), over=over, restarts=2)
     assert grid.loss.dims == ("pair", "learning_rate", "restart")
     assert grid.pair.values.tolist() == [0, 1, 2]
     assert (grid.density.dims, grid.density.values.tolist()) == (("pair",), [0.1, 0.4, 0.9])
@@ -324,7 +324,7 @@ def test_fields_that_move_together_share_an_axis():
 
     def run(index: tuple[int, ...]) -> tm.Run:
         density, decay = [(0.1, 0.9), (0.4, 0.5), (0.9, 0.7)][index[0]]
-        task = tm.Task(tm.Independent(5, density), tm.Geometric(decay))
+        task = tm.Task(tm.Independent(5, density), tm.GeometricImportance(decay))
         return train(task=task, recipe=recipe(learning_rate=[0.01, 0.1][index[1]]))
 
     assert_every_cell_is_a_run(grid, run)
@@ -446,7 +446,7 @@ def labels(name: str, values: list[Any]) -> list[Any]:
 
 def test_labels_of_arrays_specifications_and_nothing():
     assert labels("density", [0.1, [0.1, 0.2, 0.3, 0.4, 0.5]]) == ["0.1", "[0.1, 0.2, 0.3, 0.4, 0.5]"]
-    assert labels("importance", [tm.Geometric(0.5), 1]) == ["Geometric(decay=0.5)", "1"]
+    assert labels("importance", [tm.GeometricImportance(0.5), 1]) == ["GeometricImportance(decay=0.5)", "1"]
     assert labels("n_outputs", [None, 5]) == ["None", "5"]
     assert labels("schedule", [constant, partial(constant, steps=3)]) == ["constant", "constant(steps=3)"]
     assert labels("density", [np.float64(0.1), jnp.asarray(0.5), 1]) == [0.1, 0.5, 1]
@@ -486,7 +486,7 @@ def test_hidden_and_feature_are_told_apart_where_they_are_as_many():
 
 
 def test_attributes_tell_the_configuration():
-    task = tm.Task(FEATURES, tm.Geometric(0.5))
+    task = tm.Task(FEATURES, tm.GeometricImportance(0.5))
     over = {"density": [0.1, 0.2], "pair": {"seed": [1, 2], "decay": [1, 3]}}
     grid = sweep(task=task, over=over, restarts=3, history=7)
     config = json.loads(grid.config)
@@ -642,7 +642,7 @@ def test_results_that_do_not_fit_into_memory_are_refused_before_training(monkeyp
     def reached(*given: Any, **options: Any) -> None:
         raise ReachedTrainingError
 
-    monkeypatch.setattr(sys.modules["toymodels.sweeps.sweep"], "execute", reached)
+    monkeypatch.setattr(sys.modules["toymodels.sweeps.launch"], "execute", reached)
     with pytest.raises(ValueError, match=f"results of {24 * numbers:,} bytes, more than memory_bytes = 1,000"):
         sweep(over=over, memory_bytes=1_000)
     with pytest.raises(ValueError, match="more than memory_bytes"):

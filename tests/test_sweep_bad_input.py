@@ -27,7 +27,7 @@ from toymodels.training import constant
 MODEL = tm.Autoencoder(n_features=5, n_hidden=2)
 BARE = tm.Task(tm.Independent(5, np.array([0.1, 0.3, 0.5, 0.8, 0.2])), importance=np.array([1, 0.9, 0.5, 0.3, 2]))
 TASK = replace(BARE, penalties=(tm.HiddenL1(0.1),))
-GEOMETRIC = tm.Task(tm.Independent(5, 0.1), importance=tm.Geometric(0.9))
+GEOMETRIC = tm.Task(tm.Independent(5, 0.1), importance=tm.GeometricImportance(0.9))
 SETS = tm.Task(tm.CorrelatedSets(((0, 1), (2, 3, 4))))
 RECIPE = tm.Recipe(steps=20, batch_size=8, evaluation_samples=8)
 

@@ -21,7 +21,7 @@ distributed = pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]  # one cluster for all
 
 MODEL = tm.Autoencoder(5, 2)
-TASK = tm.Task(tm.Independent(5), tm.Geometric(0.9))
+TASK = tm.Task(tm.Independent(5), tm.GeometricImportance(0.9))
 RECIPE = tm.Recipe(steps=20, batch_size=32, evaluation_samples=64)
 LONGER = tm.Recipe(steps=300, batch_size=32, evaluation_samples=64)
 OVER = {"density": [0.1, 0.6, 0.9], "seed": range(4)}
@@ -66,7 +66,7 @@ def test_functions_and_classes_that_the_workers_cannot_import(client: Any, tmp_p
             return jnp.where(on, self.height * jnp.linspace(0.5, 1, self.n_features)[:, None], 0.0)
 
     offset = 0.25
-    task = tm.Task(Heights(5), tm.Geometric(0.9), target=lambda x: x + offset)
+    task = tm.Task(Heights(5), tm.GeometricImportance(0.9), target=lambda x: x + offset)
     options: Any = {
         "over": {"height": [0.5, 1.0], "density": [0.1, 0.6], "seed": [0, 3]},
         "metrics": {"shifted": lambda W: W.sum() + offset, "own": lambda task: task.features.height},

@@ -23,7 +23,7 @@ from toymodels.sweeps.results import Layout
 from toymodels.training.engine import execute, step
 
 MODEL = tm.Autoencoder(5, 2)
-TASK = tm.Task(tm.Independent(5), tm.Geometric(0.9))
+TASK = tm.Task(tm.Independent(5), tm.GeometricImportance(0.9))
 RECIPE = tm.Recipe(steps=20, batch_size=32, learning_rate=0.1, evaluation_samples=64)
 OVER = {"n_hidden": [2, 1], "density": [0.1, 0.6, 0.9], "seed": range(4)}
 N_MODELS = 48
@@ -463,9 +463,9 @@ def test_other_endings_are_refused(whole: tuple[Path, xr.Dataset], tmp_path: Pat
 
 
 def test_labels_that_are_no_numbers_survive(tmp_path: Path):
-    over = {"importance": [0.5, tm.Geometric(0.9)], "pair": {"density": [0.1, 0.2], "seed": [3, 4]}}
+    over = {"importance": [0.5, tm.GeometricImportance(0.9)], "pair": {"density": [0.1, 0.2], "seed": [3, 4]}}
     results = tm.sweep(MODEL, TASK, RECIPE, over=over, folder=tmp_path / "folder")
-    assert results.importance.values.tolist() == ["0.5", "Geometric(decay=0.9)"]
+    assert results.importance.values.tolist() == ["0.5", "GeometricImportance(decay=0.9)"]
     for name in ("all.zarr", "all.nc"):
         assert_bitwise(tm.sweeps.load(tm.sweeps.merge(tmp_path / "folder", tmp_path / name)).load(), results)
 

@@ -32,10 +32,10 @@ def test_an_importance_for_each_output(kind):
 
 
 def test_geometric_importance():
-    assert tm.Geometric(0.5).weights(4).tolist() == [1, 0.5, 0.25, 0.125]
-    assert tm.Geometric(0).weights(3).tolist() == [1, 0, 0]
-    assert loss(tm.Task(FEATURES, tm.Geometric(0.5))) == pytest.approx((10 + 0.5 * 4 + 0.25 * 5) / 6)
-    np.testing.assert_array_equal(tm.Task(FEATURES, tm.Geometric(0.5)).weights(3), [1, 0.5, 0.25])
+    assert tm.GeometricImportance(0.5).weights(4).tolist() == [1, 0.5, 0.25, 0.125]
+    assert tm.GeometricImportance(0).weights(3).tolist() == [1, 0, 0]
+    assert loss(tm.Task(FEATURES, tm.GeometricImportance(0.5))) == pytest.approx((10 + 0.5 * 4 + 0.25 * 5) / 6)
+    np.testing.assert_array_equal(tm.Task(FEATURES, tm.GeometricImportance(0.5)).weights(3), [1, 0.5, 0.25])
 
 
 def test_a_target_other_than_the_features():

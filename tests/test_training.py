@@ -107,7 +107,7 @@ def test_numbers_do_not_depend_on_memory(independent: bool, monkeypatch: pytest.
     recipe = tm.Recipe(steps=20, batch_size=64, evaluation_samples=256, independent_data=independent)
     boxes = []
     monkeypatch.setattr(
-        sys.modules["toymodels.training.train"],
+        sys.modules["toymodels.training.launch"],
         "cut",
         lambda *given, **options: boxes.append(cut(*given, **options)) or boxes[-1],
     )
@@ -129,7 +129,7 @@ def test_a_batch_in_parts_gives_the_numbers_of_the_whole(share: int, parts: int,
     boxes = []
     original = plan.cut
     monkeypatch.setattr(
-        sys.modules["toymodels.training.train"],
+        sys.modules["toymodels.training.launch"],
         "cut",
         lambda *given, **options: boxes.append(original(*given, **options)) or boxes[-1],
     )

@@ -21,10 +21,10 @@ from toymodels.features import (
     Values,
 )
 from toymodels.models import Autoencoder, Network, SparseAutoencoder, identity, module_with, solu, square
-from toymodels.specification import describe, specification, static
+from toymodels.specifications import describe, specification, static
 from toymodels.tasks import (
     FeatureAttack,
-    Geometric,
+    GeometricImportance,
     GradientAttack,
     HiddenL1,
     PowerLoss,
@@ -50,7 +50,7 @@ from toymodels.training import (
 if TYPE_CHECKING:
     from toymodels import plots, sweeps
     from toymodels.playground.widget import Playground
-    from toymodels.sweeps.sweep import sweep
+    from toymodels.sweeps.launch import sweep
 
 __version__ = version("toymodels")
 
@@ -70,7 +70,7 @@ __all__ = [
     "DivergenceWarning",
     "DrawnDataset",
     "FeatureAttack",
-    "Geometric",
+    "GeometricImportance",
     "GradientAttack",
     "HiddenActivations",
     "HiddenL1",

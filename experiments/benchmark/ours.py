@@ -32,8 +32,8 @@ def configuration(
 
 
 def notebook_steps(steps: int, **changes: Any) -> tm.Recipe:
-    """`Recipe.paper()` with another number of steps, and with a short evaluation after them: for timing steps."""
-    return dataclasses.replace(tm.Recipe.paper(), steps=steps, evaluation_samples=1024, **changes)
+    """`Recipe.elhage2022()` with another number of steps, and with a short evaluation after them: for timing steps."""
+    return dataclasses.replace(tm.Recipe.elhage2022(), steps=steps, evaluation_samples=1024, **changes)
 
 
 def brief_recipe(size: Size, effort: Effort, **changes: Any) -> tm.Recipe:

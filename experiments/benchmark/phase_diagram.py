@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int
 
 import toymodels as tm
 from experiments.benchmark.resident import resident_peak
-from toymodels.analysis.phases import near_border, phases
+from toymodels.analysis.phases import classify, near_border
 from toymodels.sweeps import best
 from toymodels.theory.phases import phases_two_in_one
 
@@ -75,7 +75,7 @@ def measure_here(side: int) -> dict[str, Any]:
 
 def extra_phase(W: Float[Array, "1 2"]) -> Int[Array, ""]:
     """The extra feature's class, the second one's: superposed if both norms are above 1/2."""
-    return phases(W, min_norm=0.5, min_interference=0.25)[1]  # in one dimension it is the other's norm squared
+    return classify(W, min_norm=0.5, min_interference=0.25)[1]  # in one dimension it is the other's norm squared
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Time to the same loss: the notebook's 10,000 steps in PyTorch against the cheapest fast recipe of ours.
 
 Loss is the mean over samples and features of I_i (x_i - x'_i)² on a sample of 65,536 that all models of a density have
-in common. The notebook's loss is that after `Recipe.paper()`, 10,000 steps, computed by our engine: it is the same
+in common. The notebook's loss is that after `Recipe.elhage2022()`, 10,000 steps, computed by our engine: it is the same
 mathematics (`agreement.py` holds the two against each other), and in PyTorch it would take up to a quarter of an hour.
 PyTorch's time is 10,000 times its measured time of a step. Initial weights have the notebook's standard deviation on
 both sides.
@@ -59,7 +59,7 @@ class Comparison:
 
 def time_to_same_loss(comparison: Comparison, tried: Sequence[tm.Recipe], effort: Effort) -> dict[str, Any]:
     """How long both sides take to the notebook's loss, in seconds, and the ratio."""
-    paper = dataclasses.replace(tm.Recipe.paper(), steps=comparison.notebook_steps)
+    paper = dataclasses.replace(tm.Recipe.elhage2022(), steps=comparison.notebook_steps)
     reference = mean_losses(comparison, paper)
     attempts = []
     found = None

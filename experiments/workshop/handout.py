@@ -61,7 +61,7 @@ CODE = """\
 import toymodels as tm
 from toymodels import workshop
 
-task = tm.Task(tm.Independent(5, density=0.1), tm.Geometric(0.9))
+task = tm.Task(tm.Independent(5, density=0.1), tm.GeometricImportance(0.9))
 run = tm.train(tm.Autoencoder(5, 2), task, restarts=8)
 tm.plots.directions(run.W[0])  # of the best restart
 """

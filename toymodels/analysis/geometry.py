@@ -81,7 +81,7 @@ def leverage(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
     return xp.where(finite, ((singular > smallest)[..., None] * rows**2).sum(-2), xp.nan)
 
 
-def represented(W: Float[AnyArray, "*batch m n"], min_norm: float = 0.5) -> Bool[AnyArray, "*batch n"]:
+def represented(W: Float[AnyArray, "*batch m n"], *, min_norm: float = 0.5) -> Bool[AnyArray, "*batch n"]:
     """Whether ‖W_i‖ > min_norm.
 
     >>> represented(np.array([[1.0, 0.1, 0.9]])).tolist()
@@ -90,17 +90,17 @@ def represented(W: Float[AnyArray, "*batch m n"], min_norm: float = 0.5) -> Bool
     return norms(W) > min_norm
 
 
-def n_represented(W: Float[AnyArray, "*batch m n"], min_norm: float = 0.5) -> Int[AnyArray, "*batch"]:
+def n_represented(W: Float[AnyArray, "*batch m n"], *, min_norm: float = 0.5) -> Int[AnyArray, "*batch"]:
     """The number of features with ‖W_i‖ > min_norm.
 
     >>> int(n_represented(np.array([[1.0, 0.1, 0.9]])))
     2
     """
-    return represented(W, min_norm).sum(-1)
+    return represented(W, min_norm=min_norm).sum(-1)
 
 
 def in_superposition(
-    W: Float[AnyArray, "*batch m n"], min_norm: float = 0.5, min_interference: float = 0.1
+    W: Float[AnyArray, "*batch m n"], *, min_norm: float = 0.5, min_interference: float = 0.1
 ) -> Bool[AnyArray, "*batch n"]:
     """The test of superposition: the feature is represented, and shares its direction with others, its interference
     being above `min_interference` (Elhage et al. 2022, "Basic Results").
@@ -108,11 +108,11 @@ def in_superposition(
     >>> in_superposition(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])).tolist()
     [True, True, False]
     """
-    return represented(W, min_norm) & (interference(W) > min_interference)
+    return represented(W, min_norm=min_norm) & (interference(W) > min_interference)
 
 
 def feature_graph(
-    W: Float[AnyArray, "*batch m n"], min_norm: float = 0.5, min_cosine: float = 0.2
+    W: Float[AnyArray, "*batch m n"], *, min_norm: float = 0.5, min_cosine: float = 0.2
 ) -> Bool[AnyArray, "*batch n n"]:
     """Adjacency of the feature graph: i and j are joined if both are represented and |cos(W_i, W_j)| > min_cosine
     (Elhage et al. 2022, "The Geometry of Superposition", draws it beside the plot of dimensionalities).
@@ -121,7 +121,7 @@ def feature_graph(
     [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
     """
     xp = library(W)
-    there = represented(W, min_norm)
+    there = represented(W, min_norm=min_norm)
     length = xp.where(there, norms(W), 1)
     cosines = gram(W) / (length[..., :, None] * length[..., None, :])
     joined = (abs(cosines) > min_cosine) & there[..., :, None] & there[..., None, :]

@@ -15,29 +15,29 @@ from toymodels.arrays import AnyArray
 from toymodels.checks import check_numbers
 
 
-def features_per_neuron(W: Float[AnyArray, "*batch m n"], min_share: float = 0.1) -> Int[AnyArray, "*batch m"]:
-    """The number of features i with |W_ki| ≥ min_share · max_j |W_kj|, which neuron k responds to.
+def features_per_neuron(W: Float[AnyArray, "*batch m n"], *, min_fraction: float = 0.1) -> Int[AnyArray, "*batch m"]:
+    """The number of features i with |W_ki| ≥ min_fraction · max_j |W_kj|, which neuron k responds to.
 
     Args:
         W: (..., m, n).
-        min_share: in [0, 1], relative to the neuron's largest weight.
+        min_fraction: in [0, 1], relative to the neuron's largest weight.
 
     Raises:
-        ValueError: if `min_share` is not in [0, 1].
+        ValueError: if `min_fraction` is not in [0, 1].
 
     >>> features_per_neuron(np.array([[1.0, -0.5, 0.05], [0.0, 0.0, 0.0]])).tolist()
     [2, 0]
     """
-    check_numbers("features_per_neuron", "min_share", min_share, minimum=0, maximum=1)
+    check_numbers("features_per_neuron", "min_fraction", min_fraction, minimum=0, maximum=1)
     sizes = _relative_sizes(W)
-    return ((sizes >= min_share) & (sizes > 0)).sum(-1)
+    return ((sizes >= min_fraction) & (sizes > 0)).sum(-1)
 
 
-def largest_share(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch m"]:
+def largest_fraction(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch m"]:
     """max_i W_ki² / Σ_i W_ki²: the share of a neuron's squared weight that its strongest feature has. 1: the neuron
     stands for one feature; 1/n: for all of them alike; 0 for a row of zeros.
 
-    >>> largest_share(np.array([[0.0, -2.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
+    >>> largest_fraction(np.array([[0.0, -2.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
     [1.0, 0.5, 0.0]
     """
     squares = _relative_sizes(W) ** 2
@@ -55,7 +55,7 @@ def participation(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch m
     return _ratio(squares.sum(-1) ** 2, (squares**2).sum(-1))
 
 
-def alive(W: Float[AnyArray, "*batch m n"], min_norm: float = 0.1) -> Bool[AnyArray, "*batch m"]:
+def alive(W: Float[AnyArray, "*batch m n"], *, min_norm: float = 0.1) -> Bool[AnyArray, "*batch m"]:
     """Whether ‖W_k‖ > min_norm, the norm of row k. A represented feature of a tied model has a weight of about 1; the
     weights of an untied model have no scale of their own before `rescale` gives them one.
 
@@ -66,47 +66,47 @@ def alive(W: Float[AnyArray, "*batch m n"], min_norm: float = 0.1) -> Bool[AnyAr
 
 
 def monosemantic(
-    W: Float[AnyArray, "*batch m n"], min_share: float = 0.9, min_norm: float = 0.1
+    W: Float[AnyArray, "*batch m n"], *, min_fraction: float = 0.9, min_norm: float = 0.1
 ) -> Bool[AnyArray, "*batch m"]:
-    """Whether a neuron is alive and stands for one feature: its `largest_share` is at least `min_share`. At 0.9, one
-    other weight may be a third of the largest.
+    """Whether a neuron is alive and stands for one feature: its `largest_fraction` is at least `min_fraction`. At 0.9,
+    one other weight may be a third of the largest.
 
     Args:
         W: (..., m, n).
-        min_share: in [0, 1], of the squared weight.
+        min_fraction: in [0, 1], of the squared weight.
         min_norm: of a row, see `alive`.
 
     Raises:
-        ValueError: if `min_share` is not in [0, 1].
+        ValueError: if `min_fraction` is not in [0, 1].
 
     >>> monosemantic(np.array([[1.0, -0.1], [1.0, 0.5], [0.0, 0.0]])).tolist()
     [True, False, False]
     """
-    check_numbers("monosemantic", "min_share", min_share, minimum=0, maximum=1)
-    return alive(W, min_norm) & (largest_share(W) >= min_share)
+    check_numbers("monosemantic", "min_fraction", min_fraction, minimum=0, maximum=1)
+    return alive(W, min_norm=min_norm) & (largest_fraction(W) >= min_fraction)
 
 
 def polysemantic(
-    W: Float[AnyArray, "*batch m n"], min_share: float = 0.9, min_norm: float = 0.1
+    W: Float[AnyArray, "*batch m n"], *, min_fraction: float = 0.9, min_norm: float = 0.1
 ) -> Bool[AnyArray, "*batch m"]:
     """Whether a neuron is alive and not `monosemantic`: it stands for several features. A dead neuron is neither.
 
     Args:
         W: (..., m, n).
-        min_share: in [0, 1], of the squared weight; below it the strongest feature is not the only one.
+        min_fraction: in [0, 1], of the squared weight; below it the strongest feature is not the only one.
         min_norm: of a row, see `alive`.
 
     Raises:
-        ValueError: if `min_share` is not in [0, 1].
+        ValueError: if `min_fraction` is not in [0, 1].
 
     >>> polysemantic(np.array([[1.0, -0.1], [1.0, 0.5], [0.0, 0.0]])).tolist()
     [False, True, False]
     """
-    check_numbers("polysemantic", "min_share", min_share, minimum=0, maximum=1)
-    return alive(W, min_norm) & (largest_share(W) < min_share)
+    check_numbers("polysemantic", "min_fraction", min_fraction, minimum=0, maximum=1)
+    return alive(W, min_norm=min_norm) & (largest_fraction(W) < min_fraction)
 
 
-def on_share(
+def fraction_on(
     W: Float[AnyArray, "*batch m n"],
     x: Float[AnyArray, "n samples"],
     b_hidden: Float[AnyArray, "*batch m"] | None = None,
@@ -118,7 +118,7 @@ def on_share(
         x: (n, samples), samples in columns.
         b_hidden: (..., m), hidden biases; 0 if not given.
 
-    >>> on_share(np.array([[1.0, -1.0]]), np.array([[1.0, 0.0, 0.0, 2.0], [0.0, 1.0, 0.0, 1.0]])).tolist()
+    >>> fraction_on(np.array([[1.0, -1.0]]), np.array([[1.0, 0.0, 0.0, 2.0], [0.0, 1.0, 0.0, 1.0]])).tolist()
     [0.5]
     """
     hidden = W @ x if b_hidden is None else W @ x + b_hidden[..., None]

@@ -13,19 +13,19 @@ IGNORED, SUPERPOSED, DEDICATED = range(3)
 """The classes: not represented, represented along with others, represented alone."""
 
 
-def phases(
-    W: Float[AnyArray, "*batch m n"], min_norm: float = 0.5, min_interference: float = 0.1
+def classify(
+    W: Float[AnyArray, "*batch m n"], *, min_norm: float = 0.5, min_interference: float = 0.1
 ) -> Int[AnyArray, "*batch n"]:
     """The class of each feature (the three outcomes of Elhage et al. 2022, "Superposition as a Phase Change"): IGNORED
     if ‖W_i‖ <= min_norm, else SUPERPOSED if its interference Σ_{j≠i} (Ŵ_i·W_j)² is above min_interference, else
     DEDICATED.
 
-    >>> phases(np.array([[1.0, -1.0, 0.0, 0.2], [0.0, 0.0, 0.9, 0.2]])).tolist() == [
+    >>> classify(np.array([[1.0, -1.0, 0.0, 0.2], [0.0, 0.0, 0.9, 0.2]])).tolist() == [
     ...     SUPERPOSED, SUPERPOSED, DEDICATED, IGNORED]
     True
     """
-    shared = geometry.in_superposition(W, min_norm, min_interference)
-    return geometry.represented(W, min_norm) * (DEDICATED - shared)
+    shared = geometry.in_superposition(W, min_norm=min_norm, min_interference=min_interference)
+    return geometry.represented(W, min_norm=min_norm) * (DEDICATED - shared)
 
 
 def near_border(classes: Int[np.ndarray, "rows columns"], cells: int = 1) -> Bool[np.ndarray, "rows columns"]:

@@ -74,7 +74,7 @@ def recognise(
     ['digon', 'dedicated']
     """
     W = np.asarray(W, dtype=float)
-    there = np.flatnonzero(represented(W, min_norm))
+    there = np.flatnonzero(represented(W, min_norm=min_norm))
     if not len(there):
         return []
     labels = connected_components(feature_graph(W[:, there], min_norm=min_norm, min_cosine=min_cosine))

@@ -12,7 +12,7 @@ from toymodels.cli.flags import parse
 from toymodels.configuration import read_toml
 from toymodels.features import Independent
 from toymodels.models import Autoencoder
-from toymodels.tasks import Geometric, Task
+from toymodels.tasks import GeometricImportance, Task
 from toymodels.training import Recipe, Run, train
 
 
@@ -54,7 +54,7 @@ class Train:
     show: bool = False
 
 
-DEFAULTS = Train(Autoencoder(5, 2), Task(Independent(5, 0.1), importance=Geometric(0.9)), Recipe())
+DEFAULTS = Train(Autoencoder(5, 2), Task(Independent(5, 0.1), importance=GeometricImportance(0.9)), Recipe())
 
 
 def run(arguments: Sequence[str]) -> None:

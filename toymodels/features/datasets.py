@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from toymodels.arrays import unit_columns
 from toymodels.checks import check_function, check_integer
 from toymodels.features.distributions import Features, validate_features
-from toymodels.specification import specification, static
+from toymodels.specifications import specification, static
 
 Batches = Callable[[PRNGKeyArray, Int[Array, ""], int, int], Int[Array, " batch"]]
 
@@ -58,7 +58,7 @@ class Dataset:
     batches: Batches = static(default=with_replacement)
 
     @staticmethod
-    def draw(features: Features, n_samples: int, key: PRNGKeyArray, *, unit_norm: bool = False) -> "Dataset":
+    def draw(key: PRNGKeyArray, features: Features, n_samples: int, *, unit_norm: bool = False) -> "Dataset":
         """T = `n_samples` samples of `features`, the same for all seeds; with `unit_norm` each that is not zero is
         scaled to length 1."""
         drawn = DrawnDataset(features, n_samples, unit_norm)

@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from toymodels.checks import check_function, check_integer, check_numbers
-from toymodels.features.draws import SMALLEST_DENSITY, draws, ranks, split_draw
-from toymodels.specification import specification, static
+from toymodels.features.uniform import SMALLEST_DENSITY, draws, ranks, split_draw
+from toymodels.specifications import specification, static
 
 
 @runtime_checkable

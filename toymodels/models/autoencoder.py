@@ -10,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from toymodels.checks import check_function, check_integer, check_numbers
-from toymodels.specification import specification, static
+from toymodels.specifications import specification, static
 
 Activation = Callable[[Array], Array]
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from toymodels.checks import check_function, check_integer, check_numbers
 from toymodels.models.autoencoder import Activation, identity
-from toymodels.specification import specification, static
+from toymodels.specifications import specification, static
 
 
 def he_normal(key: Array, shape: tuple[int, ...], dtype: Any = float) -> Array:

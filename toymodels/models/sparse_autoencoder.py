@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from toymodels.arrays import unit_columns
 from toymodels.checks import check_integer
-from toymodels.specification import specification, static
+from toymodels.specifications import specification, static
 
 
 @specification

@@ -11,7 +11,7 @@ import numpy as np
 from toymodels.checks import near_matches
 from toymodels.features import AnticorrelatedSets, CorrelatedSets, Independent
 from toymodels.models import Activation, Autoencoder, identity, solu, square
-from toymodels.tasks import Geometric, Task
+from toymodels.tasks import GeometricImportance, Task
 from toymodels.training.recipe import Recipe, constant
 
 
@@ -81,7 +81,7 @@ def configuration(settings: Mapping[str, Any]) -> tuple[Autoencoder, Task, Recip
     _validate(settings)
     chosen = {**DEFAULTS, **settings}
     model = Autoencoder(chosen["n"], chosen["m"], output_activation=ACTIVATIONS[chosen["activation"]])
-    task = Task(_features(chosen), Geometric(chosen["decay"]))
+    task = Task(_features(chosen), GeometricImportance(chosen["decay"]))
     recipe = Recipe(batch_size=chosen["batch"], learning_rate=chosen["rate"], schedule=constant, independent_data=True)
     return model, task, recipe
 

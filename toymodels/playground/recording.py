@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from toymodels.tasks import Geometric
+from toymodels.tasks import GeometricImportance
 from toymodels.training import Run
 
 Recording = dict[str, Any]
@@ -99,8 +99,8 @@ def _losses(run: Run, restart: int, steps: Int[np.ndarray, " k"]) -> list[float]
 def _importance(task: Any, n: int) -> Float[np.ndarray, " n"]:
     """The importance of n features, from the description of a task."""
     importance = task.get("importance", 1.0) if isinstance(task, Mapping) else 1.0
-    if isinstance(importance, Mapping) and importance.get("type") == "Geometric":
-        return np.asarray(Geometric(importance["decay"]).weights(n))
+    if isinstance(importance, Mapping) and importance.get("type") == "GeometricImportance":
+        return np.asarray(GeometricImportance(importance["decay"]).weights(n))
     if isinstance(importance, int | float) or (isinstance(importance, list) and len(importance) == n):
         return np.broadcast_to(np.asarray(importance, dtype=float), (n,))
     return np.ones(n)

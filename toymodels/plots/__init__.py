@@ -1,15 +1,16 @@
 """Plots: arrays in, Axes or Figure out. Nothing is shown, saved or set globally."""
 
-from toymodels.plots.dimensionality import dimensionality, dimensions_per_feature, feature_graph
-from toymodels.plots.directions import SET_COLORS, directions
-from toymodels.plots.neuron_graph import neuron_graph
-from toymodels.plots.neurons import neuron_bars, neuron_matrix, neurons
+from toymodels.plots.arrows import SET_COLORS, directions
+from toymodels.plots.dimensions import dimensionality, dimensions_per_feature, feature_graph
+from toymodels.plots.graphs import neuron_graph
+from toymodels.plots.neuron_bars import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
 from toymodels.plots.polytopes import overlay, polytope
-from toymodels.plots.restarts import restarts
+from toymodels.plots.restart_lines import restarts
 from toymodels.plots.spatial import directions_3d, training_animation
-from toymodels.plots.style import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
-from toymodels.plots.superposition import (
+from toymodels.plots.styles import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
+from toymodels.plots.sweeps import heat_map, lines, small_multiples
+from toymodels.plots.weights import (
     interference_key,
     norm_bars,
     superposition,
@@ -17,7 +18,6 @@ from toymodels.plots.superposition import (
     weight_key,
     weight_matrix,
 )
-from toymodels.plots.sweeps import heat_map, lines, small_multiples
 
 __all__ = [
     "CLASS_COLORS",

@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import FuncFormatter
 
 from toymodels.arrays import AnyArray
-from toymodels.plots.style import INK
+from toymodels.plots.styles import INK
 
 DEDICATED_COLOR = "#d9541e"
 SUPERPOSED_COLOR = "#1f5a99"

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from toymodels.arrays import AnyArray
-from toymodels.plots.style import FAINT, INK
+from toymodels.plots.styles import FAINT, INK
 
 EDGE = 1.25  # neighbours are at most so much farther apart than the nearest two
 BLUE = (0.12, 0.35, 0.6)

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
 
 from toymodels.arrays import AnyArray, gram, norms
-from toymodels.plots.directions import SET_COLORS
-from toymodels.plots.style import FAINT, INK
+from toymodels.plots.arrows import SET_COLORS
+from toymodels.plots.styles import FAINT, INK
 
 
 def directions_3d(

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
 from toymodels.plots.rulers import Ruler, names, rule, ruler_of
-from toymodels.plots.style import FAINT, WEIGHT_COLORS
+from toymodels.plots.styles import FAINT, WEIGHT_COLORS
 
 if TYPE_CHECKING:
     from xarray import DataArray

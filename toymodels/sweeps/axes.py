@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from toymodels.checks import check_seed
-from toymodels.specification import describe
+from toymodels.specifications import describe
 from toymodels.sweeps.fields import Field, Path, find, path_name
 from toymodels.training.engine.cells import Cell
 from toymodels.training.engine.code import is_numeric

@@ -15,7 +15,7 @@ import xarray as xr
 from toymodels.models.modules import abstract
 from toymodels.models.modules import axes as axes_of
 from toymodels.sweeps.axes import RESERVED, Axis
-from toymodels.training.engine.execute import Trained, result_shapes
+from toymodels.training.engine.execution import Trained, result_shapes
 from toymodels.training.engine.plan import Chunk, Plan, history_steps
 
 Arrays = dict[str, np.ndarray]

@@ -39,12 +39,12 @@ def best(results: xr.Dataset, over: str | Sequence[str] = "restart") -> xr.Datas
     return results.assign_coords(positions).isel(minimised.fillna(np.inf).argmin(dims))
 
 
-def share(
+def fraction(
     condition: xr.DataArray, over: str | Sequence[str] = "seed", *, where: xr.DataArray | None = None
 ) -> xr.DataArray:
     """The share of models for which a condition holds: in [0, 1], and NaN where there is none to be counted.
 
-    For example `share(results.n_represented == 5, over="seed", where=results.diverged < 0)`. Without `where`, a
+    For example `fraction(results.n_represented == 5, over="seed", where=results.diverged < 0)`. Without `where`, a
     diverged model counts as one for which the comparison does not hold.
 
     Args:
@@ -56,11 +56,11 @@ def share(
         ValueError: for unknown dimensions, other values, and if `where` has other coordinates.
 
     >>> holds, valid = ([True, False, True, False], [True, True, True, False])
-    >>> round(float(share(xr.DataArray(holds, dims="seed"), where=xr.DataArray(valid, dims="seed"))), 4)
+    >>> round(float(fraction(xr.DataArray(holds, dims="seed"), where=xr.DataArray(valid, dims="seed"))), 4)
     0.6667
     """
-    dims = checked_dims("share", over, condition)
-    numbers = _numbers("share", "condition", condition)
+    dims = checked_dims("fraction", over, condition)
+    numbers = _numbers("fraction", "condition", condition)
     counted = numbers.notnull()
     if bool((counted & (numbers != 0) & (numbers != 1)).any()):
         raise ValueError("condition of share must be truth values, such as results.n_represented == 5.")
@@ -69,7 +69,7 @@ def share(
             raise ValueError(f"where of share must be truth values. Got an array of {where.dtype}.")
         _check_aligned(condition, where)
         counted = counted & where
-    return ((numbers == 1) & counted).sum(dims).rename("share") / counted.sum(dims).rename("share")
+    return ((numbers == 1) & counted).sum(dims).rename("fraction") / counted.sum(dims).rename("fraction")
 
 
 def summary(

@@ -13,8 +13,8 @@ import xarray as xr
 import toymodels
 from toymodels.checks import near_matches
 from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM
-from toymodels.specification import describe
-from toymodels.sweeps.select import best, share, summary
+from toymodels.specifications import describe
+from toymodels.sweeps.select import best, fraction, summary
 
 KNOWN = {
     "loss": "mean task loss on the evaluation sample, NaN if diverged",
@@ -65,7 +65,7 @@ def along_grid(results: xr.Dataset, name: str = "loss") -> xr.DataArray:
         finished = results["diverged"].notnull()
         models = [dim for dim in grid if dim in ("restart", "seed")]
         bad = results["diverged"] >= 0
-        shares = share(bad, models, where=finished) if models else bad.where(finished)
+        shares = fraction(bad, models, where=finished) if models else bad.where(finished)
         return shares.rename(name).assign_attrs(
             reduced=f"share of models over {' and '.join(models)}" if models else ""
         )

@@ -3,12 +3,12 @@
 from toymodels.tasks.attacks import Attack, FeatureAttack, GradientAttack
 from toymodels.tasks.losses import PowerLoss, cross_entropy, squared_error
 from toymodels.tasks.penalties import HiddenL1, WeightL1, WeightL2
-from toymodels.tasks.task import Geometric, Task
+from toymodels.tasks.task import GeometricImportance, Task
 
 __all__ = [
     "Attack",
     "FeatureAttack",
-    "Geometric",
+    "GeometricImportance",
     "GradientAttack",
     "HiddenL1",
     "PowerLoss",

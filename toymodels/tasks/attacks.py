@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray, gram, unit_columns
 from toymodels.checks import check_integer, check_numbers
-from toymodels.specification import specification, static
+from toymodels.specifications import specification, static
 
 Loss = Callable[[Array, Array], Array]
 

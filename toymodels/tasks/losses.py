@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.checks import check_numbers
-from toymodels.specification import specification
+from toymodels.specifications import specification
 
 
 def squared_error(prediction: Float[Array, "*outputs batch"], wanted: Array) -> Float[Array, "*outputs batch"]:

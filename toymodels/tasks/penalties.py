@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.checks import check_numbers, near_matches
-from toymodels.specification import specification, static
+from toymodels.specifications import specification, static
 
 
 @specification

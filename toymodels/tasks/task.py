@@ -11,13 +11,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from toymodels.checks import check_function, check_numbers
 from toymodels.features import Labelled, validate_features
 from toymodels.models import identity
-from toymodels.specification import specification
+from toymodels.specifications import specification
 from toymodels.tasks.attacks import Attack, validate_attack
 from toymodels.tasks.losses import squared_error
 
 
 @specification
-class Geometric:
+class GeometricImportance:
     """Importance that falls by the same factor from each feature to the next: I_i = decay^i, i = 0 ... n-1.
 
     Attributes:
@@ -40,7 +40,7 @@ class Task:
 
     Attributes:
         features: what is trained on, e.g. `Independent(n_features=5, density=0.1)`, or a `DrawnDataset`.
-        importance: weight I_i >= 0 of each output's loss: one number, one per output, or `Geometric(decay)`.
+        importance: weight I_i >= 0 of each output's loss: one number, one per output, or `GeometricImportance(decay)`.
         target: function from samples x (..., batch), or from the label of a `Labelled` sample, to what is to be
             predicted (..., batch), e.g. `jnp.abs`.
         attack: what an adversary does to x before the model sees it, in training and in evaluation; see
@@ -101,7 +101,7 @@ class Task:
 
     def weights(self, count: int) -> Float[Array, " outputs"]:
         """The importance of each of `count` outputs."""
-        if isinstance(self.importance, Geometric):
+        if isinstance(self.importance, GeometricImportance):
             return self.importance.weights(count)
         return jnp.broadcast_to(jnp.asarray(self.importance, dtype=float), (count,))
 
@@ -121,8 +121,8 @@ class Task:
         for part in (self.loss, self.target, *self.penalties):
             if hasattr(part, "validate") and not isinstance(part, type):
                 part.validate()
-        if isinstance(self.importance, Geometric):
-            check_numbers("Geometric", "decay", self.importance.decay, minimum=0)
+        if isinstance(self.importance, GeometricImportance):
+            check_numbers("GeometricImportance", "decay", self.importance.decay, minimum=0)
         else:
             count = np.size(self.importance) if np.ndim(self.importance) == 1 else None
             check_numbers("Task", "importance", self.importance, length=count, minimum=0)

@@ -1,9 +1,9 @@
 """Training: `train`, its `Recipe` and optimisers, and the `Run` that it returns."""
 
+from toymodels.training.launch import DivergenceWarning, log_spaced, train
 from toymodels.training.optimisers import SGLD, Adam, Averaged, Clipped, WarmupCosine
 from toymodels.training.recipe import Recipe, constant
 from toymodels.training.run import Run
-from toymodels.training.train import DivergenceWarning, log_spaced, train
 
 __all__ = [
     "SGLD",

@@ -13,9 +13,9 @@ from flax import nnx
 
 from toymodels.checks import check_instance, check_numbers
 from toymodels.features import Labelled
-from toymodels.features.draws import batch_of, prepared
+from toymodels.features.uniform import batch_of, prepared
 from toymodels.models.modules import abstract, activations, axes, param_shapes, param_state
-from toymodels.tasks import Geometric, Task
+from toymodels.tasks import GeometricImportance, Task
 from toymodels.training.engine.ask import Metrics, arguments_of, asked, check_arguments, offer
 from toymodels.training.engine.cells import Cell, assemble, separate
 from toymodels.training.engine.code import Alike
@@ -215,9 +215,9 @@ def _check_importance(cell: Cell, x: Any) -> None:
         return task.loss(activations(model(rngs=nnx.Rngs(0)), task.inputs(x))["prediction"], task.wanted(x))
 
     shape = jax.eval_shape(losses, x).shape
-    if len(shape) >= 2 and not isinstance(task.importance, Geometric):
+    if len(shape) >= 2 and not isinstance(task.importance, GeometricImportance):
         check_numbers("Task", "importance", task.importance, length=shape[0], minimum=0, per="output")
-    elif len(shape) < 2 and (isinstance(task.importance, Geometric) or np.ndim(task.importance)):
+    elif len(shape) < 2 and (isinstance(task.importance, GeometricImportance) or np.ndim(task.importance)):
         raise ValueError(
             f"importance of Task must be one number, since its loss has no axis of outputs. Got {task.importance!r}."
         )

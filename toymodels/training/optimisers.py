@@ -25,7 +25,7 @@ import optax
 from jaxtyping import Array, PRNGKeyArray
 
 from toymodels.checks import check_function, check_numbers
-from toymodels.specification import specification
+from toymodels.specifications import specification
 
 
 @specification

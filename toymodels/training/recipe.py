@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from toymodels.checks import check_function, check_instance, check_integer, check_numbers, near_matches
-from toymodels.specification import specification, static
+from toymodels.specifications import specification, static
 
 
 def constant(rate: Any, steps: int) -> optax.Schedule:
@@ -55,7 +55,7 @@ class Recipe:
         return cls()
 
     @classmethod
-    def paper(cls) -> "Recipe":
+    def elhage2022(cls) -> "Recipe":
         """The recipe of the notebook released with Elhage et al. 2022: AdamW, 10,000 steps at a constant 1e-3."""
         return cls(steps=10_000, learning_rate=1e-3, weight_decay=1e-2, schedule=constant)
 

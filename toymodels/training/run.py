@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from toymodels.models import module_with
-from toymodels.specification import from_description
+from toymodels.specifications import from_description
 
 
 @dataclass(frozen=True)

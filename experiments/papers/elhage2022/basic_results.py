@@ -24,7 +24,7 @@ SOURCE = "Demonstrating Superposition, Basic Results"
 def sweep_basic(n: int, m: int, decay: float, steps: int, full: bool, seed: int) -> Mapping[str, Sweep]:
     """Linear and ReLU output models at every density. Sparse models end in many different minima, of which the best is
     found by its loss on a sample that is large enough to have every feature in it often."""
-    task = tm.Task(tm.Independent(n), importance=tm.Geometric(decay))
+    task = tm.Task(tm.Independent(n), importance=tm.GeometricImportance(decay))
     recipe = tm.Recipe(20_000, 1_024, 3e-3) if full else tm.Recipe(steps, 512, 5e-3)
     recipe = dataclasses.replace(recipe, evaluation_samples=2**18)
     over = {"density": DENSITIES}

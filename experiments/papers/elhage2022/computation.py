@@ -29,7 +29,7 @@ SECTION = "Computation in Superposition"
 def absolute_values(n: int, m: int, decay: float = 1.0) -> tuple[tm.Autoencoder, tm.Task]:
     """y = ReLU(W_out ReLU(W x) + b), to be |x|, for features that are uniform on [-1, 1] when on; I_i = decay^i."""
     features = tm.Independent(n, density=1.0, values=tm.SIGNED_UNIFORM)
-    task = tm.Task(features, importance=tm.Geometric(decay), target=jnp.abs)
+    task = tm.Task(features, importance=tm.GeometricImportance(decay), target=jnp.abs)
     return tm.Autoencoder(n, m, hidden_activation=jax.nn.relu, tied=False), task
 
 
@@ -172,7 +172,7 @@ def draw_abs_sweep(results: Results) -> Figure:
 
 def _stacks(W: Float[np.ndarray, "m n"], ax: Axes) -> None:
     """A bar a neuron, neurons in the order of their strongest features; segments are features, the largest lowest."""
-    W = W[np.lexsort((-neurons.largest_share(W), abs(W).argmax(-1)))]
+    W = W[np.lexsort((-neurons.largest_fraction(W), abs(W).argmax(-1)))]
     features = np.argsort(-abs(W), axis=-1)
     sizes = np.take_along_axis(abs(W), features, axis=-1)
     places = np.arange(len(W))
@@ -207,7 +207,7 @@ def claims_abs_sweep(results: Results, full: bool) -> list[Claim]:
         at_least(
             "density .1: rank correlation of the importance of a neuron's strongest feature with that feature's share",
             SECTION,
-            rank_correlation(-abs(W[middle]).argmax(-1), neurons.largest_share(W[middle])),
+            rank_correlation(-abs(W[middle]).argmax(-1), neurons.largest_fraction(W[middle])),
             0.2,
         ),
     ]

@@ -22,7 +22,7 @@ INTRO_DENSITIES = (1.0, 0.2, 0.1)  # S = 0, 0.8, 0.9
 
 def sweep_intro(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=5 m=2 I=0.9^i, the best of many restarts: models with m=2 are often stuck in local minima."""
-    task = tm.Task(tm.Independent(5), importance=tm.Geometric(0.9))
+    task = tm.Task(tm.Independent(5), importance=tm.GeometricImportance(0.9))
     over = {"density": INTRO_DENSITIES}
     return {"models": partial(tm.sweep, tm.Autoencoder(5, 2), task, over=over, seed=seed, restarts=64 if full else 16)}
 
@@ -88,7 +88,7 @@ N, M = 20, 5
 
 def sweep_linear_vs_relu(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=20 m=5 I=0.7^i, once without and once with a ReLU on the output."""
-    task = tm.Task(tm.Independent(N, DENSITY), importance=tm.Geometric(0.7))
+    task = tm.Task(tm.Independent(N, DENSITY), importance=tm.GeometricImportance(0.7))
     over = {"output_activation": [tm.identity, jax.nn.relu]}
     return {"models": partial(tm.sweep, tm.Autoencoder(N, M), task, over=over, seed=seed, restarts=4)}
 

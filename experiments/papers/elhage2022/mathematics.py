@@ -256,7 +256,7 @@ STRATEGIC = "The Strategic Picture of Superposition, Approach 1: Creating Models
 
 def sweep_l1(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=5 m=2 I=0.6^i at density 0.05, with a penalty λ‖h‖₁."""
-    task = tm.Task(L1_FEATURES, importance=tm.Geometric(L1_DECAY), penalties=(tm.HiddenL1(0.0),))
+    task = tm.Task(L1_FEATURES, importance=tm.GeometricImportance(L1_DECAY), penalties=(tm.HiddenL1(0.0),))
     recipe = tm.Recipe(steps=10_000, batch_size=1_024) if full else tm.Recipe(batch_size=256)
     over = {"strength": PENALTIES}
     return {"models": partial(tm.sweep, tm.Autoencoder(5, 2), task, recipe, over=over, seed=seed, restarts=16)}

@@ -13,7 +13,7 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import alignment, geometry, polytopes
 from toymodels.analysis.alignment import lowest_losses
-from toymodels.plots.restarts import CLASS_COLORS
+from toymodels.plots.restart_lines import CLASS_COLORS
 
 DENSITY = 0.05
 PERTURBED = 4

@@ -14,7 +14,7 @@ import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import geometry
-from toymodels.analysis.phases import DEDICATED, IGNORED, SUPERPOSED, near_border, phases, triple_points
+from toymodels.analysis.phases import DEDICATED, IGNORED, SUPERPOSED, classify, near_border, triple_points
 from toymodels.theory import phases as theory
 
 SOURCE = "Superposition as a Phase Change"
@@ -72,7 +72,7 @@ class Diagram(NamedTuple):
     @property
     def classes(self) -> Int[np.ndarray, "rows columns"]:
         """The extra feature's class."""
-        return phases(self.W)[..., -1]
+        return classify(self.W)[..., -1]
 
 
 def diagram(models: xr.Dataset) -> Diagram:

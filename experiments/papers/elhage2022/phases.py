@@ -15,7 +15,7 @@ from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from experiments.papers.elhage2022 import phase_diagrams
 from experiments.papers.elhage2022.phase_diagrams import SOURCE, extra_color, grid
-from toymodels.analysis.phases import SUPERPOSED, phases
+from toymodels.analysis.phases import SUPERPOSED, classify
 from toymodels.sweeps import best
 from toymodels.theory import phases as theory
 
@@ -167,7 +167,7 @@ def sweep_activations(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_activations(results: Results) -> Figure:
     """A phase diagram of the best restarts for each activation, with the share of the grid in superposition."""
     models = best(results["models"])
-    share = (phases(models.W.values)[..., -1] == SUPERPOSED).mean((-1, -2))
+    share = (classify(models.W.values)[..., -1] == SUPERPOSED).mean((-1, -2))
     figure = plt.figure(figsize=(14.5, 3.3), layout="constrained")
     *axes, key = figure.subplots(1, 6, width_ratios=[1, 1, 1, 1, 1, 0.45])
     for ax, name, W, area in zip(axes, ACTIVATIONS, models.W.values, share, strict=True):
@@ -182,7 +182,7 @@ def claims_activations(results: Results, full: bool) -> list[Claim]:
     """All but the linear model have a phase of superposition, of different size. A quadratic output does not tell
     positive from negative, and so a feature disturbs its partner also when it is on alone: the smallest importance at
     which it pays to superpose is not the smaller the sparser the features, as it is for the others."""
-    classes = phases(best(results["models"]).W.values)[..., -1]
+    classes = classify(best(results["models"]).W.values)[..., -1]
     area = dict(zip(ACTIVATIONS, (classes == SUPERPOSED).mean((-1, -2)), strict=True))
     sparsest = dict(zip(ACTIVATIONS, (classes[:, -1] == SUPERPOSED).mean(-1), strict=True))
     comment = "Redwood's comment"

@@ -18,7 +18,7 @@ from toymodels.analysis import neurons
 from toymodels.sweeps import best
 
 N, M = 10, 5
-IMPORTANCE = tm.Geometric(0.75)
+IMPORTANCE = tm.GeometricImportance(0.75)
 SOURCE = "Superposition in a Privileged Basis"
 SHOWN = (
     "Above, W with a column a neuron and a row a feature, the most important feature on top: blue −1, white 0, red +1. "
@@ -95,13 +95,13 @@ def claims_privileged_basis(results: Results, full: bool) -> list[Claim]:
 
 def _mean_share(W: Float[np.ndarray, "*batch m n"]) -> float:
     """The mean largest share over all neurons that are alive."""
-    return float(neurons.largest_share(W)[neurons.alive(W)].mean())
+    return float(neurons.largest_fraction(W)[neurons.alive(W)].mean())
 
 
 def share_as_aligned(W: Float[np.ndarray, "m n"], count: int = 1_000) -> float:
     """The share of random rotations of the hidden space whose mean largest share is that of W or more."""
-    turned = neurons.largest_share(random_rotations(count, seed=1) @ W).mean(-1)
-    return float((turned >= neurons.largest_share(W).mean(-1)).mean())
+    turned = neurons.largest_fraction(random_rotations(count, seed=1) @ W).mean(-1)
+    return float((turned >= neurons.largest_fraction(W).mean(-1)).mean())
 
 
 PRIVILEGED_BASIS = Experiment(
@@ -286,13 +286,13 @@ def claims_hidden_bias(results: Results, full: bool) -> list[Claim]:
 
 def typical_share(models: xr.Dataset) -> Float[np.ndarray, " k"]:
     """Mean largest share of a model's neurons at each density, median over the restarts, of which some are stuck."""
-    return np.median(neurons.largest_share(models.W.values).mean(-1), axis=-1)
+    return np.median(neurons.largest_fraction(models.W.values).mean(-1), axis=-1)
 
 
 def passed_on(models: xr.Dataset, cell: int) -> float:
     """The share of neurons and samples for which the ReLU of the model at one density does nothing."""
     bias = models.b_hidden.values[cell] if "b_hidden" in models else None
-    return float(neurons.on_share(models.W.values[cell], samples(cell), bias).mean())
+    return float(neurons.fraction_on(models.W.values[cell], samples(cell), bias).mean())
 
 
 def before_relu(models: xr.Dataset, cell: int) -> Float[np.ndarray, "m samples"]:

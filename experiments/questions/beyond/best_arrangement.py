@@ -35,7 +35,7 @@ def excess(results: Results) -> xr.DataArray:
 
 def share_best(results: Results) -> xr.DataArray:
     """The share of restarts that find the best arrangement, the best one itself included."""
-    return tm.sweeps.share(excess(results) <= CLOSE, over="restart").transpose("n_hidden", "density")
+    return tm.sweeps.fraction(excess(results) <= CLOSE, over="restart").transpose("n_hidden", "density")
 
 
 def median_excess(results: Results) -> xr.DataArray:

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
-from toymodels.features.draws import prepared
+from toymodels.features.uniform import prepared
 from toymodels.training.engine.code import is_numeric
 from toymodels.training.engine.keys import LAST, StreamKeys
 

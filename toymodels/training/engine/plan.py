@@ -17,7 +17,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Int, UInt32
 
-from toymodels.features.draws import batch_of
+from toymodels.features.uniform import batch_of
 from toymodels.models import activations
 from toymodels.training.engine import step
 from toymodels.training.engine.ask import Metrics

@@ -22,7 +22,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from toymodels.features.draws import batch_of, everything
+from toymodels.features.uniform import batch_of, everything
 from toymodels.models.modules import activations, extra_state, param_state, rebuilt
 from toymodels.training.engine.ask import Metrics, asked, compute_metrics, offer
 from toymodels.training.engine.cells import Arrays, Cell, Code, assemble

@@ -83,7 +83,7 @@ check("5.1", turned_output)
 # (About 5 seconds.)
 
 # %%
-task = tm.Task(tm.Independent(n_features=10, density=0.3), importance=tm.Geometric(0.75))
+task = tm.Task(tm.Independent(n_features=10, density=0.3), importance=tm.GeometricImportance(0.75))
 recipe = tm.Recipe(steps=1_500, batch_size=256, learning_rate=2e-2)
 W, b = {}, {}
 for name, hidden in {"linear": tm.identity, "ReLU": jax.nn.relu}.items():
@@ -124,18 +124,18 @@ for name, R in turns.items():
 
 
 # %%
-def largest_share(W):
+def largest_fraction(W):
     """The share of each neuron's squared weight that its strongest feature has, (m,)."""
     return ...
 
 
-check("5.2", largest_share)
+check("5.2", largest_fraction)
 
 # %%
 for name in W:
-    print(f"{name:6} shares of the five neurons {largest_share(W[name]).round(2)}")
-turned = np.array([largest_share(rotation() @ W["ReLU"]).mean() for _ in range(1_000)])
-count = (turned >= largest_share(W["ReLU"]).mean()).sum()
+    print(f"{name:6} shares of the five neurons {largest_fraction(W[name]).round(2)}")
+turned = np.array([largest_fraction(rotation() @ W["ReLU"]).mean() for _ in range(1_000)])
+count = (turned >= largest_fraction(W["ReLU"]).mean()).sum()
 print(f"of 1,000 random rotations of the ReLU model, {count} have as high a mean")
 ordered = [W[name][neurons.neuron_order(W[name])] for name in W]
 figure = tm.plots.neurons(ordered, [*W], panel_inches=2)
@@ -161,7 +161,7 @@ best = tm.sweeps.best(grid).W.values
 ordered = [weights[neurons.neuron_order(weights)] for weights in best]
 for density, weights in zip(densities, ordered, strict=True):
     pure, mixed = neurons.monosemantic(weights).sum(), neurons.polysemantic(weights).sum()
-    print(f"density {density:<4}: {pure} pure, {mixed} mixed; {largest_share(weights).round(2)}")
+    print(f"density {density:<4}: {pure} pure, {mixed} mixed; {largest_fraction(weights).round(2)}")
 figure = tm.plots.neurons(ordered, [f"density {p}" for p in densities], bar_limit=4)
 
 # %% [markdown]
@@ -264,7 +264,7 @@ for p, loss, count in zip(densities, best.loss.values, pure, strict=True):
 
 # %%
 sparse = tm.Independent(3, density=0.1, values=tm.SIGNED_UNIFORM)
-task = tm.Task(sparse, importance=tm.Geometric(0.8), target=jnp.abs)
+task = tm.Task(sparse, importance=tm.GeometricImportance(0.8), target=jnp.abs)
 small = tm.train(computer(3, 4), task, tm.Recipe(2_000, 512), restarts=64, seed=0)
 scaled = neurons.rescale(small.W[0], small.params["W_out"][0])
 ax = tm.plots.neuron_graph(scaled.W_in, scaled.W_out, min_weight=0.05, labels=False)

@@ -13,7 +13,7 @@ def turned_output(W, b, R, x, hidden):
     return np.maximum(turned.T @ hidden(turned @ x) + b[:, None], 0)
 
 
-def largest_share(W):
+def largest_fraction(W):
     """The share of each neuron's squared weight that its strongest feature has, (m,)."""
     return (W**2).max(1) / (W**2).sum(1)
 
@@ -242,7 +242,7 @@ EXERCISES = (
             "A neuron is a row of W. Along axis 1: the largest square over the sum of the squares.",
             "`(W**2).max(...) / (W**2).sum(...)`: which axis?",
         ),
-        largest_share,
+        largest_fraction,
     ),
     Exercise(
         "5.3",

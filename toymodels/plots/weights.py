@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from toymodels.analysis.geometry import interference
 from toymodels.arrays import AnyArray, gram, norms
-from toymodels.plots.style import INTERFERENCE_COLORS, WEIGHT_COLORS
+from toymodels.plots.styles import INTERFERENCE_COLORS, WEIGHT_COLORS
 
 
 def superposition(

@@ -16,7 +16,7 @@ from toymodels.analysis.geometry import (
     norms,
 )
 from toymodels.analysis.geometry import feature_graph as adjacency
-from toymodels.plots.style import FAINT, INK
+from toymodels.plots.styles import FAINT, INK
 
 ARRANGEMENTS: Mapping[str, Fraction] = {
     "dedicated": Fraction(1),

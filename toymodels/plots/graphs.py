@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from toymodels.arrays import AnyArray
-from toymodels.plots.style import INK
+from toymodels.plots.styles import INK
 
 POSITIVE, NEGATIVE = "#b2182b", "#2166ac"  # of the same hues as in WEIGHT_COLORS
 RADIUS = 0.22

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from toymodels.arrays import AnyArray, norms
-from toymodels.plots.style import FAINT, FEATURE_COLORS
+from toymodels.plots.styles import FAINT, FEATURE_COLORS
 
 SET_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
 

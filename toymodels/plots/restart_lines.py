@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from toymodels.analysis.alignment import lowest_losses
 from toymodels.arrays import AnyArray
-from toymodels.plots.style import FAINT
+from toymodels.plots.styles import FAINT
 
 CLASS_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008
 

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from toymodels.analysis.geometry import interference
 from toymodels.analysis.neurons import monosemantic, polysemantic
 from toymodels.arrays import AnyArray
-from toymodels.plots.style import FAINT, INK, WEIGHT_COLORS
-from toymodels.plots.superposition import interference_key, weight_key
+from toymodels.plots.styles import FAINT, INK, WEIGHT_COLORS
+from toymodels.plots.weights import interference_key, weight_key
 
 KIND_MARKERS: Mapping[str, tuple[str, str]] = {"monosemantic": ("s", "#0072b2"), "polysemantic": ("D", "#d55e00")}
 """Marker and colour of a neuron that stands for one feature, and of one that stands for several."""

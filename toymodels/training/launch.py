@@ -12,11 +12,11 @@ from jaxtyping import Int, PRNGKeyArray, UInt32
 
 from toymodels.checks import check_function, check_integer, check_seed
 from toymodels.models import Model
-from toymodels.specification import describe
+from toymodels.specifications import describe
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric, Metrics
 from toymodels.training.engine.cells import Cell, separate
-from toymodels.training.engine.execute import Trained, execute
+from toymodels.training.engine.execution import Trained, execute
 from toymodels.training.engine.plan import Keep, Plan, Program, cut, history_steps, streams
 from toymodels.training.fit import check_fit
 from toymodels.training.progress import progress_bar

@@ -16,24 +16,22 @@ from jaxtyping import PRNGKeyArray
 
 from toymodels.checks import check_integer
 from toymodels.models import Model
-from toymodels.specification import describe
+from toymodels.specifications import describe
 from toymodels.sweeps import store
 from toymodels.sweeps.axes import RESERVED, SEED, Over, read_axes
 from toymodels.sweeps.fields import path_name
 from toymodels.sweeps.grid import Grid
-from toymodels.sweeps.merge import open_results
+from toymodels.sweeps.merging import open_results
 from toymodels.sweeps.progress import sweep_progress
 from toymodels.sweeps.results import Arrays, Layout, attributes, dataset, kept, layout_of
 from toymodels.sweeps.start import start_of
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric
 from toymodels.training.engine.cells import Cell
-from toymodels.training.engine.execute import execute
+from toymodels.training.engine.execution import execute
 from toymodels.training.engine.plan import Chunk, Keep, Plan
 from toymodels.training.fit import check_parts
-from toymodels.training.recipe import Recipe
-from toymodels.training.run import Run
-from toymodels.training.train import (
+from toymodels.training.launch import (
     NAMED,
     checked_snapshots,
     key_data,
@@ -41,6 +39,8 @@ from toymodels.training.train import (
     readable_seed,
     warn_of_divergence,
 )
+from toymodels.training.recipe import Recipe
+from toymodels.training.run import Run
 
 THREADS_PER_SHARD = 16
 
