@@ -23,7 +23,7 @@ from toymodels.sweeps.axes import read_axes
 from toymodels.sweeps.grid import Grid
 from toymodels.sweeps.results import Layout, dataset, layout_of
 from toymodels.training import constant
-from toymodels.training.engine import execute, step
+from toymodels.training.engine import execution, step
 from toymodels.training.engine.cells import Cell
 from toymodels.training.engine.plan import Keep
 
@@ -605,7 +605,7 @@ def test_numbers_do_not_depend_on_the_cut(independent: bool, tmp_path: Path, mon
     over = {"density": [0.1, 0.6, 0.9], "seed": range(5)}
     own = recipe(independent_data=independent)
     units = []
-    original = execute.train_chunk
+    original = execution.train_chunk
     monkeypatch.setattr(
         execute, "train_chunk", lambda plan, chunk, *rest: units.append(chunk) or original(plan, chunk, *rest)
     )

@@ -20,7 +20,7 @@ import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.sweeps import store
 from toymodels.sweeps.results import Layout
-from toymodels.training.engine import execute, step
+from toymodels.training.engine import execution, step
 
 MODEL = tm.Autoencoder(5, 2)
 TASK = tm.Task(tm.Independent(5), tm.GeometricImportance(0.9))
@@ -154,7 +154,7 @@ def test_an_interrupt_stops_all_work(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Ctrl-C while a unit is stored: no thread goes on with the other units."""
     before = set(threading.enumerate())
     started = []
-    original = execute.train_chunk
+    original = execution.train_chunk
     monkeypatch.setattr(
         execute, "train_chunk", lambda plan, chunk, *rest: started.append(chunk) or original(plan, chunk, *rest)
     )

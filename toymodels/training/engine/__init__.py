@@ -11,7 +11,7 @@ random draws are a *stream*: those of one seed. Models that are trained in one c
 3. `plan.Plan` says which models there are, as arrays. The models of a program are a box of streams x cells x restarts:
    `cell` numbers the cells, `seed` the streams, `restart` the initialisations, and `Column`s hold the numbers in which
    cells differ. `plan.cut` cuts the box into chunks that fit memory, caches and threads.
-4. `execute.execute` trains chunk after chunk: on a thread for each core, on each device, or on a cluster. For each:
+4. `execution.execute` trains chunk after chunk: on a thread for each core, on each device, or on a cluster. For each:
 5. `step.start` makes the modules of the models, takes their parameters and other state by name, as dicts of arrays
    (s, c, r, ...), and draws the finite data sets that the seed decides.
 6. `step.advance` is called with a number of steps at a time, so that somebody can be told, or interrupt. In a step, for
