@@ -607,7 +607,7 @@ def test_numbers_do_not_depend_on_the_cut(independent: bool, tmp_path: Path, mon
     units = []
     original = execution.train_chunk
     monkeypatch.setattr(
-        execute, "train_chunk", lambda plan, chunk, *rest: units.append(chunk) or original(plan, chunk, *rest)
+        execution, "train_chunk", lambda plan, chunk, *rest: units.append(chunk) or original(plan, chunk, *rest)
     )
     options: Any = {"restarts": 3, "history": 1, "metrics": [geometry.dimensionality]}
     whole = sweep(recipe=own, over=over, **options)

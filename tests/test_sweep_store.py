@@ -156,7 +156,7 @@ def test_an_interrupt_stops_all_work(tmp_path: Path, monkeypatch: pytest.MonkeyP
     started = []
     original = execution.train_chunk
     monkeypatch.setattr(
-        execute, "train_chunk", lambda plan, chunk, *rest: started.append(chunk) or original(plan, chunk, *rest)
+        execution, "train_chunk", lambda plan, chunk, *rest: started.append(chunk) or original(plan, chunk, *rest)
     )
 
     def interrupted(*given: Any) -> None:
