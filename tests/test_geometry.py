@@ -152,8 +152,8 @@ def test_a_model_that_diverged_has_no_leverage_and_its_neighbours_have_theirs():
 def test_thresholds_of_norm():
     W = np.array([[0.3, 0.5, 0.9, -1.4]])
     assert geometry.represented(W).tolist() == [False, False, True, True]
-    assert geometry.represented(W, 0.2).tolist() == [True] * 4
-    assert geometry.represented(W, 1.0).tolist() == [False, False, False, True]
+    assert geometry.represented(W, min_norm=0.2).tolist() == [True] * 4
+    assert geometry.represented(W, min_norm=1.0).tolist() == [False, False, False, True]
     assert geometry.n_represented(W) == 2
     assert geometry.n_represented(W, min_norm=0.4) == 3
 

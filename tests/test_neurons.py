@@ -53,17 +53,19 @@ def test_unequal_weights():
 
 def test_thresholds():
     W = np.array([[1.0, 0.5, 0.09], [0.06, 0.03, 0.0]])
-    assert neurons.features_per_neuron(W, 0.08).tolist() == [3, 2]
-    assert neurons.features_per_neuron(W, 0.6).tolist() == [1, 1]
-    assert neurons.features_per_neuron(np.array([[1.0, -0.5]]), 0.5).tolist() == [2]  # the bound itself is enough
-    assert neurons.features_per_neuron(np.array([[1.0, 0.0], [0.0, 0.0]]), 0.0).tolist() == [1, 0]
+    assert neurons.features_per_neuron(W, min_fraction=0.08).tolist() == [3, 2]
+    assert neurons.features_per_neuron(W, min_fraction=0.6).tolist() == [1, 1]
+    assert neurons.features_per_neuron(np.array([[1.0, -0.5]]), min_fraction=0.5).tolist() == [
+        2
+    ]  # the bound itself is enough
+    assert neurons.features_per_neuron(np.array([[1.0, 0.0], [0.0, 0.0]]), min_fraction=0.0).tolist() == [1, 0]
     assert neurons.alive(W).tolist() == [True, False]
     assert neurons.alive(W, min_norm=0.05).tolist() == [True, True]  # row norm √45 / 100
     assert neurons.alive(W, min_norm=0.07).tolist() == [True, False]
-    assert neurons.monosemantic(W, 0.7, 0.01).tolist() == [True, True]  # shares 1 / 1.2581 = .795 and .8
-    assert neurons.monosemantic(W, 0.7).tolist() == [True, False]
-    assert neurons.polysemantic(W, 0.79, 0.01).tolist() == [False, False]
-    assert neurons.polysemantic(W, 0.81, 0.01).tolist() == [True, True]
+    assert neurons.monosemantic(W, min_fraction=0.7, min_norm=0.01).tolist() == [True, True]  # 1 / 1.2581 = .795 and .8
+    assert neurons.monosemantic(W, min_fraction=0.7).tolist() == [True, False]
+    assert neurons.polysemantic(W, min_fraction=0.79, min_norm=0.01).tolist() == [False, False]
+    assert neurons.polysemantic(W, min_fraction=0.81, min_norm=0.01).tolist() == [True, True]
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
@@ -226,7 +228,7 @@ def test_bad_input_is_refused(monkeypatch: pytest.MonkeyPatch):
     W = np.ones((2, 3))
     for function in (neurons.features_per_neuron, neurons.monosemantic, neurons.polysemantic):
         with pytest.raises(ValueError, match=rf"min_fraction of {function.__name__} .* in \[0, 1\]. Got 1.5"):
-            function(W, 1.5)
+            function(W, min_fraction=1.5)
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as users have it
     with pytest.raises(ValueError, match=r"W_out of rescale must have a column for each of the 2 neurons"):
         neurons.rescale(W, np.ones((3, 3)))

@@ -135,7 +135,7 @@ def test_best_refuses_results_without_a_loss(results: xr.Dataset) -> None:
         best(results.rename(loss="losses"))
 
 
-def test_share_counts_where_the_condition_holds() -> None:
+def test_fraction_counts_where_the_condition_holds() -> None:
     represented = xr.DataArray(
         [[5, 4, 5, 5], [2, 5, 2, 3]], dims=("density", "seed"), coords={"density": [0.1, 0.9]}, name="n_represented"
     )
@@ -148,7 +148,7 @@ def test_share_counts_where_the_condition_holds() -> None:
     assert float(fraction(represented == 5, over=("density", "seed"))) == 0.5
 
 
-def test_share_leaves_out_what_is_not_valid() -> None:
+def test_fraction_leaves_out_what_is_not_valid() -> None:
     holds = xr.DataArray([[True, True, False], [True, False, False]], dims=("density", "seed"))
     valid = xr.DataArray([[True, False, True], [False, False, False]], dims=("density", "seed"))
     np.testing.assert_array_equal(fraction(holds, where=valid), [0.5, NAN])
@@ -157,28 +157,28 @@ def test_share_leaves_out_what_is_not_valid() -> None:
     np.testing.assert_array_equal(fraction(holds, where=seeds), [0.5, 0.0])
 
 
-def test_share_of_truth_values_with_gaps() -> None:
+def test_fraction_of_truth_values_with_gaps() -> None:
     # A metric of truth values becomes 0, 1 and NaN where models are missing.
     assert float(fraction(xr.DataArray([1.0, NAN, 0.0, 1.0], dims="seed"))) == 2 / 3
     assert np.isnan(fraction(xr.DataArray([NAN, NAN], dims="seed")))
 
 
-def test_share_of_names() -> None:
+def test_fraction_of_names() -> None:
     names = xr.DataArray(["pentagon", "square", "pentagon", "other", "pentagon"], dims="seed")
     assert float(fraction(names == "pentagon")) == 0.6
-    with pytest.raises(ValueError, match=r"condition of share must be numbers or truth values. Got an array of <U8"):
+    with pytest.raises(ValueError, match=r"condition of fraction must be numbers or truth values. Got an array of <U8"):
         fraction(names)
 
 
-def test_share_refuses_what_is_no_condition() -> None:
-    with pytest.raises(ValueError, match="condition of share must be truth values, such as"):
+def test_fraction_refuses_what_is_no_condition() -> None:
+    with pytest.raises(ValueError, match="condition of fraction must be truth values, such as"):
         fraction(xr.DataArray([1, 5, 0], dims="seed"))
     holds = xr.DataArray([True, False], dims="seed", coords={"seed": [0, 1]})
-    with pytest.raises(ValueError, match=r"where of share must be truth values\. Got an array of float64"):
+    with pytest.raises(ValueError, match=r"where of fraction must be truth values\. Got an array of float64"):
         fraction(holds, where=xr.DataArray([1.0, NAN], dims="seed"))
-    with pytest.raises(ValueError, match=r"where of share must have the coordinates of condition"):
+    with pytest.raises(ValueError, match=r"where of fraction must have the coordinates of condition"):
         fraction(holds, where=xr.DataArray([True, True], dims="seed", coords={"seed": [0, 2]}))
-    with pytest.raises(ValueError, match=r"share needs dimensions of the values. Got 'sed'. Did you mean seed"):
+    with pytest.raises(ValueError, match=r"fraction needs dimensions of the values. Got 'sed'. Did you mean seed"):
         fraction(holds, over="sed")
     with pytest.raises(ValueError, match=r"Got 'seed'. There are none"):
         fraction(xr.DataArray(True))

@@ -1,4 +1,4 @@
-"""After a sweep: the best models, shares of models, and summaries over seeds.
+"""After a sweep: the best models, fractions of models, and summaries over seeds.
 
 Diverged models have the loss NaN. They are never the best, and are left out of what is counted and averaged.
 """
@@ -42,7 +42,7 @@ def best(results: xr.Dataset, over: str | Sequence[str] = "restart") -> xr.Datas
 def fraction(
     condition: xr.DataArray, over: str | Sequence[str] = "seed", *, where: xr.DataArray | None = None
 ) -> xr.DataArray:
-    """The share of models for which a condition holds: in [0, 1], and NaN where there is none to be counted.
+    """The fraction of models for which a condition holds: in [0, 1], and NaN where there is none to be counted.
 
     For example `fraction(results.n_represented == 5, over="seed", where=results.diverged < 0)`. Without `where`, a
     diverged model counts as one for which the comparison does not hold.
@@ -63,10 +63,10 @@ def fraction(
     numbers = _numbers("fraction", "condition", condition)
     counted = numbers.notnull()
     if bool((counted & (numbers != 0) & (numbers != 1)).any()):
-        raise ValueError("condition of share must be truth values, such as results.n_represented == 5.")
+        raise ValueError("condition of fraction must be truth values, such as results.n_represented == 5.")
     if where is not None:
         if where.dtype != bool:
-            raise ValueError(f"where of share must be truth values. Got an array of {where.dtype}.")
+            raise ValueError(f"where of fraction must be truth values. Got an array of {where.dtype}.")
         _check_aligned(condition, where)
         counted = counted & where
     return ((numbers == 1) & counted).sum(dims).rename("fraction") / counted.sum(dims).rename("fraction")
@@ -139,7 +139,7 @@ def _check_aligned(condition: xr.DataArray, where: xr.DataArray) -> None:
     try:
         xr.align(condition, where, join="exact")
     except ValueError as error:
-        raise ValueError(f"where of share must have the coordinates of condition. {error}") from None
+        raise ValueError(f"where of fraction must have the coordinates of condition. {error}") from None
 
 
 def _quantiles(
