@@ -175,7 +175,7 @@ class TestSite:
         assert len(shown) == len(re.findall(r"^!\[", given, flags=re.MULTILINE)) > 30
 
     def test_every_lesson_has_a_page_and_its_notebook(self, site: Path):
-        notebooks = sorted((ROOT / "experiments" / "workshop").glob("[0-9]_*.ipynb"))
+        notebooks = sorted((ROOT / "toymodels" / "workshop" / "lessons").glob("[0-9]_*.ipynb"))
         assert notebooks
         for notebook in notebooks:
             page = site / "lessons" / f"{notebook.stem}.html"
@@ -193,6 +193,10 @@ class TestSite:
         assert "interference(W: Float[Array, '*batch m n']) → Float[Array, '*batch n']" in text
         assert "Recipe(steps: int = 2000, batch_size: int = 1024," in text_of(site / "api" / "toymodels.training.html")
         assert "|cos(W_i, W_j)| > min_cosine" in text
+
+    def test_citations_lead_to_the_bibliography(self, site: Path):
+        links = read(site / "api" / "toymodels.analysis.geometry.html").links
+        assert "../bibliography.html#scherlis-et-al-2022" in links
 
     def test_formulas_are_mathml(self, site: Path):
         text = (site / "glossary.html").read_text()

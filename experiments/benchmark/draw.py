@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.benchmark.report import SAME_LOSS_TARGETS, SAME_STEPS_TARGET
 
-OURS, PYTORCH, GREY = "#0072B2", "#D55E00", "#5F5F5F"  # Okabe and Ito's blue and vermilion, told apart by all eyes
+OURS, PYTORCH, GREY = "#0072B2", "#D55E00", "#5F5F5F"  # blue and vermilion of Okabe & Ito 2008, told apart by all eyes
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,

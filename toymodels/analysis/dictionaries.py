@@ -35,8 +35,8 @@ def max_cosines(
 
 def mmcs(learned: Float[AnyArray, "*#batch m k"], truth: Float[AnyArray, "*#batch m n"]) -> Float[AnyArray, "*batch"]:
     """The mean max cosine similarity, 1/n Σ_i max_j cos(truth_i, learned_j): the mean over the *true* directions of the
-    largest cosine with a learned one (Sharkey, Braun & Millidge 2022, "Taking features out of superposition with sparse
-    autoencoders"). 1 if every true direction was found, whatever else was learned.
+    largest cosine with a learned one (Sharkey et al. 2022). 1 if every true direction was found, whatever else was
+    learned.
 
     Other code takes the mean over the learned directions (`mmcs_to_fixed` of Cunningham et al. 2023, "Sparse
     Autoencoders Find Highly Interpretable Features in Language Models"), which is 1 if all that was learned is true:

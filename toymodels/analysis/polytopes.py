@@ -204,10 +204,11 @@ def polygon(k: int) -> Float[np.ndarray, "2 k"]:
 
 
 def thomson_energy(W: Float[AnyArray, "*batch d k"]) -> Float[AnyArray, "*batch"]:
-    """Σ_{i<j} 1 / |Ŵ_i - Ŵ_j|: the energy of equal charges at the directions (the Thomson problem, to which Elhage et
-    al. 2022, "The Geometry of Superposition", liken superposition). Infinite if two directions are the same, NaN if one
-    is 0. The least energies on the sphere: .5 for 2 charges, 1.7320508 for 3 (triangle), 3.6742346 for 4 (tetrahedron),
-    6.4746915 for 5 (triangular bipyramid), 9.9852814 for 6 (octahedron), 19.6752879 for 8 (square antiprism).
+    """Σ_{i<j} 1 / |Ŵ_i - Ŵ_j|: the energy of equal charges at the directions (the problem of Thomson 1904, to which
+    Elhage et al. 2022, "The Geometry of Superposition", liken superposition). Infinite if two directions are the same,
+    NaN if one is 0. The least energies on the sphere: .5 for 2 charges, 1.7320508 for 3 (triangle), 3.6742346 for 4
+    (tetrahedron), 6.4746915 for 5 (triangular bipyramid), 9.9852814 for 6 (octahedron), 19.6752879 for 8 (square
+    antiprism).
 
     >>> float(thomson_energy(arrangement("digon")))
     0.5

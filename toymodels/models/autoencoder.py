@@ -26,7 +26,7 @@ def square(x: Array) -> Array:
 
 
 def solu(x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
-    """x softmax(x), the softmax over the rows of each sample (Elhage et al. 2022, "Softmax Linear Units")."""
+    """x softmax(x), the softmax over the rows of each sample (Elhage et al. 2022b)."""
     return x * jax.nn.softmax(x, axis=0)
 
 

@@ -12,7 +12,7 @@ from toymodels.analysis.alignment import lowest_losses
 from toymodels.arrays import AnyArray
 from toymodels.plots.styles import FAINT
 
-CLASS_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito 2008
+CLASS_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito 2008
 
 
 def restarts(

@@ -80,7 +80,7 @@ check("6.1", unit_norm)
 # %% [markdown]
 # Now the score. For each *true* direction look for the learned direction that is nearest, by its cosine (the scalar
 # product of the two, both of length 1). Then take the mean over the true directions. This is the **mean max cosine
-# similarity**, MMCS (Sharkey, Braun & Millidge 2022):
+# similarity**, MMCS (Sharkey et al. 2022):
 #
 # > MMCS = mean over i of max over j of cos(truth_i, learned_j)
 #
@@ -391,8 +391,8 @@ figure = tm.plots.panels(
 # - The error does not tell which dictionary is true. Agreement between seeds does, without knowing the truth.
 # - The penalty shrinks activations by about λm/2, and kills units when it is large.
 #
-# **Read on.** Elhage et al. 2022, section "The Strategic Picture of Superposition"; Sharkey, Braun & Millidge 2022,
-# "Taking features out of superposition with sparse autoencoders"; for language models Bricken et al. 2023, "Towards
+# **Read on.** Elhage et al. 2022, section "The Strategic Picture of Superposition"; Sharkey et al. 2022, "Taking
+# features out of superposition with sparse autoencoders"; for language models Bricken et al. 2023, "Towards
 # Monosemanticity", and Cunningham et al. 2023, "Sparse Autoencoders Find Highly Interpretable Features in Language
 # Models".
 #
