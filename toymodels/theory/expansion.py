@@ -169,11 +169,11 @@ def _integral_of_x_relu(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) ->
 
 
 def _positive_part(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> tuple[Array, Array, Array, Array]:
-    """Where in [0, 1] ax + b is positive: from where to where, and ReLU(ax + b) at x = 0 and at x = 1.
+    """Where in [0, 1] the line ax + b is positive, [start, stop], and ReLU of the line at both ends of that part.
 
-    Of a function that changes sign, one of the last two is 0. So is the function at the end of its positive part that
-    lies inside, and the two are its values at both ends of that part in any case. Only there is divided by a. Where the
-    function is negative throughout, both values are 0, and any part will do.
+    The ends are 0 and 1, but for a line that crosses 0 between them: then one end is where it crosses. Since the line
+    is 0 there, as is its ReLU at the end of [0, 1] that is cut off, the values are ReLU(b) and ReLU(a + b) in all
+    cases. A line that is negative throughout gets the whole interval, with both values 0.
     """
     crosses = b * (a + b) < -1e-30  # 0 but for rounding; keeps 1 / a² finite, which is in the gradient
     zero = -b / jnp.where(crosses, a, 1)

@@ -7,6 +7,7 @@ broadcast against each other. Losses are expected sums over features. At the bor
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from toymodels.analysis.phases import DEDICATED, IGNORED, SUPERPOSED
+from toymodels.arrays import ratio
 
 Numbers = Any  # a number or an array: what goes in comes out
 Border = Callable[[Numbers], Numbers]
@@ -66,8 +68,7 @@ def unit_border(density: Numbers) -> Float[np.ndarray, "*batch"]:
     1.0
     """
     density = np.asarray(density, float)
-    room = 4 - 5 * density
-    return np.where(room > 0, 2 * density / np.where(room > 0, room, 1), np.inf)
+    return ratio(2 * density, np.maximum(4 - 5 * density, 0), otherwise=np.inf)
 
 
 def free_border(density: Numbers) -> Float[np.ndarray, "*batch"]:
@@ -201,49 +202,66 @@ def _least_importance(density: float) -> float:
     seen = ordinary * extra
     losses = _with_best_bias(np.stack(np.broadcast_arrays(ordinary**2, extra**2)), seen, density)
     gained = variance(density) - losses[1]
-    return float(np.where(gained > 0, losses[0] / np.where(gained > 0, gained, 1), np.inf).min())
+    return float(ratio(losses[0], np.maximum(gained, 0), otherwise=np.inf).min())
 
 
 def _with_best_bias(
     own: Float[np.ndarray, "2 k k"], other: Float[np.ndarray, "k k"], density: float
 ) -> Float[np.ndarray, "2 k k"]:
     """The least of `_pair_error` over the bias in [-0.1, 0.6], by golden section."""
-    ratio = (5**0.5 - 1) / 2
+    golden = (5**0.5 - 1) / 2
     low, high = np.full(own.shape, -0.1), np.full(own.shape, 0.6)
     for _ in range(25):
-        lower, upper = high - ratio * (high - low), low + ratio * (high - low)
+        lower, upper = high - golden * (high - low), low + golden * (high - low)
         left = _pair_error(own, other, lower, density) < _pair_error(own, other, upper, density)
         low, high = np.where(left, low, lower), np.where(left, upper, high)
     return _pair_error(own, other, (low + high) / 2, density)
 
 
 def _pair_error(own: Numbers, other: Numbers, bias: Numbers, density: float) -> Numbers:
-    """E (x - ReLU(own x - other y + bias))² for own, other > 0. Each part is an integral of powers of a ReLU, and so
-    the difference of higher powers at the corners of the unit square: of u = own + bias where x = 1 and y = 0, and so
-    on."""
-    s, t, b = own, other, bias
-    none = _relu(b) ** 2
-    x_squares = (_relu(s + b) ** 3 - _relu(b) ** 3) / (3 * s)
-    x_product = _relu(s + b) ** 2 / (2 * s) - (_relu(s + b) ** 3 - _relu(b) ** 3) / (6 * s**2)
-    y_squares = (_relu(b) ** 3 - _relu(b - t) ** 3) / (3 * t)
-    corners = _relu(s + b) ** 4 - _relu(s + b - t) ** 4 - _relu(b) ** 4 + _relu(b - t) ** 4
-    both_squares = corners / (12 * s * t)
-    both_product = (_relu(s + b) ** 3 - _relu(s + b - t) ** 3) / (6 * s * t) - corners / (24 * s**2 * t)
-    one = 1 / 3 - 2 * x_product + x_squares + y_squares
-    both = 1 / 3 - 2 * both_product + both_squares
-    return (1 - density) ** 2 * none + density * (1 - density) * one + density**2 * both
+    """E (x - ReLU(own x - other y + bias))² for own, other > 0: what the feature x of a pair loses, y being the other.
+
+    The square is E x² - 2 E x ReLU(...) + E ReLU(...)², in each of four cases: both off, x on, y on, both on. With
+    R_k(u) = ReLU(u)^k / k! it needs ∫ x R_1 and 2 ∫ R_2, and integrals of R_k along a line are differences of R_(k+1).
+    """
+
+    def over_x(k: int, c: Numbers) -> Numbers:
+        """∫ R_k(own x + c) dx over [0, 1]."""
+        return (_relu_power(k + 1, own + c) - _relu_power(k + 1, c)) / own
+
+    def x_over_x(k: int, c: Numbers) -> Numbers:
+        """∫ x R_k(own x + c) dx over [0, 1], by parts."""
+        return (_relu_power(k + 1, own + c) - over_x(k + 1, c)) / own
+
+    def over_y(function: Callable[[int, Numbers], Numbers], k: int) -> Numbers:
+        """∫ function(k, bias - other y) dy over [0, 1], for a function whose derivative is that of k - 1."""
+        return (function(k + 1, bias) - function(k + 1, bias - other)) / other
+
+    none = 2 * _relu_power(2, bias)
+    only_x = 1 / 3 - 2 * x_over_x(1, bias) + 2 * over_x(2, bias)
+    only_y = 2 * over_y(_relu_power, 2)
+    both = 1 / 3 - 2 * over_y(x_over_x, 1) + 2 * over_y(over_x, 2)
+    return (1 - density) ** 2 * none + density * (1 - density) * (only_x + only_y) + density**2 * both
+
+
+def _relu_power(k: int, u: Numbers) -> Numbers:
+    """R_k(u) = ReLU(u)^k / k!, whose integral is R_(k+1)."""
+    return _relu(u) ** k / math.factorial(k)
 
 
 def _both_on(own: Numbers, other: Numbers) -> Numbers:
-    """E (x - ReLU(own x + other y))² for x and y uniform on [0, 1] and own >= 0. With other >= 0 the ReLU does nothing.
-    With other = -t < 0 it cuts the square along own x = t y, through its upper side if own < t, else its right one."""
-    s, t = own, np.maximum(-other, 0)
-    linear = (1 - s) ** 2 / 3 - (1 - s) * other / 2 + other**2 / 3
-    right = (s >= t) & (s > 0)
-    up, along = s / np.where(right, 1, t + (t == 0)), t / np.where(right, s, 1)  # where the cut leaves the square
-    cut_right = 1 / 3 - 2 * s / 3 + t / 2 - t * along**2 / 12 + s**2 / 3 - s * t / 2 + t**2 / 3 - t**2 * along / 12
-    cut_upper = 1 / 3 - s * up / 4 + s**2 * up / 12
-    return np.where(other >= 0, linear, np.where(right, cut_right, cut_upper))
+    """E (x - ReLU(own x + other y))² for x and y uniform on [0, 1] and own >= 0.
+
+    Let u = own x + other y. Where the ReLU does nothing, this is E (x - u)². With other = -t < 0 it sets u to 0 above
+    the line own x = t y. If own >= t that is a triangle of the square, and ∫ (x - u)² - x² over it is
+    t³ (1 + own) / (12 own²). If own < t the rest is a triangle, and the same integral over that one is
+    -own² (3 - own) / (12 t).
+    """
+    t = np.maximum(-other, 0)
+    linear = (1 - own) ** 2 / 3 - (1 - own) * other / 2 + other**2 / 3
+    triangle_off = linear - ratio(t**3 * (1 + own), 12 * own**2)
+    triangle_on = 1 / 3 - ratio(own**2 * (3 - own), 12 * t)
+    return np.where(own >= t, triangle_off, triangle_on)
 
 
 def _descend(start: Float[np.ndarray, "2"], importance: float, density: float) -> Float[np.ndarray, "2"]:
