@@ -239,7 +239,8 @@ def test_epochs_see_every_sample_once_and_in_a_new_order():
 
 def test_the_memory_of_data_sets_counts():
     from toymodels.training.engine.cells import Cell, separate
-    from toymodels.training.engine.plan import Keep, Program, cut
+    from toymodels.training.engine.cutting import cut
+    from toymodels.training.engine.plan import Keep, Program
 
     def models(n_samples: int) -> int:
         cell = Cell(MODEL, tm.Task(tm.DrawnDataset(FEATURES, n_samples)), RECIPE)

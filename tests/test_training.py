@@ -15,9 +15,10 @@ from flax import nnx
 import toymodels as tm
 from toymodels.sweeps.fields import leaf_numbers
 from toymodels.training import constant
-from toymodels.training.engine import plan, step
+from toymodels.training.engine import cutting, step
 from toymodels.training.engine.cells import Cell, separate
-from toymodels.training.engine.plan import Column, Keep, Plan, Program, cut
+from toymodels.training.engine.cutting import cut
+from toymodels.training.engine.plan import Column, Keep, Plan, Program
 from toymodels.training.engine.reference import initial, loss_and_gradient, samples, train_in_numpy
 from toymodels.training.engine.samples import is_mean_over_samples
 
@@ -124,10 +125,10 @@ def test_a_batch_in_parts_gives_the_numbers_of_the_whole(share: int, parts: int,
     task = replace(TASK, penalties=(tm.HiddenL1(0.1), tm.WeightL2(0.01)))
     recipe = tm.Recipe(steps=20, batch_size=1024, evaluation_samples=256)
     whole = tm.train(MODEL, task, recipe, restarts=3)
-    monkeypatch.setattr(plan, "cache_bytes", lambda: 4 * N_FEATURES * 1024 - 1)  # less than a batch has
-    monkeypatch.setattr(plan, "PART_SHARE", share)
+    monkeypatch.setattr(cutting, "cache_bytes", lambda: 4 * N_FEATURES * 1024 - 1)  # less than a batch has
+    monkeypatch.setattr(cutting, "PART_SHARE", share)
     boxes = []
-    original = plan.cut
+    original = cutting.cut
     monkeypatch.setattr(
         sys.modules["toymodels.training.launch"],
         "cut",

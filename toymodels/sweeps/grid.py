@@ -18,7 +18,8 @@ from toymodels.sweeps.axes import SEED, Axis, Varied
 from toymodels.sweeps.fields import Path, leaf_numbers, path_name, replaced, value_at
 from toymodels.training.engine.cells import Cell, separate, to_array
 from toymodels.training.engine.code import is_numeric
-from toymodels.training.engine.plan import Column, Keep, Plan, Program, cut, streams
+from toymodels.training.engine.cutting import cut
+from toymodels.training.engine.plan import Column, Keep, Plan, Program, streams
 from toymodels.training.fit import check_fit, check_model, check_recipe, check_task
 
 Start = Callable[[Model], dict[str, np.ndarray]]

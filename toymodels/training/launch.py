@@ -16,8 +16,9 @@ from toymodels.specifications import describe
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric, Metrics
 from toymodels.training.engine.cells import Cell, separate
+from toymodels.training.engine.cutting import cut
 from toymodels.training.engine.execution import Trained, execute
-from toymodels.training.engine.plan import Keep, Plan, Program, cut, history_steps, streams
+from toymodels.training.engine.plan import Keep, Plan, Program, history_steps, streams
 from toymodels.training.fit import check_fit
 from toymodels.training.progress import progress_bar
 from toymodels.training.recipe import Recipe

@@ -10,7 +10,7 @@ random draws are a *stream*: those of one seed. Models that are trained in one c
    codes are equal if they would compile to the same; `code.content` says when, by what functions do.
 3. `plan.Plan` says which models there are, as arrays. The models of a program are a box of streams x cells x restarts:
    `cell` numbers the cells, `seed` the streams, `restart` the initialisations, and `Column`s hold the numbers in which
-   cells differ. `plan.cut` cuts the box into chunks that fit memory, caches and threads.
+   cells differ. `cutting.cut` cuts the box into chunks that fit memory, caches and threads.
 4. `execution.execute` trains chunk after chunk: on a thread for each core, on each device, or on a cluster. For each:
 5. `step.start` makes the modules of the models, takes their parameters and other state by name, as dicts of arrays
    (s, c, r, ...), and draws the finite data sets that the seed decides.
