@@ -38,7 +38,7 @@ class Noise:
 
 
 class Doubled:
-    """An attack that is no specification."""
+    """An attack that is not a specification."""
 
     def perturb(self, key: jax.Array, module: nnx.Module, x: jax.Array, loss: Any) -> jax.Array:
         return 2 * x

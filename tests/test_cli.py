@@ -61,13 +61,13 @@ def test_the_job_of_a_toml_file_trains(tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("restart = 3", "names 'restart', which is no field of Train. Did you mean restarts?"),
-        ("[recipe]\nstep = 3", "names 'step', which is no field of Recipe. Did you mean steps?"),
+        ("restart = 3", "names 'restart', which is not a field of Train. Did you mean restarts?"),
+        ("[recipe]\nstep = 3", "names 'step', which is not a field of Recipe. Did you mean steps?"),
         ('[recipe]\noptimizer = "adma"', "no function 'adma'. Did you mean adam"),
         ('[task.features]\nvalues = "unifrom"', "no values 'unifrom'. Did you mean uniform"),
-        ('[task.features]\ntype = "Independant"\nn_features = 3', "no specification. Did you mean Independent"),
+        ('[task.features]\ntype = "Independant"\nn_features = 3', "not a specification. Did you mean Independent"),
         ('[task.features]\ntype = "Independent"', "does not make a Independent"),
-        ('[task.features]\ntype = "Independent"\nn = 3', "names 'n', which is no field of Independent"),
+        ('[task.features]\ntype = "Independent"\nn = 3', "names 'n', which is not a field of Independent"),
         ("a = = 3", "is not valid TOML"),
     ],
 )

@@ -315,7 +315,7 @@ def test_on_the_workers_of_a_scheduler(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("text", "flags", "message"),
     [
-        ("[over]\ndensty = [0.1]", "", "over names 'densty', which is no field. Did you mean density"),
+        ("[over]\ndensty = [0.1]", "", "over names 'densty', which is not a field. Did you mean density"),
         ("[over]\ndensity = []", "", "over has no values for 'density'"),
         ("[over]\ndensity = 0.1", "", "over must give a sequence of values for 'density'. Got 0.1."),
         ("[over]\ndensity = [0.1, 1.5]", "", "density of Independent must be finite and in [0, 1]"),
@@ -329,15 +329,15 @@ def test_on_the_workers_of_a_scheduler(tmp_path: Path, monkeypatch: pytest.Monke
         ("[over.pair]\ndensity = [0.1]\ndecay = [0.1, 0.2]", "", "whose numbers of values differ"),
         ('[over]\noutput_activation = ["rellu"]', "", "no function 'rellu'. Did you mean relu"),
         ('[over]\nvalues = ["unifrom"]', "", "no values 'unifrom'. Did you mean uniform"),
-        ('[over]\nfeatures = [{ type = "Correlated" }]', "", "no specification. Did you mean CorrelatedSets"),
+        ('[over]\nfeatures = [{ type = "Correlated" }]', "", "not a specification. Did you mean CorrelatedSets"),
         ("[over]\ndensity = [{ decay = 3 }]", "", "over: density must be a value, or a table with a type"),
         ("[over]\nseed = [1, 2]", "--seed 3", "seed of sweep cannot be given (3) where over varies it"),
         ("over = 3", "", "over must be a table of fields, or a list of tables. Got 3."),
         ("over = [3]", "", "over must be a table of fields, or a list of tables. Got 3 in a list."),
         ("[recipe]\nsteps = 3", "", "needs a table [over]"),
-        ("restart = 3", "", "names 'restart', which is no field of Sweep. Did you mean restarts"),
-        ("[overs]\ndensity = [0.1]", "", "names 'overs', which is no field of Sweep. Did you mean over"),
-        ("[recipe]\nstep = 3", "", "names 'step', which is no field of Recipe. Did you mean steps"),
+        ("restart = 3", "", "names 'restart', which is not a field of Sweep. Did you mean restarts"),
+        ("[overs]\ndensity = [0.1]", "", "names 'overs', which is not a field of Sweep. Did you mean over"),
+        ("[recipe]\nstep = 3", "", "names 'step', which is not a field of Recipe. Did you mean steps"),
         ('seed = "3"', "", "seed = '3'. It must be a whole number."),
         ("params = 1", "", "params = 1. It must be true or false."),
         ('metrics = "norms"', "", "metrics = 'norms'. It must be a list of names."),
@@ -584,7 +584,7 @@ def test_what_cannot_be_drawn():
         show.draw(grid("density", "decay", "n_hidden", "power", "n_features"))
     with pytest.raises(ValueError, match="would have 72 panels"):
         show.draw(grid("density", "decay", "n_hidden", "power", sizes=(9, 9, 9, 8)))
-    assert show.table(grid("density") * np.nan) == "number: no number"
+    assert show.table(grid("density") * np.nan) == "number: no finite number"
 
 
 def test_large_results_are_shown_from_a_file(tmp_path: Path, finished: tuple[Path, str], monkeypatch, capsys: Any):

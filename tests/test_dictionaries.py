@@ -110,7 +110,7 @@ def test_unexplained_variance():
     assert float(unexplained(h, h)) == 0
     assert float(unexplained(h, np.broadcast_to(mean, h.shape))) == pytest.approx(1)
     assert float(unexplained(h, mean + 0.9 * (h - mean))) == pytest.approx(0.01)
-    assert float(unexplained(h, 0 * h)) > 2  # the mean is no variance
+    assert float(unexplained(h, 0 * h)) > 2  # the mean is not a variance
 
 
 FUNCTIONS = {"cosines": cosines, "max_cosines": max_cosines, "mmcs": mmcs, "matched_cosines": matched_cosines}

@@ -70,7 +70,7 @@ def test_the_end_of_a_path_will_do(name: str, full: str, static: bool, value: An
 
 @pytest.mark.parametrize("name", ["nsity", "eatures.density", "task.density", "features.density.", ".density", "cell"])
 def test_other_ends_and_gaps_will_not_do(name: str):
-    with pytest.raises(ValueError, match=f"over names {name!r}, which is no field"):
+    with pytest.raises(ValueError, match=f"over names {name!r}, which is not a field"):
         find(CELL, name)
 
 
@@ -108,14 +108,14 @@ def test_a_full_name_wins_over_an_end_that_is_the_same():
     ],
 )
 def test_an_unknown_name_is_answered_with_near_matches(name: str, wanted: str):
-    with pytest.raises(ValueError, match=f"over names {name!r}, which is no field") as caught:
+    with pytest.raises(ValueError, match=f"over names {name!r}, which is not a field") as caught:
         find(CELL, name)
     assert wanted in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", " density", "density ", "density[", "density[-1]", "density[1.0]", "a b", "[0]"])
 def test_what_is_no_name(name: str):
-    with pytest.raises(ValueError, match="which is no field"):
+    with pytest.raises(ValueError, match="which is not a field"):
         find(CELL, name)
 
 
@@ -143,7 +143,7 @@ def test_an_element_beyond_the_end(name: str):
 
 @pytest.mark.parametrize("name", ["learning_rate[0]", "n_hidden[0]", "target[1]", "features[0]"])
 def test_an_element_of_what_is_no_array(name: str):
-    with pytest.raises(ValueError, match=r"is no array\. Got "):
+    with pytest.raises(ValueError, match=r"is not an array\. Got "):
         find(CELL, name)
 
 
@@ -155,7 +155,7 @@ def test_parts_are_numbered():
     assert find(PARTS, "parts[1]").value is PARTS.task.features.parts[1]
     with pytest.raises(ValueError, match=r"parts\[0\]\.density or task\.features\.parts\[1\]\.density"):
         find(PARTS, "density")
-    with pytest.raises(ValueError, match=r"'parts\[2\].density', which is no field. Did you mean parts\["):
+    with pytest.raises(ValueError, match=r"'parts\[2\].density', which is not a field. Did you mean parts\["):
         find(PARTS, "parts[2].density")
 
 
@@ -166,7 +166,7 @@ def test_keywords_of_a_partial_are_static_fields():
     model = partial(OwnModel, 5, width=3, activation=jax.nn.relu)
     assert find(cell(model=model), "width") == Field(("model", "width"), True, 3)
     assert find(cell(model=model), "model.activation").value is jax.nn.relu
-    with pytest.raises(ValueError, match="which is no field"):
+    with pytest.raises(ValueError, match="which is not a field"):
         find(cell(model=model), "n_hidden")
 
 
@@ -196,7 +196,7 @@ def test_the_decay_of_geometric_importance():
     assert path_name(find(geometric, "decay").path) == "task.importance.decay"
     assert find(geometric, "importance.decay").value == 0.7
     assert not find(geometric, "decay").static
-    with pytest.raises(ValueError, match="'decay', which is no field"):
+    with pytest.raises(ValueError, match="'decay', which is not a field"):
         find(CELL, "decay")
 
 

@@ -38,7 +38,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder in the place of the playground's sources."""
+    """An empty folder instead of the playground's sources."""
     monkeypatch.setattr(bundle, "SOURCE", tmp_path)
     bundle.module.cache_clear()
     yield tmp_path

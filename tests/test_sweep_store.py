@@ -234,7 +234,7 @@ DAMAGES = {
     "one byte short": lambda content: content[:-1],
     "a flipped bit": flip_a_byte_of_the_data,
     "empty": lambda content: b"",
-    "another file": lambda content: b"these are no arrays",
+    "another file": lambda content: b"these are not arrays",
     "zeros": lambda content: bytes(len(content)),
 }
 

@@ -74,14 +74,14 @@ def updated(spec: T, table: Mapping[str, Any], where: str) -> T:
     for name in table:
         if name not in names:
             raise ValueError(
-                f"{where} names {name!r}, which is no field of {type(spec).__name__}. {near_matches(name, names)}"
+                f"{where} names {name!r}, which is not a field of {type(spec).__name__}. {near_matches(name, names)}"
             )
     changes = {name: read_value(value, getattr(spec, name), f"{where}: {name}") for name, value in table.items()}
     return dataclasses.replace(spec, **changes)  # type: ignore[type-var]
 
 
 def read_value(value: Any, default: Any, where: str) -> Any:
-    """What a value in a TOML file stands for in the place of `default`; `where` is named in errors.
+    """What a value in a TOML file stands for instead of `default`; `where` is named in errors.
 
     >>> read_value("relu", jnp.tanh, "here") is jax.nn.relu
     True
@@ -140,11 +140,11 @@ def _made(table: dict[str, Any], where: str) -> Any:
     cls = getattr(toymodels, name, None)
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         kinds = [kind for kind in toymodels.__all__ if dataclasses.is_dataclass(getattr(toymodels, kind))]
-        raise ValueError(f"{where} has type {name!r}, which is no specification. {near_matches(name, kinds)}")
+        raise ValueError(f"{where} has type {name!r}, which is not a specification. {near_matches(name, kinds)}")
     defaults = {field.name: field.default for field in dataclasses.fields(cls)}
     for key in table:
         if key not in defaults:
-            raise ValueError(f"{where} names {key!r}, which is no field of {name}. {near_matches(key, defaults)}")
+            raise ValueError(f"{where} names {key!r}, which is not a field of {name}. {near_matches(key, defaults)}")
     try:
         return cls(**{key: read_value(value, defaults[key], f"{where}: {key}") for key, value in table.items()})
     except TypeError as error:

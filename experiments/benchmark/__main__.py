@@ -10,7 +10,7 @@ FIGURES = Path(__file__).parents[2] / "figures"
 
 
 def main() -> None:
-    """Measure, print the table, write `benchmark.json` and `benchmark.png`. A missed target is no error."""
+    """Measure, print the table, write `benchmark.json` and `benchmark.png`. A missed target is not an error."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under a minute: fewer repetitions and sizes")
     parser.add_argument("--out", type=Path, default=FIGURES, help="folder of benchmark.json and benchmark.png")

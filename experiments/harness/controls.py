@@ -38,7 +38,7 @@ def reversed_features(results: Results) -> Results:
 
 
 def reversed_cells(results: Results) -> Results:
-    """The model of the sparsest features stands in the place of the densest, and so on along the first axis."""
+    """The model of the sparsest features stands where that of the densest belongs, and so on along the first axis."""
     return changed(results, lambda _, value: value[::-1])
 
 

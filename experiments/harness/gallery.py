@@ -32,7 +32,7 @@ def update_readme(experiments: Sequence[Experiment], path: Path = ROOT / "README
 
 
 def figures_table(pages: Sequence[Mapping[str, Any]]) -> str:
-    """A row a figure: name, question, how many claims pass, at how many seeds each of them holds at least, seconds."""
+    """One row per figure: name, question, claims that pass, at how many seeds each of them holds at least, seconds."""
     rows = ["| figure | question | claims | seeds | seconds |", "|---|---|---|---|---|"]
     for page in pages:
         name = page["experiment"]

@@ -80,7 +80,7 @@ def stub(source: str) -> tuple[ast.FunctionDef, str]:
 
 
 def with_solution(source: str, exercise: Exercise) -> str:
-    """The cell of an exercise with the worked solution in the place of the function to complete."""
+    """The cell of an exercise with the worked solution instead of the function to complete."""
     return source.replace(stub(source)[1], textwrap.dedent(inspect.getsource(exercise.solution)).strip())
 
 

@@ -14,7 +14,7 @@ from toymodels.arrays import AnyArray, unit_columns
 def cosines(
     learned: Float[AnyArray, "*#batch m k"], truth: Float[AnyArray, "*#batch m n"]
 ) -> Float[AnyArray, "*batch n k"]:
-    """cos(truth_i, learned_j) at [..., i, j]; 0 where one of the two is no direction, but 0.
+    """cos(truth_i, learned_j) at [..., i, j]; 0 where one of the two has no direction, being 0.
 
     >>> cosines(np.array([[2.0, 0.0], [0.0, -3.0]]), np.array([[0.0], [1.0]])).tolist()
     [[0.0, -1.0]]

@@ -99,7 +99,7 @@ def is_part(component: Component) -> bool:
 
 def product_name(components: Sequence[Component]) -> str:
     """The name of the polytope that is the tegum product of all components, such as "octahedron" for three digons.
-    Their description if the product has no name of its own, or a component is no part of a product (see `is_part`).
+    Their description if the product has no name of its own, or a component is not part of a product (see `is_part`).
 
     >>> product_name(recognise(arrangement("octahedron")))
     'octahedron'
@@ -252,7 +252,7 @@ ARRANGEMENTS: Mapping[str, Float[np.ndarray, "d k"]] = {
     **{f"{k}-gon": polygon(k) for k in range(9, LARGEST + 1)},
     **{f"{d}-simplex": simplex(d) for d in range(4, 7)},
 }
-"""The arrangements that are no tegum products, by name."""
+"""The arrangements that are not tegum products, by name."""
 
 PRODUCTS: Mapping[str, tuple[str, ...]] = {
     "square": ("digon", "digon"),

@@ -24,7 +24,7 @@ def squared_errors(
     x: Float[AnyArray, "*#batch n samples"],
     seen: Float[AnyArray, "*#batch n samples"] | None = None,
 ) -> Float[AnyArray, "*batch samples"]:
-    """Σ_i (x_i - x'_i)² of each sample, where the model is given `seen` in the place of x, if that is given.
+    """Σ_i (x_i - x'_i)² of each sample, where the model is given `seen` instead of x, if there is one.
 
     >>> W, b, x = np.array([[1.0, -1.0]]), np.zeros(2), np.array([[1.0, 0.5], [0.0, 0.5]])
     >>> squared_errors(W, b, x).tolist()  # x' is (1, 0) and (0, 0)
@@ -49,7 +49,7 @@ def feature_attack(
     Memory is needed for a few arrays of the size of the result, time for n² samples.
 
     Args:
-        length: of the step, at least 0; one number, or one a model.
+        length: of the step, at least 0; one number, or one per model.
 
     Raises:
         ValueError: if shapes do not agree.
@@ -76,12 +76,12 @@ def gradient_attack(
 
     Args:
         key: of the starts, the same ones for all models.
-        length: of the step at most, at least 0; one number, or one a model.
+        length: of the step at most, at least 0; one number, or one per model.
         steps: of the ascent.
         restarts: number of starts.
 
     Raises:
-        ValueError: if shapes do not agree, or steps or restarts are no positive integers.
+        ValueError: if shapes do not agree, or steps or restarts are not positive integers.
     """
     check_integer("gradient_attack", "steps", steps, minimum=1)
     check_integer("gradient_attack", "restarts", restarts, minimum=1)

@@ -38,8 +38,8 @@ def _of_geometry(name: str) -> Metric:
     }
     if name not in there:
         raise ValueError(
-            f"metrics has {name!r}, which is no function of toymodels.analysis.geometry. {near_matches(name, there)} "
-            'A function of your own is "module:function".'
+            f"metrics has {name!r}, which is not a function of toymodels.analysis.geometry. "
+            f'{near_matches(name, there)} A function of your own is "module:function".'
         )
     return there[name]
 

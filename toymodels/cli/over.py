@@ -25,7 +25,7 @@ def read_over(table: Any, cell: Cell) -> Over:
     """What `over` of a TOML file stands for, as `sweep` takes it: ranges as numbers, names as functions.
 
     Args:
-        table: a table of fields and axes, or a list of tables, one a point.
+        table: a table of fields and axes, or a list of tables, one per point.
         cell: the configuration of which fields are varied.
 
     Raises:

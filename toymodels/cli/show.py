@@ -62,7 +62,7 @@ def table(values: xr.DataArray) -> str:
     """Range of the values and, along at most two axes, the numbers, of seeds the median."""
     numbers = values.values[np.isfinite(values.values)]
     if not numbers.size:
-        return f"{_label(values)}: no number"
+        return f"{_label(values)}: no finite number"
     head = f"{_label(values)}: {numbers.min():.4g} ... {numbers.max():.4g}"
     middle = _median_of_seeds(values).squeeze()
     if middle.ndim == 0:

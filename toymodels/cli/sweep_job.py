@@ -39,7 +39,7 @@ Fields that move together along one axis, here called "pair", beside others or a
   density = [0.1, 0.2, 0.3]
   learning_rate = [0.01, 0.02, 0.04]
 
-A list of points in the place of a grid:
+A list of points instead of a grid:
 
   [[over]]
   density = 0.1
@@ -110,7 +110,7 @@ SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "log": ((str,), "the path of a file"),
     "memory_gib": ((int, float), "a number"),
 }
-"""What a TOML file may give for the names that are no tables, as types and in words."""
+"""What a TOML file may give for the names that are not tables, as types and in words."""
 
 
 def parse_sweep(arguments: Sequence[str]) -> Sweep:
@@ -139,7 +139,7 @@ def _read(path: Path) -> Sweep:
 
 
 def _setting(name: str, value: Any, path: Path) -> Any:
-    """The value of a field that is no table, of the right type."""
+    """The value of a field that is not a table, of the right type."""
     types, words = SETTINGS[name]
     several = isinstance(getattr(DEFAULTS, name), tuple)
     if isinstance(value, list) != several or any(type(item) not in types for item in (value if several else [value])):

@@ -175,7 +175,7 @@ class HiddenActivations:
         return np.shape(self.W)[0]
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "m batch"]:
-        """Draw `batch_size` hidden activations, one a column."""
+        """Draw `batch_size` hidden activations, one per column."""
         return jnp.asarray(self.W) @ self.features.sample(key, batch_size)
 
     def mean(self) -> Float[np.ndarray, " m"]:
@@ -187,7 +187,7 @@ class HiddenActivations:
         return np.asarray(self.W) @ self.features.second_moment() @ np.asarray(self.W).T
 
     def validate(self) -> None:
-        """Raise ValueError if W is no (m, n) array of finite numbers with a column for each of the features."""
+        """Raise ValueError if W is not an (m, n) array of finite numbers with a column for each of the features."""
         validate_features(self.features)
         if not isinstance(self.W, np.ndarray | jax.Array):
             raise ValueError(f"W of HiddenActivations must be an array. Got a {type(self.W).__name__}.")

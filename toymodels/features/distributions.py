@@ -105,7 +105,7 @@ class Independent:
     values: Values = static(default=UNIFORM)
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
-        """Draw `batch_size` feature vectors, one a column."""
+        """Draw `batch_size` feature vectors, one per column."""
         on, w = split_draw(draws(key, (self.n_features, batch_size)), _column(self.density))
         return jnp.where(on, self.values.inverse_cdf(ranks(w)), 0.0)
 
@@ -135,9 +135,9 @@ class CorrelatedSets:
         sets: the features of each set; together every feature 0 ... n-1 exactly once.
         density: probability that a set is on, 0 or from 1e-7 to 1; one number, or one per set.
         values: distribution of the value of a feature that is on.
-        correlation: of any two members of a set in being on (Pearson's), in [0, 1]; one number, or one a set. With this
-            probability one draw decides for the whole set, as always in the paper; else each member has its own. At 0
-            all features are independent.
+        correlation: of any two members of a set in being on (Pearson's), in [0, 1]; one number, or one per set. With
+            this probability one draw decides for the whole set, as always in the paper; else each member has its own.
+            At 0 all features are independent.
     """
 
     sets: tuple[tuple[int, ...], ...] = static()
@@ -151,7 +151,7 @@ class CorrelatedSets:
         return sum(map(len, self.sets))
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
-        """Draw `batch_size` feature vectors, one a column."""
+        """Draw `batch_size` feature vectors, one per column."""
         set_key, value_key = jax.random.split(key)
         together, w_set = split_draw(draws(set_key, (len(self.sets), batch_size)), _column(self.correlation))
         set_on, _ = split_draw(w_set, _column(self.density))
@@ -185,7 +185,7 @@ class CorrelatedSets:
         return _per_item(self.density, len(self.sets))[_set_of_feature(self.sets)]
 
     def _of_feature(self, value: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Each feature's row of a column with a row a set; a single number as it is."""
+        """Each feature's row of a column with one row per set; a single number as it is."""
         return value[_set_of_feature(self.sets)] if value.ndim else value
 
 
@@ -211,7 +211,7 @@ class AnticorrelatedSets:
         return sum(map(len, self.sets))
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
-        """Draw `batch_size` feature vectors, one a column."""
+        """Draw `batch_size` feature vectors, one per column."""
         set_key, value_key = jax.random.split(key)
         sizes = np.array([len(members) for members in self.sets])[:, None]
         on, w = split_draw(draws(set_key, (len(self.sets), batch_size)), _column(self.density))
@@ -258,7 +258,7 @@ class Concatenated:
         return sum(part.n_features for part in self.parts)
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
-        """Draw `batch_size` feature vectors, one a column."""
+        """Draw `batch_size` feature vectors, one per column."""
         keys = jax.random.split(key, len(self.parts))
         return jnp.concatenate([part.sample(key, batch_size) for part, key in zip(self.parts, keys, strict=True)])
 

@@ -36,7 +36,7 @@ def record(run: Run, restart: int = 0) -> Recording:
     Raises:
         ValueError: if there is no `W`, if m is neither 2 nor 3, if there are not as many outputs as features, if there
             is no such restart, or if it diverged.
-        TypeError: if `run` is no Run.
+        TypeError: if `run` is not a Run.
     """
     _validate(run, restart)
     steps, W = _moments(run, "W", restart)

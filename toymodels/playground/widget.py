@@ -51,7 +51,7 @@ class Playground(anywidget.AnyWidget):
         ValueError: for settings that a playground cannot have, a run that cannot be played back (no W (restarts, m, n),
             m neither 2 nor 3, outputs that are not the features), a restart that is not there or diverged, or both a
             run and settings.
-        TypeError: if `run` is no Run.
+        TypeError: if `run` is not a Run.
     """
 
     _esm = bundle.module()

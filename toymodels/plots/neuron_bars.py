@@ -65,8 +65,8 @@ def neurons(
 
 
 def neuron_matrix(W: Float[AnyArray, "m n"], *, limit: float = 1.0, ax: Axes | None = None) -> Axes:
-    """Weights as a heat map, a column a neuron and a row a feature, the first feature on top; blue is -limit, white 0,
-    red +limit.
+    """Weights as a heat map, one column per neuron and one row per feature, the first feature on top; blue is -limit,
+    white 0, red +limit.
 
     Args:
         W: (m, n).

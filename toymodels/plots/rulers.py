@@ -1,6 +1,6 @@
 """Rulers: where the coordinates of a labelled array stand on an axis, and how the axis shows them.
 
-An axis is logarithmic where the coordinates are spaced more evenly in logarithms; coordinates that are no numbers, or
+An axis is logarithmic where the coordinates are spaced more evenly in logarithms; coordinates that are not numbers, or
 only one, are named one by one.
 """
 

@@ -57,8 +57,8 @@ def heat_map(
         ax: where to draw; a new figure if not given.
 
     Raises:
-        TypeError: if `values` is no DataArray.
-        ValueError: for another number of dimensions, an unknown `x`, what is no number, and vmin above vmax.
+        TypeError: if `values` is not a DataArray.
+        ValueError: for another number of dimensions, an unknown `x`, what is not a number, and vmin above vmax.
     """
     from toymodels.sweeps.select import checked_dims  # not above: it brings xarray
 
@@ -110,8 +110,8 @@ def lines(
         ax: where to draw; a new figure if not given.
 
     Raises:
-        TypeError: if `values` is no DataArray.
-        ValueError: for unknown dimensions, those that are not named, what is no number, and a bad band.
+        TypeError: if `values` is not a DataArray.
+        ValueError: for unknown dimensions, those that are not named, what is not a number, and a bad band.
     """
     from toymodels.sweeps.select import checked_dims, summary  # not above: it brings xarray
 
@@ -170,8 +170,8 @@ def small_multiples(
         options: for `draw`.
 
     Raises:
-        TypeError: if `values` is no DataArray.
-        ValueError: for unknown dimensions, and without any; for colours of what is no number.
+        TypeError: if `values` is not a DataArray.
+        ValueError: for unknown dimensions, and without any; for colours of what is not a number.
     """
     from toymodels.sweeps.select import checked_dims  # not above: it brings xarray
 

@@ -51,7 +51,7 @@ def find(cell: Any, name: str) -> Field:
         return exact[0]
     if not found:
         names = {full[start:] for full in map(_dotted, everything) for start in _starts(full)}
-        raise ValueError(f"over names {name!r}, which is no field. {near_matches(name, names)}")
+        raise ValueError(f"over names {name!r}, which is not a field. {near_matches(name, names)}")
     if len(found) > 1:
         full = [path_name(field.path) for field in found]
         together = ", ".join(f"{one!r}: [...]" for one in full)
@@ -102,7 +102,7 @@ def path_name(path: Path) -> str:
 
 
 def _parse(name: str) -> Path:
-    """The parts of a dotted name with numbers in brackets; empty if it is no such name."""
+    """The parts of a dotted name with numbers in brackets; empty if it is not such a name."""
     if not re.fullmatch(r"\w+(\[\d+\])*(\.\w+(\[\d+\])*)*", name):
         return ()
     return tuple(int(number) if number else word for word, number in re.findall(r"([^\W\d]\w*)|(\d+)", name))
@@ -149,8 +149,8 @@ def _element(field: Field, index: int, name: str) -> Field:
     shape = np.shape(field.value) if is_numeric(field.value) or isinstance(field.value, tuple | list) else ()
     if field.static or not shape:
         raise ValueError(
-            f"over names {name!r}, but {path_name(field.path)} is no array. Got {field.value!r}; give it one number "
-            "for each feature first."
+            f"over names {name!r}, but {path_name(field.path)} is not an array. Got {field.value!r}; give it one "
+            "number for each feature first."
         )
     if index >= shape[0]:
         raise ValueError(f"over names {name!r}, but {path_name(field.path)} has only {shape[0]} elements.")

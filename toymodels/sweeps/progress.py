@@ -60,7 +60,7 @@ def sweep_progress(models: int, restarts: int, *, show: bool, log: str | Path | 
             delay=1.0,
             unit=" cells",
             leave=False,
-            disable=None if show else True,  # None: unless the output is no terminal
+            disable=None if show else True,  # None: unless the output is not a terminal
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
         ) as bar,
         _appended(log) as file,

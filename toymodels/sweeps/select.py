@@ -89,7 +89,7 @@ def summary(
         `summary(values)["mean"]`.
 
     Raises:
-        ValueError: for unknown dimensions, what is no number, and quantiles outside [0, 1].
+        ValueError: for unknown dimensions, what is not a number, and quantiles outside [0, 1].
 
     >>> seeds = summary(xr.DataArray([1.0, np.nan, 2.0, 6.0], dims="seed"))
     >>> float(seeds["mean"]), int(seeds["count"]), seeds["quantiles"].values.tolist()

@@ -152,7 +152,7 @@ def _configuration(config: Mapping[str, Any], attrs: Mapping[str, Any]) -> list[
 
 def _words(description: Any, varied: Collection[str] = (), path: str = "") -> str:
     """What `describe` made, as Python would write it: without defaults, functions and types by their last names, and
-    "varied" in the place of the fields that have one of the names `varied`."""
+    "varied" instead of the fields that have one of the names `varied`."""
     if any(path == name or path.endswith(f".{name}") for name in varied):
         return "varied"
     if isinstance(description, Mapping):

@@ -70,7 +70,7 @@ def one_on(W: Float[AnyArray, "*batch m n"], b: Float[AnyArray, "*batch n"], imp
     Args:
         W: (..., m, n).
         b: (..., n).
-        importance: I_i, one number or one a feature, at least 0.
+        importance: I_i, one number or one per feature, at least 0.
     """
     W, b = jnp.asarray(W), jnp.asarray(b)
     weight = _each(importance, b)
@@ -130,7 +130,7 @@ def several_on(
         key: is consumed.
         W, b: one model, (m, n) and (n,). Use `jax.vmap` for more.
         density: p in (0, 1].
-        importance: I_i, one number or one a feature.
+        importance: I_i, one number or one per feature.
         samples: the number of samples.
     """
     W, b = jnp.asarray(W), jnp.asarray(b)
@@ -152,7 +152,7 @@ def _log_binomial(n: int, density: Float[Array, ""]) -> Float[Array, " counts"]:
 
 
 def _random_ranks(key: PRNGKeyArray, n: int, samples: int) -> Int[Array, "n samples"]:
-    """A random permutation of 0 ... n-1 a column."""
+    """A random permutation of 0 ... n-1 per column."""
     return jax.random.uniform(key, (n, samples)).argsort(0)
 
 

@@ -56,7 +56,7 @@ def terms(W: Float[AnyArray, "*batch m n"], importance: Importance = 1.0) -> Ter
 
     Args:
         W: (..., m, n).
-        importance: I_i, one number or one a feature, at least 0.
+        importance: I_i, one number or one per feature, at least 0.
     """
     W = jnp.asarray(W)
     lengths = (W * W).sum(-2)
@@ -82,7 +82,7 @@ def expected_loss(
         b: (..., n).
         mean: E[x_i], such as `Independent.mean()`.
         second_moment: E[x_i x_j], such as `Independent.second_moment()`.
-        importance: I_i, one number or one a feature.
+        importance: I_i, one number or one per feature.
     """
     W, b = jnp.asarray(W), jnp.asarray(b)
     square = gram(W)

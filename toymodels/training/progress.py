@@ -37,6 +37,6 @@ def progress_bar(models: int, steps: int, show: bool) -> Iterator[Progress]:
         unit="step",
         unit_scale=True,
         leave=False,
-        disable=None if show else True,  # None: unless the output is no terminal
+        disable=None if show else True,  # None: unless the output is not a terminal
     ) as bar:
         yield Progress(bar, steps)

@@ -266,7 +266,7 @@ def _kept(models: Sequence[tuple[Float[np.ndarray, "m n"], Components]]) -> list
 
 
 def _distance(W: Float[np.ndarray, "m n"], name: str) -> float:
-    """The residual of the represented features from an arrangement; infinite if it is no match."""
+    """The residual of the represented features from an arrangement; infinite if it does not match."""
     own, exact = W[:, geometry.represented(W)], polytopes.arrangement(name)
     found = polytopes.match(own, exact, at_most=0.3) if own.shape == exact.shape else None
     return np.inf if found is None else found.residual

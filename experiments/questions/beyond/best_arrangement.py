@@ -91,7 +91,7 @@ def one_alone(results: Results) -> Results:
 
 
 def dense_for_sparse(results: Results) -> Results:
-    """The losses of the densest features stand in the place of the sparsest, and so on."""
+    """The losses of the densest features stand where those of the sparsest belong, and so on."""
     return _with_loss(results, lambda loss: loss.copy(data=loss.isel(density=slice(None, None, -1)).values))
 
 

@@ -180,7 +180,7 @@ def same_at_every_strength(results: Results) -> Results:
 
 
 def reversed_strengths(results: Results) -> Results:
-    """The models of the strongest correlation stand in the place of the weakest, and so on, with their losses."""
+    """The models of the strongest correlation stand where those of the weakest belong, and so on, with their losses."""
     return _reordered(results, list(range(len(CORRELATIONS)))[::-1])
 
 

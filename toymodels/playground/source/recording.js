@@ -4,7 +4,7 @@ import { slider } from "./controls.js";
 const RATES = [1, 2, 5, 10, 20, 30, 60]; // snapshots a second
 
 /**
- * A recorded run played back: what the playground shows in the place of a model in training.
+ * A recorded run played back: what the playground shows instead of a model in training.
  *
  * @param {object} stage what the playground lends: `say(text)`, `wake()` (draw again), `pause()`
  * @param {{ title: string, steps: number[], W: number[][][], b: number[][], loss: number[] | null,

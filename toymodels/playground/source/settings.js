@@ -134,7 +134,7 @@ export const PRESETS = Object.freeze([
 ]);
 
 /**
- * Complete and valid settings: what is missing, unknown or no number becomes the default, and numbers out of range the
+ * Complete and valid settings: what is missing, unknown or not a number becomes the default, and numbers out of range the
  * nearest that is in it.
  *
  * @param {object} [settings] any of the names in DEFAULTS
