@@ -1,7 +1,6 @@
 """toymodels: a simulator for research on superposition in neural networks."""
 
 import importlib
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +45,14 @@ from toymodels.training import (
     log_spaced,
     train,
 )
+from toymodels.version import VERSION
 
 if TYPE_CHECKING:
     from toymodels import plots, sweeps
     from toymodels.playground.widget import Playground
     from toymodels.sweeps.launch import sweep
 
-__version__ = version("toymodels")
+__version__ = VERSION
 
 __all__ = [
     "EXPONENTIAL",

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+import toymodels as tm
 from experiments.benchmark import baseline
 from experiments.benchmark.sizes import LARGE, SMALL
 
@@ -24,7 +25,8 @@ def machine() -> dict[str, Any]:
         "device": jax.devices()[0].device_kind,
         "system": platform.system(),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("toymodels", "jax", "jaxlib", "flax", "optax", "numpy")},
+        "toymodels": tm.__version__,
+        **{name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
         "torch": baseline.VERSION,
     }
 

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -16,9 +15,11 @@ for page in (HERE / "api").glob("toymodels*.rst"):
 
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # the extensions, and toymodels as it stands here
 
+import toymodels as tm  # noqa: E402 - only now it is found
+
 project = "toymodels"
 author = "The toymodels developers"
-version = release = installed_version("toymodels")
+version = release = tm.__version__
 
 extensions = [
     "myst_nb",

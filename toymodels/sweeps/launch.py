@@ -5,7 +5,6 @@ import datetime
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from toymodels.training.launch import (
 )
 from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
+from toymodels.version import VERSION
 
 THREADS_PER_SHARD = 16
 
@@ -209,8 +209,8 @@ def _config(grid: Grid, restarts: int | None, params: bool, start: Any) -> dict[
         "params": params,
         "history": grid.keep.history,
         "snapshots": list(grid.keep.snapshots),
-        "toymodels": version("toymodels"),
-        "jax": version("jax"),
+        "toymodels": VERSION,
+        "jax": jax.__version__,
     }
 
 

@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -24,6 +23,7 @@ from toymodels.training.progress import progress_bar
 from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
 from toymodels.training.start import start_arrays
+from toymodels.version import VERSION
 
 NAMED = 5  # models in a warning
 
@@ -218,7 +218,7 @@ def _describe_run(cell: Cell, key: np.ndarray, restarts: int) -> dict[str, Any]:
         "recipe": describe(cell.recipe),
         "seed": readable_seed(key),
         "restarts": restarts,
-        "toymodels": version("toymodels"),
+        "toymodels": VERSION,
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
     }
