@@ -2,13 +2,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: figures test lint bench workshop docs clean
+.PHONY: figures test reproduce lint bench workshop docs clean
 
 figures: .venv/base  ## reproduce the figures of the paper, quick size, and judge its claims
 	$(BIN)/python -m experiments run elhage2022
 
-test: .venv/dev  ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+test: .venv/dev  ## all tests but those of `make reproduce`
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup
+	@echo "Left out: what trains figures, lessons and many playgrounds to the end (make reproduce)," \
+		"and all figures at five seeds, an hour ($(BIN)/python -m pytest -m long)."
+
+reproduce: .venv/dev  ## the second stage of the tests: figures, lessons and playgrounds, trained to the end
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup -m reproduction
 
 lint: .venv/dev  ## style and types
 	$(BIN)/ruff check .

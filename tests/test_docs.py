@@ -140,7 +140,6 @@ def text_of(page: Path) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", page.read_text())))
 
 
-@pytest.mark.slow
 @pytest.mark.xdist_group("docs")
 class TestSite:
     def test_every_public_name_can_be_linked_to(self, site: Path):

@@ -31,6 +31,7 @@ EACH = [
 ]
 
 
+@pytest.mark.reproduction
 @pytest.mark.parametrize("experiment", EACH)
 def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment: Experiment, tmp_path) -> None:
     outcome = evaluate(experiment)

@@ -16,7 +16,7 @@ from toymodels.analysis import geometry
 from toymodels.analysis.polytopes import product_name, recognise
 from toymodels.playground.configuration import configuration
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.reproduction
 
 # --- The library's arrangements, as often -----------------------------------------------------------------------------
 

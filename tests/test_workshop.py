@@ -64,14 +64,14 @@ def test_cells_are_short(lesson: Path) -> None:
 
 
 @every_lesson
-@pytest.mark.slow
+@pytest.mark.reproduction
 def test_the_solved_lesson_runs_from_start_to_finish(lesson: Path, tmp_path: Path) -> None:
     _, error = execute(solved(notebook(lesson)), tmp_path)
     assert error is None
 
 
 @every_lesson
-@pytest.mark.slow
+@pytest.mark.reproduction
 def test_the_unsolved_lesson_fails_at_the_first_check_and_nowhere_before(lesson: Path, tmp_path: Path) -> None:
     made = notebook(lesson)
     first, exercise = exercise_cells(made)[0]
