@@ -441,7 +441,8 @@ def test_show_tells_what_is_there(finished: tuple[Path, str], wanted: xr.Dataset
         "snapshots.b 2 snapshot x 4 feature parameters at snapshots",
         "n_represented one number toymodels.analysis.geometry.n_represented",
         "model Autoencoder(n_features=4, n_hidden=2)",
-        "task Task(features=Independent(n_features=4, density=varied), importance=GeometricImportance(decay=varied))",
+        "task Task(features=Independent(n_features=4, density=varied),",
+        "importance=GeometricImportance(decay=varied))",
         "recipe Recipe(steps=20, batch_size=32, evaluation_samples=128)",
     ):
         assert line in lines

@@ -174,3 +174,25 @@ def test_functions_of_a_script_are_told_apart_by_their_code():
     first, second = made("def target(x): return x + 1"), made("def target(x): return x + 2")
     assert tm.describe(first) != tm.describe(second)
     assert tm.describe(first) == tm.describe(made("\ndef target(x): return x + 1"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (tm.Independent(5), "Independent(n_features=5)"),
+        (tm.Independent(5, 0.3, tm.EXPONENTIAL), "Independent(n_features=5, density=0.3, values=EXPONENTIAL)"),
+        (tm.Values(jnp.tanh), "Values(inverse_cdf=tanh)"),
+        (tm.Recipe.elhage2022(), "Recipe(steps=10000, learning_rate=0.001, weight_decay=0.01, schedule=constant)"),
+        (tm.Recipe(optimizer=tm.Adam(b1=0.5)), "Recipe(optimizer=Adam(b1=0.5))"),
+        (tm.CorrelatedSets(((0, 1), (2, 3))), "CorrelatedSets(sets=((0, 1), (2, 3)))"),
+        (
+            tm.Task(tm.Independent(9), np.ones(9), lambda x: x, penalties=(tm.HiddenL1(0.5),)),
+            "Task(features=Independent(n_features=9), importance=array of shape (9,), target=<lambda>, "
+            "penalties=(HiddenL1(strength=0.5),))",
+        ),
+        (tm.Task(tm.Independent(2), np.array([1.0, 0.5])), "importance=array([1.0, 0.5]))"),
+    ],
+)
+def test_a_specification_prints_as_it_would_be_written(value, text):
+    assert repr(value).endswith(text)
+    assert " at 0x" not in repr(value)

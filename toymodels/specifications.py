@@ -9,6 +9,7 @@ import functools
 import hashlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import Any, TypeVar, dataclass_transform
@@ -27,7 +28,8 @@ def static(*, default: Any = dataclasses.MISSING) -> Any:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
 def specification(cls: type[T]) -> type[T]:
-    """Make `cls` a frozen dataclass and a pytree whose leaves are its fields that are not `static()`.
+    """Make `cls` a frozen dataclass and a pytree whose leaves are its fields that are not `static()`. It prints as it
+    would be written: without fields that are at their defaults, and with functions by their names.
 
     >>> @specification
     ... class Pulse:
@@ -35,11 +37,52 @@ def specification(cls: type[T]) -> type[T]:
     ...     density: float = 0.1
     >>> jax.tree.leaves(Pulse(5))
     [0.1]
+    >>> Pulse(5), Pulse(5, density=0.5)
+    (Pulse(n_features=5), Pulse(n_features=5, density=0.5))
     """
-    cls = dataclasses.dataclass(frozen=True)(cls)
+    if "__repr__" not in vars(cls):
+        cls.__repr__ = written  # type: ignore[method-assign]
+    cls = dataclasses.dataclass(frozen=True, repr=False)(cls)
     cls.__reduce__ = _reduce  # type: ignore[method-assign, assignment]
     _register(cls)
     return cls
+
+
+def written(value: Any) -> str:
+    """A value as it would be written: see `specification`. Functions without a name are `<lambda>`, and arrays of more
+    than eight numbers are told by their shapes.
+
+    >>> written([jax.nn.relu, np.zeros((20, 5)), 0.5])
+    '[relu, array of shape (20, 5), 0.5]'
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for name, known in vars(sys.modules[type(value).__module__]).items():
+            if known is value:  # a constant, such as UNIFORM
+                return name
+        if type(value).__repr__ is not written:
+            return repr(value)
+        fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value) if field.init)
+        given = [f"{field.name}={written(one)}" for field, one in fields if not _is_default(one, field.default)]
+        return f"{type(value).__qualname__}({', '.join(given)})"
+    if isinstance(value, np.ndarray | jax.Array) and np.ndim(value):
+        return f"array of shape {value.shape}" if value.size > 8 else f"array({np.asarray(value).tolist()})"
+    if isinstance(value, np.generic | jax.Array):
+        return str(value)
+    if type(value) in (list, tuple):
+        begin, end = ("[", "]") if isinstance(value, list) else ("(", ",)" if len(value) == 1 else ")")
+        return begin + ", ".join(map(written, value)) + end
+    if type(value) is dict:
+        return "{" + ", ".join(f"{key!r}: {written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, functools.partial):
+        arguments = [*map(written, value.args), *(f"{name}={written(item)}" for name, item in value.keywords.items())]
+        return f"partial({', '.join([written(value.func), *arguments])})"
+    return getattr(value, "__name__", None) or repr(value)
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if value is default:
+        return True
+    return type(value) is type(default) and isinstance(value, bool | int | float | str | tuple) and value == default
 
 
 def _register(cls: type[T]) -> None:

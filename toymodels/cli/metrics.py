@@ -1,7 +1,6 @@
 """Metrics by name."""
 
 import importlib
-import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,11 +30,7 @@ def read_metrics(names: Sequence[str]) -> dict[str, Metric]:
 
 
 def _of_geometry(name: str) -> Metric:
-    there = {
-        own: function
-        for own, function in inspect.getmembers(geometry, callable)
-        if getattr(function, "__module__", None) == geometry.__name__ and not own.startswith("_")
-    }
+    there = {own: getattr(geometry, own) for own in geometry.__all__}
     if name not in there:
         raise ValueError(
             f"metrics has {name!r}, which is not a function of toymodels.analysis.geometry. "

@@ -25,7 +25,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from toymodels.checks import check_function, check_integer, check_numbers
 from toymodels.features.uniform import SMALLEST_DENSITY, draws, ranks, split_draw
-from toymodels.specifications import specification, static
+from toymodels.specifications import specification, static, written
 
 
 @runtime_checkable
@@ -60,7 +60,7 @@ class Labelled(NamedTuple):
 # --- The value of a feature that is on ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Values:
     """Distribution of a feature's value while it is on, given by its inverse cumulative distribution function.
 
@@ -74,6 +74,7 @@ class Values:
     inverse_cdf: Callable[[Array], Array]
     mean: float | None = None
     second_moment: float | None = None
+    __repr__ = written
 
     def moments(self) -> tuple[float, float]:
         """E[value] and E[value²]. Raises ValueError where they were not given."""
