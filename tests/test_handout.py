@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.workshop.handout import CODE, HANDOUT, MOTIF_IN, MOTIF_OUT, SETTINGS, digest, page, texts, write
+from experiments.workshop.handout import CODE, HANDOUT, MOTIF_IN, MOTIF_OUT, SETTINGS, UNIT, digest, page, texts, write
 from toymodels.analysis.motifs import asymmetric_motifs
 from toymodels.theory import phases
 
@@ -71,6 +71,16 @@ def test_no_two_texts_overlap(figure: Figure) -> None:
             along = min(box.y1, its_box.y1) - max(box.y0, its_box.y0)
             # Tall letters of one line may reach by a hair into the box of the next.
             assert across <= 0 or along < 0.35 * min(box.height, its_box.height), (says, other)
+
+
+def test_directions_are_drawn_to_one_scale(figure: Figure) -> None:
+    drawn = [ax for ax in figure.axes if ax.get_aspect() == 1 and np.ptp(ax.get_xlim()) < 4]
+    assert len(drawn) == 8
+    lengths = [ax.get_window_extent().width / figure.dpi * 25.4 / np.ptp(ax.get_xlim()) for ax in drawn]
+    np.testing.assert_allclose(lengths, UNIT, rtol=1e-3)
+    for ax in drawn:
+        reach = max(abs(np.concatenate([line.get_xdata(), line.get_ydata()])).max() for line in ax.lines)
+        assert reach < ax.get_xlim()[1]
 
 
 def test_dimensionalities(figure: Figure) -> None:

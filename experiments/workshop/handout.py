@@ -23,6 +23,7 @@ from toymodels.theory.phases import TRIPLE_DENSITY, unit_border
 HANDOUT = Path(workshop.__file__).with_name("handout.pdf")
 WIDTH, HEIGHT = 210.0, 297.0  # A4; all lengths on the page are in millimetres, from its upper left corner
 LEFT, RIGHT, COLUMN = 14.0, 110.0, 86.0  # where the two columns begin, and how wide they are
+UNIT = 7.5  # how long a direction of length 1 is, in every picture
 LINE = 4.6  # from one line of text to the next
 INK, SOFT, ACCENT, PALE = "#1c1c1c", "#555555", "#1f5a99", "#eef2f7"
 SETTINGS = {
@@ -39,7 +40,7 @@ SYMBOLS = (
     ("$x$", "feature vector, $n$ numbers; samples are columns"),
     ("$W$", "weights $(m, n)$; column $W_i$: direction of feature $i$"),
     (r"$\hat W_i$", "that direction, scaled to length 1"),
-    ("$b$", "output biases, one a feature"),
+    ("$b$", "output biases, one per feature"),
     ("$p = 1-S$", "density: probability that a feature is on"),
     ("$I_i$", "importance: weight of a feature's squared error"),
 )
@@ -61,7 +62,8 @@ CODE = """\
 import toymodels as tm
 from toymodels import workshop
 
-task = tm.Task(tm.Independent(5, density=0.1), tm.GeometricImportance(0.9))
+features = tm.Independent(5, density=0.1)
+task = tm.Task(features, tm.GeometricImportance(0.9))
 run = tm.train(tm.Autoencoder(5, 2), task, restarts=8)
 tm.plots.directions(run.W[0])  # of the best restart
 """
@@ -171,7 +173,7 @@ def _arrangements(paper: Axes, top: float) -> None:
         W = arrangement(name)
         middle = LEFT + (number + 0.5) * step
         draw = _dedicated if W.shape[1] == 1 else tm.plots.polytope
-        draw(W, ax=_inset(paper, middle - 12, top + 3.5, 24, 24))
+        draw(W, limit=12 / UNIT, ax=_inset(paper, middle - 12, top + 3.5, 24, 24))
         paper.text(middle, top + 31, name, ha="center", weight="bold")
         paper.text(middle, top + 35.4, f"{W.shape[1]} in {len(W)}", ha="center", color=SOFT)
         paper.text(middle, top + 40.6, f"D = {_fraction(W)}", ha="center", fontsize=10)
@@ -194,7 +196,7 @@ def _phases(paper: Axes, top: float) -> None:
     paper.text(LEFT + 16, y + 2 * LINE, "r = 1")
     paper.text(LEFT + 30, y + 2 * LINE, f"p = {meet}: all three meet")
     paper.text(LEFT, y + 3 * LINE, "Losses: sums over features, for weights of length 1. Trained pairs", color=SOFT)
-    paper.text(LEFT, y + 4 * LINE, "are a little cheaper: from r = 0.54 at p = 1/2 in place of 0.67.", color=SOFT)
+    paper.text(LEFT, y + 4 * LINE, "are a little cheaper: from r = 0.54 at p = 1/2 instead of 0.67.", color=SOFT)
 
 
 def _neurons(paper: Axes, top: float) -> None:
@@ -206,12 +208,12 @@ def _neurons(paper: Axes, top: float) -> None:
         (free, RIGHT, "$h = Wx$", "turns freely, since\n$(RW)^T RW = W^T W$"),
         (pinned, RIGHT + 44, r"$h = \mathrm{ReLU}(Wx)$", "axes are neurons,\nand do not turn"),
     ):
-        ax = _inset(paper, x, top + 4, 19, 19)
-        tm.plots.directions(W, limit=1.55, ax=ax)
+        ax = _inset(paper, x, top + 3.5, 20.5, 20.5)
+        tm.plots.directions(W, limit=10.25 / UNIT, ax=ax)
         ax.axhline(0, color="#999999", linewidth=0.5, zorder=0)
         ax.axvline(0, color="#999999", linewidth=0.5, zorder=0)
-        paper.text(x + 20.5, top + 10.5, formula)
-        paper.text(x + 20.5, top + 13, says, va="top", fontsize=6.5, color=SOFT, linespacing=1.5)
+        paper.text(x + 21.5, top + 11, formula)
+        paper.text(x + 21.5, top + 13.5, says, va="top", fontsize=6.5, color=SOFT, linespacing=1.5)
     _lines(
         paper,
         RIGHT,
@@ -220,7 +222,7 @@ def _neurons(paper: Axes, top: float) -> None:
             r"monosemantic neuron $k$: its largest $W_{ki}^2 \geq 0.9 \; \Sigma_i W_{ki}^2$",
             "else polysemantic: the sparser features are, the more of them",
             "",
-            r"$|x| = \mathrm{ReLU}(x) + \mathrm{ReLU}(-x)$: two neurons a feature, no error;",
+            r"$|x| = \mathrm{ReLU}(x) + \mathrm{ReLU}(-x)$: two neurons per feature, no error;",
             "with fewer neurons, and sparse features, in superposition:",
         ),
     )
@@ -258,10 +260,10 @@ def _autoencoder(paper: Axes, top: float) -> None:
 
 def _commands(paper: Axes, top: float) -> None:
     _heading(paper, RIGHT, top, "Commands")
-    for number, line in enumerate(CODE.splitlines()[2:]):
-        paper.text(RIGHT, top + 8 + number * 4.2, line, family="DejaVu Sans Mono", fontsize=6.2)
+    for number, line in enumerate(CODE.splitlines()[3:]):
+        paper.text(RIGHT, top + 7.5 + number * 4.3, line, family="DejaVu Sans Mono", fontsize=6.2)
     for number, (command, says) in enumerate(COMMANDS):
-        y = top + 22.5 + number * 4.5
+        y = top + 25 + number * 4.4
         paper.text(RIGHT, y, command, family="DejaVu Sans Mono", fontsize=6.8)
         paper.text(RIGHT + 42, y, says, color=SOFT)
 
@@ -276,12 +278,12 @@ def _foot(paper: Axes) -> None:
 # --- pictures and text ---------------------------------------------------------------------------------------------
 
 
-def _dedicated(W: np.ndarray, ax: Axes) -> None:
+def _dedicated(W: np.ndarray, limit: float, ax: Axes) -> None:
     """One direction, in the dimension that it has to itself."""
     ax.plot([-1, 1], [0, 0], color="#b8b8b8", linewidth=0.7)
     ax.plot(0, 0, ".", color="#b8b8b8", markersize=3)
     ax.plot(W, [[0]], "o", color=ACCENT, markersize=4.5, markeredgewidth=0)
-    ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25))
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     ax.set_axis_off()
 
 
