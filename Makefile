@@ -24,8 +24,8 @@ bench: .venv/base  ## speed against the notebook's loop in PyTorch (CPU), as rat
 	$(BIN)/pip install -q -e '.[bench]' --extra-index-url $(TORCH_INDEX)
 	$(BIN)/python -m experiments.benchmark
 
-workshop: .venv/workshop  ## the lessons, in JupyterLab
-	$(BIN)/jupyter lab toymodels/workshop/lessons
+workshop: .venv/workshop  ## the lessons, copied to toymodels-workshop and opened in JupyterLab
+	$(BIN)/toymodels workshop
 
 docs: .venv/docs  ## the site, into build/docs
 	$(BIN)/python -m sphinx -q -W --keep-going -b html experiments/site build/docs

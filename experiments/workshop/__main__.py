@@ -1,4 +1,4 @@
-"""`python -m experiments.workshop`: writes the notebooks, solved ones with `--solved`, or runs them with `--time`."""
+"""`python -m experiments.workshop`: writes the notebooks, or runs them solved with `--time`."""
 
 import argparse
 import sys
@@ -6,23 +6,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.workshop.notebooks import FOLDER, LESSONS, execute, notebook, seconds, solved, text
+from experiments.workshop.notebooks import LESSONS, execute, notebook, seconds, solved, text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 0, or 1 if a lesson fails."""
     parser = argparse.ArgumentParser(prog="python -m experiments.workshop", description="Make the lessons' notebooks.")
-    parser.add_argument("--solved", type=Path, metavar="FOLDER", help="write notebooks with the exercises solved here")
     parser.add_argument("--time", action="store_true", help="run the solved lessons and tell how long cells take")
-    options = parser.parse_args(arguments)
-    if options.time:
+    if parser.parse_args(arguments).time:
         return max(_time(lesson) for lesson in LESSONS)
-    folder = options.solved or FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     for lesson in LESSONS:
-        made = notebook(lesson)
-        path = folder / f"{lesson.stem}.ipynb"
-        path.write_text(text(solved(made) if options.solved else made))
+        path = lesson.with_suffix(".ipynb")
+        path.write_text(text(notebook(lesson)), "utf-8")
         print(path)
     return 0
 

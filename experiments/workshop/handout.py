@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 import toymodels as tm
+from experiments.workshop.notebooks import REPOSITORY
 from toymodels import workshop
 from toymodels.analysis.geometry import dimensionality
 from toymodels.analysis.polytopes import arrangement
@@ -272,7 +273,8 @@ def _foot(paper: Axes) -> None:
     paper.plot([LEFT, WIDTH - 14], [284, 284], color=SOFT, linewidth=0.5)
     source = "After Elhage et al. 2022, Toy Models of Superposition, transformer-circuits.pub/2022/toy_model"
     paper.text(LEFT, 287.8, source, fontsize=6.5, color=SOFT)
-    paper.text(WIDTH - 14, 287.8, "github.com/toymodels/toymodels", fontsize=6.5, color=SOFT, ha="right")
+    address = REPOSITORY.removeprefix("https://") or "toymodels workshop: six lessons, with exercises"
+    paper.text(WIDTH - 14, 287.8, address, fontsize=6.5, color=SOFT, ha="right")
 
 
 # --- pictures and text ---------------------------------------------------------------------------------------------

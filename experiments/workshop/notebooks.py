@@ -1,14 +1,6 @@
-"""Notebooks from the lessons' scripts: as students get them, and with the exercises solved.
+"""Notebooks from the lessons' scripts, which are in jupytext's percent format."""
 
-A lesson is a script in jupytext's percent format. The cell of an exercise defines a function, its body three dots, and
-ends with `check("2.3", function)`.
-"""
-
-import ast
 import hashlib
-import inspect
-import re
-import textwrap
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -18,28 +10,28 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from toymodels.workshop import Exercise, exercises, lessons
+from toymodels.workshop.exercise import Exercise
+from toymodels.workshop.notebooks import FOLDER, exercise_of, solved_text
 
-FOLDER = Path(lessons.__file__).parent
 LESSONS = tuple(sorted(FOLDER.glob("[0-9]_*.py")))
-EXERCISE = re.compile(r'^check\("(\d+\.\d+)", (\w+)\)$', re.MULTILINE)
-
-_PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-_REPOSITORY = _PROJECT["urls"]["Repository"]
-_INSTALL = f"""\
-# Where toymodels is missing, as on Colab, this installs it. Neither jax nor numpy is moved.
-import importlib.util
-
-if importlib.util.find_spec("toymodels") is None:
-    %pip install -q "toymodels[playground] @ git+{_REPOSITORY}"
-"""
+_PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+REPOSITORY: str = _PROJECT.get("urls", {}).get("Repository", "")
+"""Where the project can be cloned from, or nothing while that is not settled."""
 
 
-def notebook(lesson: Path) -> nbformat.NotebookNode:
-    """The notebook of a lesson's script: the badge and the install line after its title, no outputs."""
+def notebook(lesson: Path, repository: str = REPOSITORY) -> nbformat.NotebookNode:
+    """The notebook of a lesson's script, without outputs; a cell after its title sees to it that toymodels is there.
+
+    Args:
+        lesson: the script.
+        repository: where the project can be cloned from. With an address the cell installs toymodels, and one on GitHub
+            gives the notebook a badge that opens it in Colab.
+    """
     made = jupytext.read(lesson, fmt="py:percent")
     title, *rest = made.cells
-    cells = [title, nbformat.v4.new_markdown_cell(_badge(lesson)), nbformat.v4.new_code_cell(_INSTALL.strip()), *rest]
+    badge = [nbformat.v4.new_markdown_cell(_badge(lesson, repository))] if repository.startswith(_GITHUB) else []
+    install = _INSTALL.format(repository=repository) if repository else _MISSING
+    cells = [title, *badge, nbformat.v4.new_code_cell(install.strip()), *rest]
     for number, cell in enumerate(cells):
         # Cells have random names otherwise, and every notebook would differ from the last one.
         cell.metadata.pop("lines_to_next_cell", None)
@@ -53,35 +45,13 @@ def notebook(lesson: Path) -> nbformat.NotebookNode:
 
 def solved(unsolved: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A copy in which the exercises' functions are the worked solutions."""
-    copy = nbformat.from_dict(unsolved)
-    for place, exercise in exercise_cells(copy):
-        copy.cells[place].source = with_solution(copy.cells[place].source, exercise)
-    return copy
+    return nbformat.reads(solved_text(text(unsolved)), as_version=4)
 
 
 def exercise_cells(of: nbformat.NotebookNode) -> list[tuple[int, Exercise]]:
     """The places of the exercises' cells among the notebook's, each with its exercise."""
-    found = []
-    for place, cell in enumerate(of.cells):
-        match = EXERCISE.search(cell.source) if cell.cell_type == "code" else None
-        if match:
-            lesson = int(match[1].partition(".")[0])
-            (exercise,) = [exercise for exercise in exercises(lesson) if exercise.name == match[1]]
-            found.append((place, exercise))
-    return found
-
-
-def stub(source: str) -> tuple[ast.FunctionDef, str]:
-    """The function that the cell of an exercise leaves to be completed, and the code of it."""
-    match = EXERCISE.search(source)
-    assert match is not None
-    (function,) = [one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef) and one.name == match[2]]
-    return function, "\n".join(source.splitlines()[function.lineno - 1 : function.end_lineno])
-
-
-def with_solution(source: str, exercise: Exercise) -> str:
-    """The cell of an exercise with the worked solution instead of the function to complete."""
-    return source.replace(stub(source)[1], textwrap.dedent(inspect.getsource(exercise.solution)).strip())
+    code = ((place, exercise_of(cell.source)) for place, cell in enumerate(of.cells) if cell.cell_type == "code")
+    return [(place, exercise) for place, exercise in code if exercise is not None]
 
 
 def text(of: nbformat.NotebookNode) -> str:
@@ -89,14 +59,17 @@ def text(of: nbformat.NotebookNode) -> str:
     return nbformat.writes(of) + "\n"
 
 
-def execute(of: nbformat.NotebookNode, folder: Path) -> tuple[nbformat.NotebookNode, CellExecutionError | None]:
-    """Run all cells in a fresh kernel in `folder`, up to the first one that fails.
+def execute(
+    of: nbformat.NotebookNode, folder: Path, *, allow_errors: bool = False
+) -> tuple[nbformat.NotebookNode, CellExecutionError | None]:
+    """Run all cells in a fresh kernel in `folder`, up to the first one that fails or all in spite of errors.
 
     Returns:
         The executed copy, and the error or None.
     """
     copy = nbformat.from_dict(of)
-    client = NotebookClient(copy, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    place = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(copy, timeout=600, kernel_name="python3", resources=place, allow_errors=allow_errors)
     try:
         client.execute()
     except CellExecutionError as error:
@@ -118,7 +91,28 @@ def _time(stamp: str) -> datetime:
     return datetime.fromisoformat(stamp)
 
 
-def _badge(lesson: Path) -> str:
+def _badge(lesson: Path, repository: str) -> str:
     path = f"blob/main/toymodels/workshop/lessons/{lesson.stem}.ipynb"
-    address = f"https://colab.research.google.com/github/{_REPOSITORY.removeprefix('https://github.com/')}/{path}"
+    address = f"https://colab.research.google.com/github/{repository.removeprefix(_GITHUB).rstrip('/')}/{path}"
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
+
+
+_GITHUB = "https://github.com/"
+_INSTALL = """\
+# Where toymodels is missing, as on Colab, this installs it. Neither jax nor numpy is moved.
+import importlib.util
+
+if importlib.util.find_spec("toymodels") is None:
+    %pip install -q "toymodels[playground] @ git+{repository}"
+"""
+_MISSING = """\
+# Where toymodels is missing, this says how to get it.
+import importlib.util
+import sys
+
+if importlib.util.find_spec("toymodels") is None:
+    raise ModuleNotFoundError(
+        f"The Python of this notebook, {sys.executable}, has no toymodels. Install it in that Python, from its wheel: "
+        "pip install 'toymodels-....whl[workshop]', or in a clone: pip install '.[workshop]'. Then restart the kernel."
+    )
+"""

@@ -28,7 +28,7 @@ def variance(p):
 WRONG = {
     "1.1": (
         (lambda x: (x != 0).mean(), "average over axis 1 only"),
-        (lambda x: (x != 0).mean(axis=0), "One number a sample"),
+        (lambda x: (x != 0).mean(axis=0), "One number per sample"),
         (lambda x: x.mean(axis=1), "means of the values"),
         (lambda x: (x != 0).sum(axis=1), "These are counts"),
         (lambda x: (x == 0).mean(axis=1), "how often features are off"),

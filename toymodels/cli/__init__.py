@@ -1,4 +1,4 @@
-"""The command line: `toymodels train | sweep | merge | show | playground`."""
+"""The command line: `toymodels train | sweep | merge | show | playground | workshop`."""
 
 from toymodels.cli.command import main
 from toymodels.cli.train import parse_train

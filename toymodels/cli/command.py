@@ -10,6 +10,7 @@ COMMANDS = {
     "merge": "toymodels.cli.merge",
     "show": "toymodels.cli.show",
     "playground": "toymodels.cli.playground",
+    "workshop": "toymodels.cli.workshop",
 }
 """Name of each command, and the module whose function `run` it is: what a command does not need is not imported."""
 
@@ -22,6 +23,7 @@ Train toy models of superposition.
   toymodels show RESULTS --picture PICTURE.png   what is in the results of a sweep
   toymodels merge RESULTS RESULTS.zarr           one file of a sweep's folder, or of several
   toymodels playground                           a model that trains live in the browser
+  toymodels workshop                             six lessons on superposition, in JupyterLab
 
   toymodels train --help   every setting, and how to write them in a TOML file
   toymodels sweep --help   how to say in a TOML file what is varied"""

@@ -4,7 +4,7 @@ The lessons are the notebooks in `lessons`, beside their checks. An exercise is 
 it and tests what it returns: shapes, exact values where they are known, invariances, and the mistakes that people make.
 """
 
-from toymodels.workshop.answers import check, exercises, hint, solution
+from toymodels.workshop.answers import begin, check, exercises, hint, solution
 from toymodels.workshop.exercise import Exercise, Wrong
 
-__all__ = ["Exercise", "Wrong", "check", "exercises", "hint", "solution"]
+__all__ = ["Exercise", "Wrong", "begin", "check", "exercises", "hint", "solution"]

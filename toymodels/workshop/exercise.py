@@ -15,6 +15,14 @@ class Wrong(AssertionError):  # noqa: N818 (no fault of the program)
         return [f"✗ {self}"]
 
 
+class Empty(Wrong):
+    """An exercise still has its dots."""
+
+
+class Skipped(Wrong):
+    """Something needs an exercise that was skipped."""
+
+
 class Exercise(NamedTuple):
     """A function that students complete.
 
@@ -45,10 +53,13 @@ def result(answer: Any, *arguments: Any) -> Any:
     expect(callable(answer), f"Give the check the function itself, not its result. It was given {answer!r}.")
     try:
         value = answer(*arguments)
+    except Skipped:
+        raise
     except Exception as error:
         line = traceback.extract_tb(error.__traceback__)[-1].line
         raise Wrong(f"Your function stops with {type(error).__name__}: {error}. This is the line: `{line}`.") from None
-    expect(value is not ..., "This is still empty: replace the dots `...` by your own line.")
+    if value is ...:
+        raise Empty("This is still empty: replace the dots `...` by your own line.")
     expect(value is not None, "Your function returns nothing. Does it end with `return`?")
     return value
 
@@ -70,9 +81,37 @@ def array(answer: Any, *arguments: Any, shape: tuple[int, ...]) -> np.ndarray:
     return found
 
 
+def fits(answer: Any, solution: Callable[..., Any], *cases: tuple[Any, ...]) -> None:
+    """Raise `Wrong` unless the student's function agrees with the solution on these arguments.
+
+    Checks tell a mistake by the numbers that it gives for one case. Another case, in which every size is another one,
+    finds what is right for the sizes of the first only.
+    """
+    for arguments in cases:
+        wanted = solution(*arguments)
+        found = array(
+            answer, *(np.copy(one) if isinstance(one, np.ndarray) else one for one in arguments), shape=np.shape(wanted)
+        )
+        given = ", ".join(_described(one) for one in arguments if not callable(one))
+        expect(
+            close(found, wanted),
+            f"It was right so far, but is not for other sizes, here {given}. Is a number written into your function "
+            "that it could find out from its arguments?",
+        )
+
+
+def drawn(*shape: int) -> np.ndarray:
+    """Some numbers of both signs, as many as the shape asks for, and the same ones each time."""
+    return np.random.default_rng(shape).normal(size=shape)
+
+
 def close(found: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
     """Whether two arrays agree within `tolerance`, absolute, or relative where they are larger than 1."""
     return bool(np.allclose(found, wanted, rtol=tolerance, atol=tolerance))
+
+
+def _described(argument: Any) -> str:
+    return f"an array {np.shape(argument)}" if np.ndim(argument) else f"{argument:g}"
 
 
 def _of_shape(shape: tuple[int, ...]) -> str:

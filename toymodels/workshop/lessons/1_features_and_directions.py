@@ -20,7 +20,10 @@
 #
 # **How exercises work.** Replace the dots `...` by your own line and run the cell. The check tells you what is wrong,
 # or what your answer means. Stuck? In a cell of its own, run `hint("1.1")`, then `hint("1.1", 2)`
-# and `hint("1.1", 3)`, at last `solution("1.1")`.
+# and `hint("1.1", 3)`, finally `solution("1.1")`.
+#
+# **Short of time?** Skip exercises 1.1, 1.5 and 1.6, which is the end of the lesson after the five densities. To skip
+# an exercise run `solution("1.1")`: it shows the function and defines it, so that the cells after it work.
 
 # %%
 import jax
@@ -29,7 +32,9 @@ import numpy as np
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.theory import linear
-from toymodels.workshop import check, hint, solution
+from toymodels.workshop import begin, check, hint, solution
+
+begin(1)
 
 # %% [markdown]
 # ## Features are rare
@@ -101,7 +106,7 @@ for p in (1, 0.3, 0.1, 0.01):
 #
 # > h = W x,
 #
-# and decodes by the same matrix, transposed, and a bias b, one number a feature:
+# and decodes by the same matrix, transposed, and a bias b, one number per feature:
 #
 # > x′ = Wᵀ h + b.
 #
@@ -200,7 +205,7 @@ print("lengths", geometry.norms(run.W[0]).round(2), " loss", run.loss[0].round(4
 #
 # ## Do rare features get along better?
 #
-# If features are rare, two of them seldom meet. Then they could share a direction and seldom get in each other's way.
+# If features are rare, two of them rarely meet. Then they could share a direction and rarely get in each other's way.
 # **Predict:** from which density on will the model represent a third feature? The next cell trains five densities side
 # by side, in about five seconds.
 
@@ -243,7 +248,7 @@ for p, trained in zip(densities, grid.loss.values, strict=True):
 #
 # > loss = variance(p) × (something that depends on W and the importance, but not on p).
 #
-# Density is but a factor before the whole. It cannot change *which* W is best. Whether a feature is on seldom and
+# Density is only a factor of the whole. It cannot change *which* W is best. Whether a feature is on rarely and
 # strongly or always and weakly, a linear model cannot tell.
 #
 # ## It is PCA

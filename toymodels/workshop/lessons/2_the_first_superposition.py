@@ -18,7 +18,9 @@
 # ReLU and the bias do there, and why it pays only if features are rare.
 #
 # Exercises work as in lesson 1: replace the dots and run the cell. `hint("2.1")`, `hint("2.1", 2)` and `hint("2.1", 3)`
-# help, and at last `solution("2.1")`.
+# help, and finally `solution("2.1")`.
+#
+# **Short of time?** Skip exercise 2.1, with `solution("2.1")`, and "Getting stuck".
 
 # %%
 import math
@@ -28,7 +30,9 @@ import numpy as np
 
 import toymodels as tm
 from toymodels.analysis import alignment, geometry, polytopes
-from toymodels.workshop import check, hint, solution
+from toymodels.workshop import begin, check, hint, solution
+
+begin(2)
 
 # %% [markdown]
 # ## Five features, two dimensions, three densities
@@ -76,7 +80,7 @@ print("biases at density .1:", best.b.values[2].round(2))
 # ## A pentagon by hand
 #
 # ### Exercise 2.1
-# Place n arrows of length 1 evenly on the circle, one a column. (Which one comes first does not matter.)
+# Place n arrows of length 1 evenly on the circle, one per column. (Which one comes first does not matter.)
 
 
 # %%
@@ -301,7 +305,7 @@ tm.Playground(n=5, m=2, density=0.15, decay=1.0)
 # - Negative interference is free; the ReLU cuts it. Positive interference is silenced by a negative bias, and longer
 #   arrows make up for what the bias takes away.
 # - In a pentagon each feature has 2/5 of a dimension. Shares never sum up to more than m.
-# - It pays because two rare features are seldom on together: p against p². And training finds it often, not always.
+# - It pays because two rare features are rarely on together: p against p². And training finds it often, not always.
 #
 # **Read on:** Elhage et al. 2022, [Toy Models of
 # Superposition](https://transformer-circuits.pub/2022/toy_model/index.html), "Demonstrating Superposition"; for the
@@ -312,4 +316,4 @@ tm.Playground(n=5, m=2, density=0.15, decay=1.0)
 # - Train six features in two dimensions, `tm.Autoencoder(6, 2)`, at density .05. Do you get a hexagon? How often?
 #   What is D?
 # - Three arrows at 120°, a *triangle*: what does `silencing_bias` say about it? Yet three features in two dimensions
-#   seldom form one. Train them at density .2. What do you find, and why is it better when *two* features are on?
+#   rarely form one. Train them at density .2. What do you find, and why is it better when *two* features are on?

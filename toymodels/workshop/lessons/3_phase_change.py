@@ -13,6 +13,8 @@
 # train 1,536 models and lay your lines over them.
 #
 # About 35 minutes. You need: a pencil.
+#
+# **Short of time?** Skip exercise 3.5, with `solution("3.5")`, and the walk through the map under "Why it jumps".
 
 # %%
 import matplotlib.pyplot as plt
@@ -21,9 +23,11 @@ import xarray as xr
 
 import toymodels as tm
 from toymodels.analysis import geometry
-from toymodels.workshop import check, hint, solution
+from toymodels.workshop import begin, check, hint, solution
 
 plt.rcParams.update(tm.plots.style())  # small text, thin lines
+
+begin(3)
 
 # %% [markdown]
 # ## Three things can happen

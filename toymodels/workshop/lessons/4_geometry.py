@@ -13,6 +13,9 @@
 # models, and see why the number of features that a model holds goes in steps.
 #
 # About 35 minutes.
+#
+# **Short of time?** Skip exercises 4.2 and 4.5, with `solution("4.2")` and `solution("4.5")`, and the cell that turns
+# the solids.
 
 # %%
 import matplotlib.pyplot as plt
@@ -20,9 +23,11 @@ import numpy as np
 
 import toymodels as tm
 from toymodels.analysis import alignment, geometry, polytopes
-from toymodels.workshop import check, hint, solution
+from toymodels.workshop import begin, check, hint, solution
 
 plt.rcParams.update(tm.plots.style())  # small text, thin lines
+
+begin(4)
 
 # %% [markdown]
 # ## A fraction of a dimension

@@ -14,8 +14,10 @@
 # - **When do neurons mean something?** When does a neuron stand for one feature, and when for several?
 # - **Can a network compute in superposition**, and not only store there?
 #
-# It takes 30 to 40 minutes. Words that we use: W (m, n) has a **row a neuron** and a **column a feature**; samples x
-# are columns; *density* is the probability that a feature is on. Stuck? `hint("5.1")`, then `hint("5.1", 2)`.
+# It takes 30 to 40 minutes. Words that we use: W (m, n) has a **row per neuron** and a **column per feature**; samples
+# x are columns; *density* is the probability that a feature is on. Stuck? `hint("5.1")`, then `hint("5.1", 2)`.
+#
+# **Short of time?** Skip exercise 5.4 with the sweep after it, and the playback.
 
 # %%
 import jax
@@ -25,7 +27,9 @@ import numpy as np
 import toymodels as tm
 from toymodels.analysis import neurons
 from toymodels.analysis.motifs import asymmetric_motifs
-from toymodels.workshop import check, hint, solution
+from toymodels.workshop import begin, check, hint, solution
+
+begin(5)
 
 # %% [markdown]
 # ## Do the axes matter?
@@ -63,7 +67,7 @@ tm.Playground(relu)
 # %% [markdown]
 # ## Exercise 5.1: turn the hidden space
 #
-# Let R be a rotation of the hidden space. The *turned* model has the weights R W in the place of W. The model is tied:
+# Let R be a rotation of the hidden space. The *turned* model has the weights R W instead of W. The model is tied:
 # its decoder is the transpose of the encoder, so it turns as well.
 #
 # **Before you write it:** for a linear hidden layer, can x' change? And with a ReLU?
@@ -141,7 +145,7 @@ ordered = [W[name][neurons.neuron_order(W[name])] for name in W]
 figure = tm.plots.neurons(ordered, [*W], panel_inches=2)
 
 # %% [markdown]
-# Above, the weights: a column a neuron, a row a feature, the most important feature on top. Below, the same weights
+# Above, the weights: a column per neuron, a row per feature, the most important feature on top. Below, the same weights
 # stacked. A blue square marks a **monosemantic** neuron: nine tenths of its squared weight, or more, are one feature's.
 # An orange diamond marks a **polysemantic** one.
 #
@@ -254,7 +258,7 @@ for p, loss, count in zip(densities, best.loss.values, pure, strict=True):
 # %% [markdown]
 # Dense: your number to within a few parts in a thousand, with six pure neurons. Sparse: about half of it, and the
 # neurons are no longer pure. The network computes **more than its neurons can hold apart**, with errors that are rare
-# because two features that share a neuron are seldom on together. This is computation in superposition.
+# because two features that share a neuron are rarely on together. This is computation in superposition.
 #
 # (With other seeds the ratio at density 0.1 is between 0.45 and 0.5.)
 #
@@ -334,7 +338,7 @@ for case, y in zip(("strong alone", "weak alone", "both"), np.asarray(network(x)
 #
 # - A linear hidden layer may be turned freely. A ReLU makes the basis privileged: only then do neurons mean something.
 # - As density falls, neurons turn from monosemantic to polysemantic; important features keep theirs longest.
-# - |x| takes two neurons a feature. With fewer neurons and sparse features a network still computes it, in
+# - |x| takes two neurons per feature. With fewer neurons and sparse features a network still computes it, in
 #   superposition.
 # - Asymmetric weights and inhibition let two features share a neuron.
 #

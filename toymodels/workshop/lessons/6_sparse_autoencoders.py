@@ -14,6 +14,8 @@
 #
 # In this lesson you play detective on a toy model. You get only its hidden activations, look for the features with a
 # **sparse autoencoder**, and then, since it is a toy, open the envelope with the truth and measure what you found.
+#
+# **Short of time?** Skip exercise 6.6 with the picture after it, and the way to cheat.
 
 # %%
 import jax
@@ -22,7 +24,9 @@ import numpy as np
 import toymodels as tm
 from toymodels.analysis import dictionaries
 from toymodels.arrays import unit_columns
-from toymodels.workshop import check, hint, solution
+from toymodels.workshop import begin, check, hint, solution
+
+begin(6)
 
 # %% [markdown]
 # ## A model whose features we know
@@ -358,7 +362,7 @@ widths[["recovered", "unexplained", "dead_units"]].mean("seed").to_dataframe().r
 # %% [markdown]
 # Ten units cannot be twenty features, and they do not become ten of them either: each stands between several, and a
 # fifth of the variance is lost. Eighty units find everything; about a third of them dies, and others share a feature.
-# Too few is fatal, too many is only dear. (Exactly twenty is *not* best: with some seeds a feature or two stay
+# Too few is fatal, too many is only expensive. (Exactly twenty is *not* best: with some seeds a feature or two stay
 # without a unit, and the MMCS ends at .94.)
 #
 # ## Where it fails

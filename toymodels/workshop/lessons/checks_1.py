@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toymodels.workshop.exercise import Exercise, array, close, expect, number, result
+from toymodels.workshop.exercise import Exercise, array, close, drawn, expect, fits, number, result
 
 # --- 1.1 -------------------------------------------------------------------------------------------------------------
 
@@ -13,7 +13,7 @@ def check_measured_density(answer: Any) -> None:
     x = np.array([[0.0, 0.5, 0.0, 0.2, 0.0], [0.0] * 5, [0.1, 0.3, 0.9, 0.7, 0.4], [0.0, 0.0, 0.0, 0.8, 0.0]])
     shape = np.shape(result(answer, x.copy()))
     expect(shape != (), "One number for all features together. Each feature has its own: average over axis 1 only.")
-    expect(shape != (5,), "One number a sample. Samples are columns: average along the rows, which is axis 1.")
+    expect(shape != (5,), "One number per sample. Samples are columns: average along the rows, which is axis 1.")
     found = array(answer, x.copy(), shape=(4,))
     expect(
         not close(found, x.mean(1)), "These are the means of the values. Ask of each value first whether it is not 0."
@@ -23,6 +23,7 @@ def check_measured_density(answer: Any) -> None:
     expect(
         close(found, [0.4, 0, 1, 0.2]), f"A feature that is on in 2 of 5 samples has density .4, not {found[0]:.3g}."
     )
+    fits(answer, measured_density, (np.maximum(drawn(3, 7), 0),))
 
 
 def measured_density(x):
@@ -81,7 +82,7 @@ def check_reconstruct(answer: Any) -> None:
     expect(
         close(found, wanted), f"Feature 0 alone, at 1, should give (1.1, -2.5, 0.2). It gives {found[:, 0].round(3)}."
     )
-    array(answer, W.copy(), b.copy(), x[:, :2].copy(), shape=(3, 2))
+    fits(answer, reconstruct, (drawn(3, 5), drawn(5), drawn(5, 4)))
 
 
 def reconstruct(W, b, x):
@@ -121,6 +122,7 @@ def check_loss(answer: Any) -> None:
         f"For these errors and importances, the loss is {3.0325 / 9:.4f}. Your function says {found:.4g}.\n"
         f"  x - x_hat = {errors.tolist()}, importance = {importance.tolist()}",
     )
+    fits(answer, loss, (drawn(5, 4), drawn(4, 5).T, np.arange(5.0)))
 
 
 def loss(x, x_hat, importance):
@@ -158,6 +160,7 @@ def check_best_loss(answer: Any) -> None:
         "It is right for one dimension. With three dimensions for four features only the least important one is lost: "
         f"(.2) · .11 / 4 = .0055. Your function says {found:.4g}.",
     )
+    fits(answer, best_loss, (np.array([0.4, 0.1, 0.6, 1.0, 0.3, 0.2]), 0.3, 2))
 
 
 def best_loss(importance, p, n_hidden):
@@ -210,6 +213,7 @@ def check_pca_projector(answer: Any) -> None:
         "Principal components need not be features: of two features that vary together, the first component is the "
         "sum. Take eigenvectors of the covariance, not features by their variance.",
     )
+    fits(answer, pca_projector, (drawn(5, 12), np.array([0.2, 1.5, 0.7, 1.0, 2.0]), 3))
 
 
 def pca_projector(x, importance, n_hidden):
@@ -253,7 +257,7 @@ EXERCISES = (
     Exercise(
         "1.2",
         check_variance,
-        "For rare features p² is tiny, and the variance is nearly p/3: what is seldom there costs little if ignored.",
+        "For rare features p² is tiny, and the variance is nearly p/3: what is rarely there costs little if ignored.",
         (
             "E[x²] and E[x] stand above the exercise.",
             "E[x²] = p/3. From it goes the square of the mean: (p/2)² = p²/4.",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from toymodels.workshop.exercise import Exercise, array, close, expect, number, result
+from toymodels.workshop.exercise import Exercise, array, close, drawn, expect, fits, number, result
 
 # --- 2.1 -------------------------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ def check_reconstruct(answer: Any) -> None:
         "For W = (1, .5, 0 | 0, 2, -1), b = (.1, -3, .2) and feature 0 alone at 1, the answer is (1.1, 0, .2). "
         f"Yours is {found[:, 0].round(3)}.",
     )
-    array(answer, W.copy(), b.copy(), x[:, :2].copy(), shape=(3, 2))
+    fits(answer, reconstruct, (drawn(3, 5), drawn(5), drawn(5, 4)))
 
 
 def reconstruct(W, b, x):
@@ -145,6 +145,7 @@ def check_dimensionality(answer: Any) -> None:
     )
     found = array(answer, 3 * polygon(5), shape=(5,))
     expect(close(found, 0.4), f"In a pentagon of any size D = 2/5. Yours, for arrows of length 3: {found.round(3)}.")
+    fits(answer, dimensionality, (drawn(3, 4),))
 
 
 def dimensionality(W):

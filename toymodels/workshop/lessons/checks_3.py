@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toymodels.workshop.exercise import Exercise, array, close, expect, result
+from toymodels.workshop.exercise import Exercise, array, close, expect, fits, result
 
 OUTCOMES = ("ignored", "superposed", "dedicated")
 MODELS = (
@@ -17,6 +17,7 @@ MODELS = (
 )
 IMPORTANCE = np.array([0.3, 0.7, 3.0])
 DENSITY = np.array([0.9, 0.2, 0.6])
+OTHERS = ((0.4, 0.3), (np.array([0.2, 1.5]), np.array([[0.8], [0.3]])))  # numbers; a row and a column
 SPARSE = np.array([0.1, 0.3, 0.45, 0.7])
 
 
@@ -58,6 +59,7 @@ def check_loss_ignored(answer: Any) -> None:
     _expect_none_of(found, known)
     wanted = r * (p / 3 - p**2 / 4)
     expect(close(found, wanted), _differs("r = 0.3 and p = 0.9", found[0], wanted[0]) + " Var x = E[x²] - (E x)².")
+    fits(answer, loss_ignored, *OTHERS)
 
 
 def loss_ignored(r, p):
@@ -82,6 +84,7 @@ def check_loss_pair(answer: Any) -> None:
     _expect_none_of(found, known)
     wanted = (1 + r) * p**2 / 6
     expect(close(found, wanted), _differs("r = 0.3 and p = 0.9", found[0], wanted[0]))
+    fits(answer, loss_pair, *OTHERS)
 
 
 def loss_pair(r, p):
@@ -104,6 +107,7 @@ def check_border(answer: Any) -> None:
     wanted = 2 * p / (4 - 5 * p)
     tie = f"there ignoring loses {found[0] * (0.1 / 3 - 0.0025):.4g} and a pair {(1 + found[0]) / 600:.4g}"
     expect(close(found, wanted, 1e-3), f"At p = 0.1 your border is at r = {found[0]:.4g}: {tie}. They should be equal.")
+    fits(answer, border, (0.25,), (np.array([[0.6], [0.05]]),))
 
 
 def border(p):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toymodels.workshop.exercise import Exercise, array, close, expect, result
+from toymodels.workshop.exercise import Exercise, array, close, drawn, expect, fits, result
 
 PAIR = np.array([[3.0, 1.0], [4.0, 0.0]])
 DIGON_AND_ONE = np.array([[2.0, -1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -41,6 +41,7 @@ def check_dimensionality(answer: Any) -> None:
         close(turned, 2 / 3),
         f"A triangle has D = 2/3, however large it is and however turned. Your function says {turned.round(3)}.",
     )
+    fits(answer, dimensionality, (drawn(3, 4),))
 
 
 def dimensionality(W):
@@ -93,6 +94,12 @@ def check_tegum(answer: Any) -> None:
     )
     kept = close(products[:3, :3], TRIANGLE.T @ TRIANGLE) and close(products[3:, 3:], DIGON.T @ DIGON)
     expect(kept, "A and B should be as they were: in yours lengths or angles within one of them have changed.")
+    other = array(answer, drawn(1, 2), drawn(3, 4), shape=(4, 6))
+    wanted = tegum(drawn(1, 2), drawn(3, 4))
+    expect(
+        close(other.T @ other, wanted.T @ wanted),
+        "It is right for a triangle and a digon, but not for other sizes, here A (1, 2) and B (3, 4).",
+    )
 
 
 def tegum(A, B):
@@ -120,6 +127,7 @@ def check_dimensions_per_feature(answer: Any) -> None:
         f"With 3 dimensions and squared entries that add up to {squares:.4g}, D* is {3 / squares:.4g}. "
         f"Your function says {found:.4g}.",
     )
+    fits(answer, dimensions_per_feature, (drawn(2, 5),))
 
 
 def dimensions_per_feature(W):
@@ -142,6 +150,7 @@ def check_plateau(answer: Any) -> None:
     expect(close(found, [2.2, 4.1]), f"In {STAIRS}, the values .54, .49 and .46 are on it: x from 2.2 to 4.1. {says}")
     top = array(answer, STEPS, STAIRS, 1.0, shape=(2,))
     expect(close(top, [1, 1.5]), f"At the level 1 it is from 1 to 1.5. Your function says {top.round(3)}.")
+    fits(answer, plateau, (np.arange(8.0), np.array([0.9, 0.7, 0.38, 0.4, 0.37, 0.41, 0.2, 0.1]), 0.4))
 
 
 def plateau(x, values, level):

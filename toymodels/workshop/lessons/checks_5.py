@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toymodels.workshop.exercise import Exercise, array, close, expect, number, result
+from toymodels.workshop.exercise import Exercise, array, close, drawn, expect, fits, number, result
 
 
 def turned_output(W, b, R, x, hidden):
@@ -71,6 +71,7 @@ def check_turned_output(answer: Any) -> None:
         close(relu, AFTER),
         f"With a ReLU, x = (0, 1, 0) gives x' = {AFTER[:, 2]}. Your function says {relu[:, 2]}. Is it (R W)ᵀ h + b?",
     )
+    fits(answer, turned_output, (drawn(3, 5), drawn(5), np.linalg.qr(drawn(3, 3))[0], drawn(5, 6), _relu))
 
 
 # --- 5.2: rows whose shares are 16/25, 4/9 and 1 ------------------------------------------------------------------
@@ -102,8 +103,9 @@ def check_largest_share(answer: Any) -> None:
     )
     expect(
         close(array(answer, 3 * ROWS, shape=(3,)), SHARES),
-        "The share must not depend on the scale: with 3 W in the place of W yours changes.",
+        "The share must not depend on the scale: with 3 W instead of W yours changes.",
     )
+    fits(answer, largest_fraction, (drawn(2, 5),))
 
 
 # --- 5.3: any weights that compute |x| are right, in whatever order and scale -------------------------------------
@@ -182,7 +184,7 @@ def check_loss_without_superposition(answer: Any) -> None:
         "A dropped feature of density 0.1 costs p/3 - p²/4 = 0.0308, and seven of ten are dropped if n = 10 and m = 6. "
         f"Your function says {sparse:.4g}.",
     )
-    expect(close(number(answer, 5, 10, 0.3), 0, 1e-9), "With two neurons a feature the loss is 0: try n = 5, m = 10.")
+    expect(close(number(answer, 5, 10, 0.3), 0, 1e-9), "With two neurons per feature the loss is 0: try n = 5, m = 10.")
 
 
 # --- 5.5: a neuron with weights of both signs ---------------------------------------------------------------------
@@ -210,6 +212,7 @@ def check_through_neuron(answer: Any) -> None:
         "An input weight of -2 from a = 0 and an output weight of 4 to b = 1 give 8. "
         f"Your function says {found[1, 0]:.3g}.",
     )
+    fits(answer, through_neuron, (drawn(4, 5), drawn(5, 4), 2))
 
 
 def _identity(h: Any) -> Any:
@@ -247,7 +250,7 @@ EXERCISES = (
     Exercise(
         "5.3",
         check_absolute_weights,
-        "|x| = ReLU(x) + ReLU(-x): two neurons a feature, and n features of any density without any error.",
+        "|x| = ReLU(x) + ReLU(-x): two neurons per feature, and n features of any density without any error.",
         (
             "One neuron for x_i > 0, one for x_i < 0. What does each see, and what does each add to the output?",
             "W has the rows of the identity and of minus the identity. W_out adds the two neurons of a feature up.",

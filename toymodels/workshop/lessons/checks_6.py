@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toymodels.workshop.exercise import Exercise, array, close, expect
+from toymodels.workshop.exercise import Exercise, array, close, drawn, expect, fits
 
 # --- 6.1 ---------------------------------------------------------------------------------------------------------
 
@@ -27,6 +27,7 @@ def check_unit_norm(answer: Any) -> None:
         close(found[:, :2], [[0.6, 0], [0.8, 1]]) and close(found[:, 2], [-(0.5**0.5), 0.5**0.5]),
         f"The lengths are right, but (3, 4) should point where it did, to (.6, .8). Yours points to {found[:, 0]}.",
     )
+    fits(answer, unit_norm, (drawn(4, 5),))
 
 
 def unit_norm(D):
@@ -102,6 +103,7 @@ def check_sae_loss(answer: Any) -> None:
         f"With errors 1 and 2 in two of six numbers, activations with the sum 7 in three samples, and λ = .3, it is "
         f"5/6 + .3 · 7/3 = 1.533. Your function says {found:.4g}.",
     )
+    fits(answer, sae_loss, (drawn(3, 5), drawn(5, 3).T, abs(drawn(2, 5)), 0.7))
 
 
 def sae_loss(h, h_hat, z, strength):
@@ -141,6 +143,7 @@ def check_sparsity(answer: Any) -> None:
         close(array(answer, 1e-4 * ACTIVATIONS, shape=(2,)), (7 / 6, 1)),
         "How strongly a unit is on does not matter: above 0 is on.",
     )
+    fits(answer, sparsity, (np.maximum(drawn(5, 3) - 0.8, 0),))
 
 
 def sparsity(z):
@@ -223,6 +226,7 @@ def check_best_activation(answer: Any) -> None:
             f"For a = {ALONE[place]:g}, λ = {strength:g} and m = {m} your z = {found[place]:.3g} costs "
             f"{cost[place]:.4g}, and z = {cheaper[place]:.3g} only {costs.min(0)[place]:.4g}.",
         )
+    fits(answer, best_activation, (np.array([0.4, 0.02, 0.9]), 0.05, 5))
 
 
 def best_activation(a, strength, m):
@@ -237,7 +241,7 @@ EXERCISES = (
         "Now a scalar product of two columns is the cosine of the angle between them: 1 the same, 0 at right angles.",
         (
             "Divide each column by its length, the root of the sum of its squares.",
-            "The lengths are those of lesson 1, one a column. An array (k,) divides a matrix (m, k) column by column.",
+            "The lengths are those of lesson 1, one per column. An array (k,) divides a matrix (m, k) by columns.",
             "`D / np.sqrt((D**2).sum(...))`: which axis goes away?",
         ),
         unit_norm,
