@@ -6,7 +6,7 @@ import pytest
 
 from toymodels import plots
 from toymodels.analysis.geometry import interference
-from toymodels.plots.neuron_bars import KIND_MARKERS
+from toymodels.plots.bars import KIND_MARKERS
 from toymodels.plots.weights import interference_key
 
 # Two features in one neuron, one in the next, none in the last.

@@ -1,9 +1,9 @@
 """Plots: arrays in, Axes or Figure out. Nothing is shown, saved or set globally."""
 
 from toymodels.plots.arrows import SET_COLORS, directions
+from toymodels.plots.bars import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.dimensions import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.graphs import neuron_graph
-from toymodels.plots.neuron_bars import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
 from toymodels.plots.polytopes import overlay, polytope
 from toymodels.plots.restart_lines import restarts

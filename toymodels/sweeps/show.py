@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-import toymodels
+from toymodels import features, models, tasks, training
 from toymodels.checks import near_matches
 from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM
 from toymodels.specifications import describe
@@ -197,8 +197,9 @@ def _call(name: str, arguments: Iterable[str]) -> str:
 
 def _defaults(name: str | None) -> dict[str, Any]:
     """Descriptions of the defaults of one of this package's specifications; those of others are not known."""
-    cls = getattr(toymodels, name or "", None)
-    if not isinstance(cls, type) or not is_dataclass(cls):
+    found = (getattr(package, name or "", None) for package in (features, models, tasks, training))
+    cls = next((one for one in found if isinstance(one, type) and is_dataclass(one)), None)
+    if cls is None:
         return {}
     return {field.name: describe(field.default) for field in fields(cls)}
 
