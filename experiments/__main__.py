@@ -1,28 +1,32 @@
 """`python -m experiments list | run | check | seeds | gallery`."""
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.harness.discovery import EXPERIMENTS
+from experiments.harness.discovery import Found, experiments_of, find_papers
 from experiments.harness.experiment import Claim, Experiment
-from experiments.harness.finished import finished_claims, mark_finished
 from experiments.harness.gallery import update_readme, write_gallery
 from experiments.harness.progress import figure_by_figure
-from experiments.harness.runner import FIGURES, claim_record, evaluate, publish, record_seeds
+from experiments.harness.run import finish
+from experiments.harness.runner import FIGURES, ROOT, claim_record, evaluate, record_seeds
+from toymodels.checks import near_matches
 
+README = ROOT / "README.md"
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 0, 1 if a claim fails, 2 for a wrong call, 130 if interrupted."""
-    options = _parser().parse_args(arguments)
-    return options.command(options)
+    papers = find_papers()
+    options = _parser(papers).parse_args(arguments)
+    return options.command(options, papers)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(papers: Sequence[Found]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments", description="Reproduce papers: figures, and claims that pass or fail."
     )
@@ -30,72 +34,78 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("list", help="name every experiment and its question")
     command.set_defaults(command=_list)
     command = commands.add_parser("run", help="train, draw into figures/, and judge the claims")
-    _add_selection(command)
+    _add_selection(command, papers)
     command.add_argument("--figures", type=Path, default=FIGURES, metavar="FOLDER", help="where to write (figures/)")
     command.set_defaults(command=_run)
     command = commands.add_parser("check", help="judge the claims again; train only what is not cached")
-    _add_selection(command)
+    _add_selection(command, papers)
     command.add_argument("--json", action="store_true", help="print the claims as a JSON list")
     command.set_defaults(command=_check)
     command = commands.add_parser("seeds", help="judge the claims for several seeds, and write down the outcome")
-    command.add_argument("names", nargs="+", type=select, metavar="NAME", help="a figure (paper/figure) or a paper")
+    _add_names(command, papers)
     command.add_argument("--count", type=int, default=5, help="how many seeds (default 5)")
     command.set_defaults(command=_seeds)
     command = commands.add_parser("gallery", help="write figures/README.md and the tables in README.md")
+    command.add_argument("--figures", type=Path, default=FIGURES, metavar="FOLDER", help="the pictures (figures/)")
+    command.add_argument("--readme", type=Path, default=README, metavar="FILE", help="with the tables (README.md)")
     command.set_defaults(command=_gallery)
     return parser
 
 
-def _add_selection(command: argparse.ArgumentParser) -> None:
-    command.add_argument("names", nargs="+", type=select, metavar="NAME", help="a figure (paper/figure) or a paper")
+def _add_names(command: argparse.ArgumentParser, papers: Sequence[Found]) -> None:
+    choose = functools.partial(select, papers=papers)
+    command.add_argument("names", nargs="+", type=choose, metavar="NAME", help="a figure (paper/figure) or a paper")
+
+
+def _add_selection(command: argparse.ArgumentParser, papers: Sequence[Found]) -> None:
+    _add_names(command, papers)
     command.add_argument("--full", action="store_true", help="the paper's own sizes, where the quick ones are smaller")
     command.add_argument("--seed", type=int, default=0, help="another seed (default 0)")
 
 
-def select(name: str) -> list[Experiment]:
+def select(name: str, papers: Sequence[Found]) -> Sequence[Experiment]:
     """The experiments of a name: one figure, or all of a paper.
 
     Raises:
-        argparse.ArgumentTypeError: if there is none, with the names that there are.
+        argparse.ArgumentTypeError: if there is none, with the names that are meant, or all.
     """
-    chosen = [one for one in EXPERIMENTS if one.name == name or one.name.startswith(name.rstrip("/") + "/")]
-    if not chosen:
-        raise argparse.ArgumentTypeError(f"no experiment {name!r}; there are: {', '.join(e.name for e in EXPERIMENTS)}")
-    return chosen
+    named = {experiment.name: [experiment] for experiment in experiments_of(papers)}
+    named |= {paper.name: list(paper.experiments) for paper in papers}
+    if name.rstrip("/") in named:
+        return named[name.rstrip("/")]
+    same_figure = [one for one in named if one.partition("/")[2] == name]
+    hint = f"Did you mean {' or '.join(same_figure)}?" if same_figure else near_matches(name, named)
+    raise argparse.ArgumentTypeError(f"no experiment {name!r}. {hint} `python -m experiments list` names them all.")
 
 
 def _chosen(options: argparse.Namespace) -> list[Experiment]:
     return list(dict.fromkeys(experiment for chosen in options.names for experiment in chosen))
 
 
-def _list(options: argparse.Namespace) -> int:
-    width = max(len(experiment.name) for experiment in EXPERIMENTS)
-    for experiment in EXPERIMENTS:
+def _list(options: argparse.Namespace, papers: Sequence[Found]) -> int:
+    experiments = experiments_of(papers)
+    width = max(len(experiment.name) for experiment in experiments)
+    for experiment in experiments:
         print(f"{experiment.name:{width}}  {experiment.question}")
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    size, folder = {"full": options.full, "seed": options.seed}, options.figures
+def _run(options: argparse.Namespace, papers: Sequence[Found]) -> int:
     judged: list[tuple[Experiment, Claim]] = []
     try:
-        for experiment in figure_by_figure(_chosen(options), **size):
-            claims = finished_claims(experiment, **size, folder=folder)
-            if claims is None:
-                outcome = evaluate(experiment, **size)
-                publish(experiment, outcome, **size, folder=folder)
-                mark_finished(experiment, **size, folder=folder)
-                claims = outcome.claims
+        for experiment, claims in finish(
+            _chosen(options), full=options.full, seed=options.seed, folder=options.figures
+        ):
             judged += [(experiment, claim) for claim in claims]
     except KeyboardInterrupt:
         print("Interrupted. What is finished is kept; the same command goes on from there.", file=sys.stderr)
         return INTERRUPTED
     finally:
-        write_gallery(EXPERIMENTS, folder)
+        write_gallery(papers, options.figures)
     return _report(judged)
 
 
-def _check(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace, papers: Sequence[Found]) -> int:
     judged = [
         (experiment, claim)
         for experiment in figure_by_figure(_chosen(options), full=options.full, seed=options.seed)
@@ -107,15 +117,15 @@ def _check(options: argparse.Namespace) -> int:
     return _report(judged)
 
 
-def _seeds(options: argparse.Namespace) -> int:
+def _seeds(options: argparse.Namespace, papers: Sequence[Found]) -> int:
     for experiment in figure_by_figure(_chosen(options), full=False, seed=options.count - 1):
         print(record_seeds(experiment, range(options.count)))
     return 0
 
 
-def _gallery(options: argparse.Namespace) -> int:
-    print(write_gallery(EXPERIMENTS))
-    print(update_readme(EXPERIMENTS))
+def _gallery(options: argparse.Namespace, papers: Sequence[Found]) -> int:
+    print(write_gallery(papers, options.figures))
+    print(update_readme(papers, options.readme, options.figures))
     return 0
 
 

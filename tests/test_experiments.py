@@ -1,106 +1,314 @@
-"""Every claim holds on trained models, and fails on some wrong ones."""
+"""Experiments are found, run, judged and shown, and what is committed of them are their own words. Whether claims hold
+of trained models is in `test_reproduction.py`."""
 
+import ast
 import dataclasses
+import importlib
 import inspect
 import json
+import re
+import sys
+import threading
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
-import matplotlib.pyplot as plt
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 import toymodels as tm
+from experiments import papers
 from experiments.__main__ import main, select
-from experiments.harness.discovery import EXPERIMENTS
-from experiments.harness.experiment import Experiment, Results, at_least, at_most, equal
+from experiments.harness import controls
+from experiments.harness.discovery import Found, experiments_of, find_papers
+from experiments.harness.experiment import Claim, Experiment, Paper, Results, at_least, at_most, equal
 from experiments.harness.finished import finished_claims
-from experiments.harness.gallery import claims_table, speed_table, update_readme, write_gallery
+from experiments.harness.gallery import claims_table, speed_table
 from experiments.harness.progress import expected_seconds
-from experiments.harness.runner import ROOT, cached, evaluate, fingerprint, publish, record_seeds
+from experiments.harness.runner import ROOT, cached, evaluate, fingerprint, judge
 from toymodels.training.engine import step
 
-
-def first_sweep(experiment: Experiment) -> str:
-    return fingerprint(next(iter(experiment.sweeps(False, 0).values())))
-
-
-# Experiments that use the same trained models go to the same worker, so that these are trained once.
-EACH = [
-    pytest.param(experiment, marks=pytest.mark.xdist_group(first_sweep(experiment)), id=experiment.name)
-    for experiment in EXPERIMENTS
-]
+PAPERS = find_papers()
+EXPERIMENTS = experiments_of(PAPERS)
+EACH = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda one: one.name)
 
 
-@pytest.mark.reproduction
-@pytest.mark.parametrize("experiment", EACH)
-def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment: Experiment, tmp_path) -> None:
-    outcome = evaluate(experiment)
-    assert [claim.claim for claim in outcome.claims if not claim.passed] == []
-    path = publish(experiment, outcome, full=False, seed=0, folder=tmp_path)
-    pixels = plt.imread(path)[..., :3]
-    assert (pixels < 0.9).any(-1).mean() > 0.005  # something is drawn
-    page = json.loads(path.with_suffix(".json").read_text())
-    assert page["experiment"] == experiment.name
-    assert set(page["claims"][0]) == {"experiment", "claim", "source", "measured", "expected", "passed", "fails_on"}
-    assert [claim["claim"] for claim in page["claims"] if not claim["fails_on"]] == []
-    assert path.with_suffix(".svg").exists() == experiment.vector
-    assert path.with_suffix(".gif").exists() == (experiment.animate is not None)
+def figure(name: str) -> Experiment:
+    (found,) = select(name, PAPERS)
+    return found
 
 
-@pytest.mark.parametrize("experiment", EACH)
-def test_committed_pages_have_all_claims(experiment: Experiment) -> None:
-    page = json.loads((ROOT / "figures" / f"{experiment.name}.json").read_text())
-    assert page["size"] == "quick"
+# --- What is committed -------------------------------------------------------------------------------------------
+
+
+def committed(name: str, suffix: str = ".json") -> dict:
+    return json.loads((ROOT / "figures" / f"{name}{suffix}").read_text())
+
+
+@EACH
+def test_committed_pages_have_the_words_of_the_experiment(experiment: Experiment) -> None:
+    page = committed(experiment.name)
+    said = {
+        "experiment": experiment.name,
+        "question": experiment.question,
+        "source": experiment.source,
+        "shows": experiment.shows,
+        "differences": list(experiment.differences),
+        "size": "quick",
+        "seed": 0,
+        "vector": experiment.vector,
+        "animation": experiment.animate is not None,
+    }
+    assert {name: page[name] for name in said} == said
     assert all(claim["passed"] for claim in page["claims"])
-    assert (ROOT / "figures" / f"{experiment.name}.png").exists()
-    assert (ROOT / "figures" / f"{experiment.name}.gif").exists() == page["animation"]
+    known = {control.__name__ for control in (*controls.COMMON, *experiment.controls)}
+    assert all(claim["fails_on"] and set(claim["fails_on"]) <= known for claim in page["claims"])
+    for suffix, wanted in ((".png", True), (".svg", experiment.vector), (".gif", experiment.animate is not None)):
+        assert (ROOT / "figures" / f"{experiment.name}{suffix}").exists() == wanted
 
 
-@pytest.mark.parametrize("experiment", EACH)
-def test_committed_claims_hold_for_most_seeds(experiment: Experiment) -> None:
-    page = json.loads((ROOT / "figures" / f"{experiment.name}.json").read_text())
-    record = json.loads((ROOT / "figures" / f"{experiment.name}.seeds.json").read_text())
+def test_nothing_is_committed_of_figures_that_are_not_there() -> None:
+    stems = {path.relative_to(ROOT / "figures").as_posix().partition(".")[0] for path in ROOT.glob("figures/*/*.*")}
+    assert stems == {experiment.name for experiment in EXPERIMENTS}
+
+
+def sentences(module: str) -> list[tuple[str, str]]:
+    """What stands in a module's calls of `at_least` and so on: a pattern of the sentence, and one of the condition. The
+    pattern of what is computed is anything."""
+    signs = {"at_least": ">=", "at_most": "<=", "equal": "="}
+    calls = [node for node in ast.walk(ast.parse(Path(module).read_text())) if isinstance(node, ast.Call)]
+    return [
+        (pattern(call.args[0]), f"{signs[call.func.id]} {bound(call.args[2])}")
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in signs
+    ]
+
+
+def pattern(sentence: ast.expr) -> str:
+    parts = sentence.values if isinstance(sentence, ast.JoinedStr) else [sentence]
+    return "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)
+
+
+def bound(value: ast.expr) -> str:
+    try:
+        return re.escape(f"{ast.literal_eval(value):g}")
+    except ValueError:
+        return r"\S+"
+
+
+@EACH
+def test_committed_claims_are_those_of_the_code_and_hold_for_most_seeds(experiment: Experiment) -> None:
+    function = experiment.claims
+    while isinstance(function, partial):
+        function = function.func
+    written = sentences(inspect.getfile(function))
+    page, record = committed(experiment.name), committed(experiment.name, ".seeds.json")
     stated = [(claim["claim"], claim["expected"]) for claim in page["claims"]]
+    for claim, expected in stated:
+        assert any(re.fullmatch(a, claim) and re.fullmatch(b, expected) for a, b in written), claim
     assert [(claim["claim"], claim["expected"]) for claim in record["claims"]] == stated
     assert record["seeds"] == [0, 1, 2, 3, 4]
     assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("experiment", EACH)
-def test_claims_hold_for_most_seeds(experiment: Experiment, tmp_path) -> None:
-    record = json.loads(record_seeds(experiment, range(5), folder=tmp_path).read_text())
-    assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []
+def test_all_claims_of_the_code_are_committed() -> None:
+    modules = {Path(name) for shelf in ("papers", "questions") for name in (ROOT / "experiments" / shelf).rglob("*.py")}
+    stated = [(claim["claim"], claim["expected"]) for one in EXPERIMENTS for claim in committed(one.name)["claims"]]
+    for module in modules:
+        for a, b in sentences(str(module)):
+            assert any(re.fullmatch(a, claim) and re.fullmatch(b, expected) for claim, expected in stated), a
 
 
 def test_gallery_and_readme_are_up_to_date(tmp_path) -> None:
-    (tmp_path / "figures").mkdir()
-    for experiment in EXPERIMENTS:
-        for name in (f"{experiment.name}.json", f"{experiment.name}.seeds.json"):
-            target = tmp_path / "figures" / name
-            target.parent.mkdir(exist_ok=True)
-            target.write_text((ROOT / "figures" / name).read_text())
-    gallery = write_gallery(EXPERIMENTS, tmp_path / "figures").read_text()
-    assert gallery == (ROOT / "figures" / "README.md").read_text()
-    readme = tmp_path / "README.md"
-    readme.write_text((ROOT / "README.md").read_text())
-    assert update_readme(EXPERIMENTS, readme, ROOT / "figures").read_text() == (ROOT / "README.md").read_text()
+    assert main(["gallery", "--figures", str(_copied_pages(tmp_path)), "--readme", str(_copied_readme(tmp_path))]) == 0
+    assert (tmp_path / "figures" / "README.md").read_text() == (ROOT / "figures" / "README.md").read_text()
+    assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
+
+
+def _copied_pages(folder: Path) -> Path:
+    pages = folder / "figures"
+    for path in (ROOT / "figures").rglob("*.json"):
+        target = pages / path.relative_to(ROOT / "figures")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text())
+    return pages
+
+
+def _copied_readme(folder: Path) -> Path:
+    (folder / "README.md").write_text((ROOT / "README.md").read_text())
+    return folder / "README.md"
+
+
+# --- Papers are found --------------------------------------------------------------------------------------------
+
+PAGE = ROOT / "experiments" / "site" / "new_paper.md"
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch) -> Iterator[str]:
+    """The paper of the page that tells how to add one, in a folder elsewhere: one file, and no other is touched."""
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+    (tmp_path / "shelf" / "scherlis2022").mkdir(parents=True)
+    (tmp_path / "shelf" / "scherlis2022" / "__init__.py").write_text(code)
+    monkeypatch.setattr(papers, "__path__", [*papers.__path__, str(tmp_path / "shelf")])
+    importlib.invalidate_caches()
+    yield "scherlis2022"
+    for name in [name for name in sys.modules if name.startswith("experiments.papers.scherlis2022")]:
+        del sys.modules[name]
+
+
+def test_a_paper_is_found_by_being_there(example, elsewhere, capsys) -> None:
+    assert main(["list"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == [*(one.name for one in PAPERS[0].experiments), "scherlis2022/capacity", *listed[-3:]]
+    figures = elsewhere / "figures"
+    assert main(["run", example, "--figures", str(figures)]) == 0
+    page = json.loads((figures / "scherlis2022" / "capacity.json").read_text())
+    assert page["source"] == "Section 2"
+    assert [claim["claim"] for claim in page["claims"] if not claim["fails_on"]] == []
+    assert any("always_the_same_two" in claim["fails_on"] for claim in page["claims"])
+    assert any("only_one" in claim["fails_on"] for claim in page["claims"])
+    assert main(["check", "--json", f"{example}/capacity"]) == 0
+    assert "capacity.png" in (figures / "README.md").read_text()
+    readme = _copied_readme(elsewhere)
+    assert main(["gallery", "--figures", str(figures), "--readme", str(readme)]) == 0
+    assert "Scherlis et al. 2022, [Polysemanticity and Capacity" in readme.read_text()
+    assert "figures/README.md#scherlis2022capacity" in readme.read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("PAPER = Paper(", "OTHER = Paper("), "must define PAPER"),
+        (('name="scherlis2022/capacity"', 'name="capacity"'), "must have a name like scherlis2022/... Got 'capacity'"),
+        (('order=("capacity",)', 'order=("capacities",)'), "no figure 'capacities'. Did you mean capacity?"),
+        (("PAPER = Paper(", "COPY = Experiment(**vars(CAPACITY))\n\nPAPER = Paper("), "two figures"),
+    ],
+)
+def test_a_paper_that_is_not_complete_is_refused(example, tmp_path, change: tuple[str, str], said: str) -> None:
+    module = tmp_path / "shelf" / example / "__init__.py"
+    code = module.read_text()
+    assert change[0] in code
+    module.write_text(code.replace(*change))
+    with pytest.raises(ValueError, match=re.escape(said)):
+        find_papers()
+
+
+def test_experiments_come_in_the_order_of_the_paper_and_then_by_name() -> None:
+    assert PAPERS[0].experiments[0].name == "elhage2022/intro"
+    for found in PAPERS:
+        order = [f"{found.name}/{figure}" for figure in found.paper.order]
+        names = [one.name for one in found.experiments]
+        assert names == [*order, *sorted(names[len(order) :])]
+
+
+def test_select_takes_figures_and_papers() -> None:
+    assert [one.name for one in select("elhage2022/intro", PAPERS)] == ["elhage2022/intro"]
+    assert select("elhage2022/", PAPERS) == [one for one in EXPERIMENTS if one.name.startswith("elhage2022/")]
+    assert [found.name for found in PAPERS] == ["elhage2022", "beyond"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("intro", "Did you mean elhage2022/intro?"),
+        ("elhage2022/intor", "Did you mean elhage2022/intro"),
+        ("beyond/platau", "Did you mean beyond/plateau"),
+        ("elhage", "Did you mean elhage2022"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_one_that_is_meant(name: str, hint: str, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", name])
+    said = capsys.readouterr().err
+    assert f"no experiment {name!r}" in said
+    assert hint in said
+
+
+# --- Claims and controls -----------------------------------------------------------------------------------------
 
 
 def test_claims_compare_as_they_say() -> None:
-    assert at_least("c", "s", 2.0, 2).passed
-    assert not at_least("c", "s", 1.9, 2).passed
-    assert at_most("c", "s", -0.5, 0).passed
-    assert not at_most("c", "s", 0.1, 0).passed
-    assert equal("c", "s", np.int64(3), 3).passed
-    assert not equal("c", "s", 3.5, 3).passed
-    for judge in (at_least, at_most, equal):
-        assert not judge("c", "s", float("nan"), 0).passed
+    assert at_least("c", 2.0, 2).passed
+    assert not at_least("c", 1.9, 2).passed
+    assert at_most("c", -0.5, 0).passed
+    assert not at_most("c", 0.1, 0).passed
+    assert equal("c", np.int64(3), 3).passed
+    assert not equal("c", 3.5, 3).passed
+    for claim in (at_least, at_most, equal):
+        assert not claim("c", float("nan"), 0).passed
+
+
+def test_claims_have_the_section_as_source_unless_they_say_another() -> None:
+    both = [at_most("one", 1, 2), at_most("other", 1, 2, source="ours")]
+    intro = dataclasses.replace(figure("elhage2022/intro"), claims=lambda results, full: both)
+    assert [one.source for one in judge(intro, Results({}))] == ["introductory figure", "ours"]
+    elsewhere = dataclasses.replace(intro, section="")
+    assert [one.source for one in judge(elsewhere, Results({}))] == [intro.source, "ours"]
+
+
+class Gated(nnx.Module):
+    """A model none of whose parameters has a name that the project uses."""
+
+    def __init__(self, n: int, m: int, rngs: nnx.Rngs) -> None:
+        self.down = nnx.Param(jax.random.normal(rngs.params(), (m, n)))
+        self.gate = nnx.Param(jnp.full(n, 0.5))
+
+    def __call__(self, x):
+        down = self.down[...]
+        return jax.nn.relu(down.T @ (down @ x) + self.gate[...][:, None])
+
+
+@pytest.fixture(scope="module")
+def gated() -> Results:
+    sweep = partial(tm.sweep, recipe=tm.Recipe(steps=20, batch_size=8), restarts=2, snapshots=[0, 20], progress=False)
+    metrics = {"size": gate_size}
+    over = {"density": [0.2, 0.7, 0.9]}
+    task = tm.Task(tm.Independent(4))
+    return Results({"models": sweep(partial(Gated, 4, 2), task, over=over, metrics=metrics)})
+
+
+def gate_size(gate):
+    return (gate**2).sum()
+
+
+@pytest.mark.parametrize("control", [*controls.COMMON, controls.diverged], ids=lambda one: one.__name__)
+def test_controls_change_parameters_of_any_name_and_nothing_else(gated: Results, control) -> None:
+    before, after = gated["models"], control(gated)["models"]
+    changed = {name for name in before.data_vars if not np.array_equal(before[name], after[name])}
+    parameters = {"down", "gate", "snapshots.down", "snapshots.gate"}
+    assert changed == (parameters - {"gate", "snapshots.gate"} if control is controls.clustered else parameters)
+    assert all(before[name].dims == after[name].dims for name in before.data_vars)
+    np.testing.assert_array_equal(control(gated).best().restart, gated.best().restart)
+
+
+def test_claims_are_tried_on_the_common_controls_and_on_those_of_figure_and_paper(gated: Results) -> None:
+    def negative(results: Results) -> Results:
+        return controls.changed(results, lambda one: -abs(one.values))
+
+    def claims(results: Results, full: bool) -> list[Claim]:
+        gate = results.best().gate.values
+        return [at_least("positive", gate.min(), -1e-9), at_least("varied", np.ptp(gate), 1e-6), at_least("true", 1, 1)]
+
+    one = dataclasses.replace(figure("elhage2022/intro"), claims=claims, controls=(negative,))
+    refuted = controls.refuted_by(one, gated, False)
+    assert refuted["positive"] == ["negative"]
+    assert {"untrained"} <= set(refuted["varied"]) < {control.__name__ for control in controls.COMMON}
+    assert "true" not in refuted
+
+
+def test_the_best_restart_of_each_cell_is_at_hand(gated: Results) -> None:
+    models = gated["models"]
+    np.testing.assert_array_equal(gated.best().loss, models.loss.min("restart"))
+    assert gated.best() is gated.best()
 
 
 def test_claims_table_shows_failures() -> None:
-    many = {**vars(at_least("many", "here", 1.0, 2)), "fails_on": ["too_long", "untrained", "diverged"]}
-    few = {**vars(at_most("few |x|", "there", 1.0, 2)), "fails_on": []}
+    many = {**vars(at_least("many", 1.0, 2, source="here")), "fails_on": ["too_long", "untrained", "diverged"]}
+    few = {**vars(at_most("few |x|", 1.0, 2, source="there")), "fails_on": []}
     rows = claims_table([many, few], {"many": "3 of 5"}).splitlines()
     assert rows[2] == "| ✗ | many | 1 | >= 2 | 3 of 5 | too long, untrained | here |"
     assert rows[3] == "| ✓ | few \\|x\\| | 1 | <= 2 |  | nothing | there |"
@@ -122,38 +330,39 @@ def test_speed_table_tells_missed_targets() -> None:
     ]
 
 
-def test_select_takes_figures_and_papers() -> None:
-    assert [one.name for one in select("elhage2022/intro")] == ["elhage2022/intro"]
-    assert select("elhage2022") == [one for one in EXPERIMENTS if one.name.startswith("elhage2022/")]
-    assert {one.name.partition("/")[0] for one in EXPERIMENTS} == {"elhage2022", "beyond"}
-
-
-def test_unknown_names_are_refused(capsys) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["run", "elhage2022/intor"])
-    assert "no experiment 'elhage2022/intor'" in capsys.readouterr().err
-
-
 def test_list_names_everything(capsys) -> None:
     assert main(["list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [one.name for one in EXPERIMENTS]
 
 
-def test_check_prints_json_and_exits_with_0(capsys) -> None:
+def test_check_prints_json_and_exits_with_0(capsys, monkeypatch) -> None:
+    right = [at_least("as many as there are", 5, 5), at_most("one less", 4, 4, source="ours")]
+    only(monkeypatch, _tiny(figure("elhage2022/intro"), claims=lambda results, full: right))
     assert main(["check", "--json", "elhage2022/intro"]) == 0
     records = json.loads(capsys.readouterr().out)
-    assert {record["experiment"] for record in records} == {"elhage2022/intro"}
-    assert all(record["passed"] for record in records)
+    assert [list(record.values()) for record in records] == [
+        ["elhage2022/intro", "as many as there are", "introductory figure", 5, ">= 5", True],
+        ["elhage2022/intro", "one less", "ours", 4, "<= 4", True],
+    ]
 
 
 def test_check_exits_with_1_when_a_claim_fails(capsys, monkeypatch) -> None:
     def wrong(results: Results, full: bool):
-        return [at_most("more than there are", "ours", results["models"].W.shape[-1], 4)]
+        return [at_most("fewer than there are", results["models"].sizes["feature"], 4)]
 
-    intro = dataclasses.replace(select("elhage2022/intro")[0], claims=wrong)
-    monkeypatch.setattr("experiments.__main__.EXPERIMENTS", (intro,))
+    intro = _tiny(figure("elhage2022/intro"), claims=wrong)
+    only(monkeypatch, intro)
     assert main(["check", "elhage2022/intro"]) == 1
     assert "FAIL" in capsys.readouterr().out
+
+
+# --- Running -----------------------------------------------------------------------------------------------------
+
+
+def only(monkeypatch: pytest.MonkeyPatch, *experiments: Experiment) -> None:
+    """Let the command find these and no others."""
+    found = [Found("elhage2022", Paper("Toy Models of Superposition"), experiments)]
+    monkeypatch.setattr("experiments.__main__.find_papers", lambda: found)
 
 
 def _tiny(experiment: Experiment, **change) -> Experiment:
@@ -177,9 +386,9 @@ def test_a_second_run_does_only_what_is_missing(elsewhere, monkeypatch, capsys) 
     drawn = []
     intro, relu = (
         _tiny(one, draw=lambda results, one=one: drawn.append(one.name) or one.draw(results))
-        for one in select("elhage2022/intro") + select("elhage2022/linear-vs-relu")
+        for one in (figure("elhage2022/intro"), figure("elhage2022/linear-vs-relu"))
     )
-    monkeypatch.setattr("experiments.__main__.EXPERIMENTS", (intro, relu))
+    only(monkeypatch, intro, relu)
     main(["run", "elhage2022/intro", "--figures", str(elsewhere)])
     first = capsys.readouterr().out
     main(["run", "elhage2022", "--figures", str(elsewhere)])
@@ -196,9 +405,9 @@ def test_an_interrupted_run_keeps_what_is_finished(elsewhere, monkeypatch, capsy
     def interrupted(results: Results):
         raise KeyboardInterrupt
 
-    intro, relu = (_tiny(select(f"elhage2022/{name}")[0]) for name in ("intro", "linear-vs-relu"))
+    intro, relu = (_tiny(figure(f"elhage2022/{name}")) for name in ("intro", "linear-vs-relu"))
     stopped = dataclasses.replace(relu, draw=interrupted)
-    monkeypatch.setattr("experiments.__main__.EXPERIMENTS", (intro, stopped))
+    only(monkeypatch, intro, stopped)
     assert main(["run", "elhage2022", "--figures", str(elsewhere)]) == 130
     assert "the same command goes on" in capsys.readouterr().err
     assert finished_claims(intro, full=False, seed=0, folder=elsewhere)
@@ -206,9 +415,38 @@ def test_an_interrupted_run_keeps_what_is_finished(elsewhere, monkeypatch, capsy
     assert "intro" in (elsewhere / "README.md").read_text()
 
 
+def test_while_one_figure_is_drawn_the_next_is_trained(elsewhere, monkeypatch) -> None:
+    trained_next = threading.Event()
+    first, second = (_tiny(figure(f"elhage2022/{name}")) for name in ("intro", "linear-vs-relu"))
+
+    def draw(results: Results):
+        assert trained_next.wait(timeout=60)
+        return first.draw(results)
+
+    def train(*arguments, **options):
+        trained_next.set()
+        return tm.sweep(*arguments, **options)
+
+    (sweep,) = second.sweeps(False, 0).values()
+    told = dataclasses.replace(
+        second, sweeps=lambda full, seed: {"models": partial(train, *sweep.args, **sweep.keywords)}
+    )
+    only(monkeypatch, dataclasses.replace(first, draw=draw), told)
+    main(["run", "elhage2022", "--figures", str(elsewhere)])
+
+
+def test_a_figure_that_cannot_be_drawn_stops_the_run_with_its_error(elsewhere, monkeypatch) -> None:
+    def fail(results: Results):
+        raise ZeroDivisionError
+
+    only(monkeypatch, _tiny(figure("elhage2022/intro"), draw=fail))
+    with pytest.raises(ZeroDivisionError):
+        main(["run", "elhage2022", "--figures", str(elsewhere)])
+
+
 def test_time_is_expected_of_sweeps_that_are_neither_cached_nor_shared(elsewhere) -> None:
-    one = _tiny(select("elhage2022/dimensionality")[0])
-    other, unknown = (_tiny(select(f"elhage2022/{name}")[0]) for name in ("leverage", "intro"))
+    one = _tiny(figure("elhage2022/dimensionality"))
+    other, unknown = (_tiny(figure(f"elhage2022/{name}")) for name in ("leverage", "intro"))
     page = elsewhere / "elhage2022" / "dimensionality.json"
     page.parent.mkdir()
     page.write_text('{"training": {"models": 30.0}}')
@@ -218,7 +456,7 @@ def test_time_is_expected_of_sweeps_that_are_neither_cached_nor_shared(elsewhere
 
 
 def test_what_is_cached_depends_on_the_functions_of_an_experiment(monkeypatch) -> None:
-    (sweep,) = select("elhage2022/geometric-learning")[0].sweeps(False, 0).values()
+    (sweep,) = figure("elhage2022/geometric-learning").sweeps(False, 0).values()
     before = fingerprint(sweep)
     assert fingerprint(sweep) == before
     getsource = inspect.getsource
@@ -227,13 +465,13 @@ def test_what_is_cached_depends_on_the_functions_of_an_experiment(monkeypatch) -
 
 
 def test_claims_with_the_same_sentence_are_refused(elsewhere) -> None:
-    claim = at_most("few", "ours", 1, 2)
+    claim = at_most("few", 1, 2)
     with pytest.raises(ValueError, match="Twice: few"):
-        evaluate(_tiny(select("elhage2022/intro")[0], claims=lambda results, full: [claim, claim]))
+        evaluate(_tiny(figure("elhage2022/intro"), claims=lambda results, full: [claim, claim]))
 
 
 def test_finished_sweeps_are_reused_and_damaged_ones_redone(tmp_path, monkeypatch) -> None:
-    whole = next(iter(select("elhage2022/intro")[0].sweeps(False, 0).values()))
+    whole = next(iter(figure("elhage2022/intro").sweeps(False, 0).values()))
     sweep = partial(whole, restarts=1, recipe=tm.Recipe(steps=3))
     first = cached(sweep, tmp_path)
     unit = next(tmp_path.rglob("*.npz"))

@@ -1,71 +1,77 @@
 """Controls: wrong results that claims must fail on. A claim that holds for all of them claims nothing.
 
-Each control changes the trained parameters: `W`, `b`, `W_out` and `b_hidden`, and their snapshots. The losses stay, so
-that the best restart stays the best.
+Each control changes parameters, whatever their names, and their snapshots alike. The losses stay, so that the best
+restart stays the best.
 """
 
+import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
 
 from experiments.harness.experiment import Claim, Control, Experiment, Results
-from toymodels.sweeps import best
-
-PARAMETERS = ("W", "b", "W_out", "b_hidden")
-WEIGHTS = ("W", "W_out")
+from toymodels.sweeps.runs import RESULTS, group_of
 
 
 def refuted_by(experiment: Experiment, results: Results, full: bool) -> dict[str, list[str]]:
-    """The names of the controls that each claim fails on, by claim."""
-    refuted: dict[str, list[str]] = {claim.claim: [] for claim in experiment.claims(results, full)}
+    """The names of the controls that claims fail on, by the claims' sentences."""
+    refuted: dict[str, list[str]] = {}
     for control in (*COMMON, *experiment.controls):
         for claim in _judged(experiment, control(results), full):
             if not claim.passed:
-                refuted[claim.claim].append(control.__name__)
+                refuted.setdefault(claim.claim, []).append(control.__name__)
     return refuted
 
 
 def untrained(results: Results) -> Results:
-    """Weights as small and random as an initialiser's, and no biases."""
+    """Matrices as small and random as an initialiser's, and no biases."""
     rng = np.random.default_rng(0)
-    return changed(results, lambda name, value: rng.normal(0, 0.3 if name in WEIGHTS else 0, value.shape))
+    return changed(results, lambda one: rng.normal(0, 0.3 if len(_own_dims(one)) > 1 else 0, one.shape))
 
 
 def reversed_features(results: Results) -> Results:
     """The least important feature is treated as the most important one."""
-    return {key: _reversed_along(one, "feature") for key, one in results.items()}
+    return changed(
+        results, lambda one: one.values[tuple(slice(None, None, -1 if dim == "feature" else 1) for dim in one.dims)]
+    )
 
 
 def reversed_cells(results: Results) -> Results:
     """The model of the sparsest features stands where that of the densest belongs, and so on along the first axis."""
-    return changed(results, lambda _, value: value[::-1])
+    return changed(results, lambda one: one.values[::-1])
 
 
 def last_everywhere(results: Results) -> Results:
     """The last cell's model whatever the cell; a ReLU model where a linear one should be."""
-    return _repeated(results, results.get("relu", next(iter(results.values()))), -1)
+    return _repeated(results, "relu" if "relu" in results else next(iter(results)), -1)
 
 
 def first_everywhere(results: Results) -> Results:
     """The first cell's model whatever the cell; a linear model where a ReLU one should be."""
-    return _repeated(results, next(iter(results.values())), 0)
+    return _repeated(results, next(iter(results)), 0)
 
 
 def too_long(results: Results) -> Results:
     """Weights and biases that overshoot."""
-    return changed(results, lambda _, value: 1.5 * value)
+    return changed(results, lambda one: 1.5 * one.values)
 
 
 def clustered(results: Results) -> Results:
-    """Antipodal pairs of unequal length, whose longer member has 1 / (1 + ratio²) = 3/5 of a dimension."""
+    """Antipodal pairs of unequal length, whose longer member has 1 / (1 + ratio²) = 3/5 of a dimension. In
+    matrices with a column per feature."""
     ratio = np.sqrt(2 / 3)
-    return changed(results, lambda name, value: _pairs(value, ratio) if name == "W" else value)
+
+    def paired(parameter: xr.DataArray) -> np.ndarray:
+        own = _own_dims(parameter)
+        return _pairs(parameter, ratio) if len(own) == 2 and own[-1] == "feature" else parameter.values
+
+    return changed(results, paired)
 
 
 def diverged(results: Results) -> Results:
     """Not a number anywhere. Not among the common controls: whatever is compared with NaN fails."""
-    return changed(results, lambda _, value: np.full(value.shape, np.nan))
+    return changed(results, lambda one: np.full(one.shape, np.nan))
 
 
 COMMON: Sequence[Control] = (
@@ -79,21 +85,27 @@ COMMON: Sequence[Control] = (
 )
 
 
-def changed(results: Results, change: Callable[[str, np.ndarray], np.ndarray]) -> Results:
-    """Results whose parameters are `change(name, values)`; snapshots are named like the parameters that they are of."""
-    return {
-        key: one.assign({name: (one[name].dims, change(_own(name), one[name].values)) for name in parameters(one)})
-        for key, one in results.items()
-    }
+def changed(results: Results, change: Callable[[xr.DataArray], np.ndarray]) -> Results:
+    """Results whose parameters have the values `change(parameter)`, and so have their snapshots. The parameter has its
+    own name in both cases."""
+    return results.map(
+        lambda one: one.assign(
+            {name: (one[name].dims, change(one[name].rename(own))) for name, own in parameters(one).items()}
+        )
+    )
 
 
-def parameters(one: xr.Dataset) -> list[str]:
-    """The names of the variables that hold parameters."""
-    return [str(name) for name in one.data_vars if _own(str(name)) in PARAMETERS]
+def parameters(one: xr.Dataset) -> dict[str, str]:
+    """The variables that hold parameters or snapshots of them, each with the parameter's name."""
+    metrics = json.loads(one.attrs.get("config", "{}")).get("metrics", {})
+    groups = {str(name): group_of(str(name), metrics) for name in one.data_vars if name not in RESULTS}
+    return {name: own for name, (group, own) in groups.items() if group in ("params", "snapshots")}
 
 
-def _own(name: str) -> str:
-    return name.removeprefix("snapshots.")
+def _own_dims(parameter: xr.DataArray) -> list[str]:
+    """The axes of the parameter itself: those of the grid, restarts and snapshots have labels."""
+    labelled = {dim for label in parameter.coords.values() for dim in label.dims}
+    return [str(dim) for dim in parameter.dims if dim not in labelled]
 
 
 def _judged(experiment: Experiment, results: Results, full: bool) -> Sequence[Claim]:
@@ -101,26 +113,22 @@ def _judged(experiment: Experiment, results: Results, full: bool) -> Sequence[Cl
         return experiment.claims(results, full)
 
 
-def _reversed_along(one: xr.Dataset, dim: str) -> xr.Dataset:
-    flipped = {
-        name: one[name].variable[{dim: slice(None, None, -1)}] for name in parameters(one) if dim in one[name].dims
-    }
-    return one.assign(flipped)
-
-
-def _repeated(results: Results, source: xr.Dataset, cell: int) -> Results:
-    """One cell's best model in all cells of all sweeps whose parameters have its shapes."""
-    one = best(source) if "restart" in source.dims else source
+def _repeated(results: Results, source: str, cell: int) -> Results:
+    """One cell's best model of one sweep in all cells of all sweeps whose parameters have its shapes."""
+    one = results.best(source) if "restart" in results[source].dims else results[source]
     model = one.isel(dict.fromkeys(one.loss.dims, cell))
 
-    def repeated(name: str, value: np.ndarray) -> np.ndarray:
-        there = name in model and model[name].shape == value.shape[value.ndim - model[name].ndim :]
-        return np.broadcast_to(model[name].values, value.shape) if there else value
+    def repeated(parameter: xr.DataArray) -> np.ndarray:
+        if parameter.name not in model:
+            return parameter.values
+        values = model[parameter.name].values
+        fits = values.shape == parameter.shape[parameter.ndim - values.ndim :]
+        return np.broadcast_to(values, parameter.shape) if fits else parameter.values
 
     return changed(results, repeated)
 
 
-def _pairs(W: np.ndarray, ratio: float) -> np.ndarray:
+def _pairs(W: xr.DataArray, ratio: float) -> np.ndarray:
     """Feature 2k along axis k, and feature 2k+1 against it, shorter by `ratio`."""
     m, n = W.shape[-2:]
     pairs = np.zeros((m, n))

@@ -1,5 +1,6 @@
 """Run experiments: train what is not in the cache, draw, and judge the claims."""
 
+import dataclasses
 import hashlib
 import inspect
 import json
@@ -35,11 +36,6 @@ class Outcome(NamedTuple):
     results: Results
     claims: list[Claim]
 
-    @property
-    def training(self) -> dict[str, float]:
-        """Seconds that each sweep took, also if that was earlier and its results are cached."""
-        return {name: one.attrs["seconds"] for name, one in self.results.items()}
-
 
 def evaluate(experiment: Experiment, *, full: bool = False, seed: int = 0) -> Outcome:
     """Train, or take from the cache, and judge the claims.
@@ -47,13 +43,28 @@ def evaluate(experiment: Experiment, *, full: bool = False, seed: int = 0) -> Ou
     Raises:
         ValueError: if two claims have the same sentence.
     """
-    results = {name: cached(sweep) for name, sweep in experiment.sweeps(full, seed).items()}
-    claims = list(experiment.claims(results, full))
+    results = train(experiment, full=full, seed=seed)
+    return Outcome(results, judge(experiment, results, full=full))
+
+
+def train(experiment: Experiment, *, full: bool, seed: int) -> Results:
+    """Train what is not in the cache."""
+    return Results({name: cached(sweep) for name, sweep in experiment.sweeps(full, seed).items()})
+
+
+def judge(experiment: Experiment, results: Results, *, full: bool = False) -> list[Claim]:
+    """The claims on these results, each with its source.
+
+    Raises:
+        ValueError: if two claims have the same sentence.
+    """
+    section = experiment.section or experiment.source
+    claims = [dataclasses.replace(one, source=one.source or section) for one in experiment.claims(results, full)]
     sentences = [claim.claim for claim in claims]
     twice = {sentence for sentence in sentences if sentences.count(sentence) > 1}
     if twice:
         raise ValueError(f"claims of {experiment.name} must differ in their sentences. Twice: {', '.join(twice)}.")
-    return Outcome(results, claims)
+    return claims
 
 
 def record_seeds(experiment: Experiment, seeds: Sequence[int], *, folder: Path = FIGURES) -> Path:
@@ -89,6 +100,7 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
         if experiment.animate is not None:
             experiment.animate(outcome.results, path.with_suffix(".gif"))
     refuted = refuted_by(experiment, outcome.results, full)
+    training = {name: one.attrs["seconds"] for name, one in outcome.results.items()}  # also what was trained earlier
     page = {
         "experiment": experiment.name,
         "question": experiment.question,
@@ -97,15 +109,17 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
         "differences": list(experiment.differences),
         "size": "full" if full else "quick",
         "seed": seed,
-        "seconds": round(sum(outcome.training.values()) + time.perf_counter() - began, 1),
-        "training": outcome.training,
+        "seconds": round(sum(training.values()) + time.perf_counter() - began, 1),
+        "training": training,
         "versions": {
             "toymodels": tm.__version__,
             **{name: version(name) for name in ("jax", "flax", "optax", "numpy")},
         },
         "vector": experiment.vector,
         "animation": experiment.animate is not None,
-        "claims": [{**claim_record(experiment, claim), "fails_on": refuted[claim.claim]} for claim in outcome.claims],
+        "claims": [
+            {**claim_record(experiment, claim), "fails_on": refuted.get(claim.claim, [])} for claim in outcome.claims
+        ],
     }
     path.with_suffix(".json").write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
     return path
@@ -113,7 +127,14 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
 
 def claim_record(experiment: Experiment, claim: Claim) -> dict[str, object]:
     """The claim as JSON: experiment, claim, source, measured, expected, passed."""
-    return {"experiment": experiment.name, **vars(claim)}
+    return {
+        "experiment": experiment.name,
+        "claim": claim.claim,
+        "source": claim.source,
+        "measured": claim.measured,
+        "expected": claim.expected,
+        "passed": claim.passed,
+    }
 
 
 def cached(sweep: Sweep, folder: Path = CACHE) -> xr.Dataset:

@@ -50,7 +50,7 @@ def as_run(results: xr.Dataset, *, model: Any = None, **cell: Any) -> Run:
     for name in map(str, one.data_vars):
         if name in RESULTS:
             continue
-        group, own = _group(name, config["metrics"])
+        group, own = group_of(name, config["metrics"])
         values = one[name].transpose("restart", ...).values
         if own in shapes and group != "metrics":  # without what smaller models are padded with
             own_part: tuple[Any, ...] = (..., *map(slice, shapes[own]))
@@ -84,8 +84,8 @@ def _cell_config(config: dict[str, Any], results: xr.Dataset, one: xr.Dataset) -
     return {name: config[name] for name in kept} | {"device": results.attrs["device"]}
 
 
-def _group(name: str, metrics: Mapping[str, Any]) -> tuple[str, str]:
-    """In which group of a run's arrays a result belongs, and its name there."""
+def group_of(name: str, metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """In which group of arrays a result belongs (params, snapshots, state or metrics), and its name there."""
     if name in metrics:
         return "metrics", name
     for prefix, group in ((SNAPSHOTS, "snapshots"), (STATE, "state")):

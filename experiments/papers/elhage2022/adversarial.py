@@ -15,7 +15,6 @@ from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at
 from experiments.harness.statistics import rank_correlation
 from experiments.papers.elhage2022.geometry import DIFFERENCES, N, sweep_geometry
 from toymodels.analysis import geometry, robustness
-from toymodels.sweeps import best
 
 SOURCE = "Relationship to Adversarial Robustness"
 
@@ -49,7 +48,7 @@ class Attacked(NamedTuple):
 def attacked(results: Results) -> Attacked:
     """Both attacks on the better model of the densest and of every second density."""
     count = results["models"].sizes["density"]
-    models = best(results["models"].isel(density=[0, *range(1, count, 2)]))
+    models = results.best().isel(density=[0, *range(1, count, 2)])
     W, b, density = (models[name].values.astype(np.float32) for name in ("W", "b", "density"))
     sample_key, start_key = jax.random.split(KEY)
     x = np.stack([np.asarray(tm.Independent(N, one).sample(sample_key, SAMPLES)) for one in density])
@@ -108,26 +107,19 @@ def claims_adversarial(results: Results, full: bool) -> list[Claim]:
     """
     found = attacked(results)
     return [
-        at_most(
-            "dense: vulnerability differs from that without superposition by", SOURCE, abs(found.by_feature[0] - 1), 0.1
-        ),
-        at_least(
-            "rise of vulnerability from dense to sparsest, factor",
-            SOURCE,
-            found.by_feature[-1] / found.by_feature[0],
-            3,
-        ),
+        at_most("dense: vulnerability differs from that without superposition by", abs(found.by_feature[0] - 1), 0.1),
+        at_least("rise of vulnerability from dense to sparsest, factor", found.by_feature[-1] / found.by_feature[0], 3),
         at_least(
             "rank correlation of vulnerability and features per dimension",
-            SOURCE,
             rank_correlation(found.by_feature, found.features),
             0.8,
         ),
-        at_least("the same for gradient attacks", "ours", rank_correlation(found.by_gradient, found.features), 0.8),
-        at_least("sparsest: share of outputs that are off, and have no gradient", SOURCE, found.off[-1], 0.95),
+        at_least(
+            "the same for gradient attacks", rank_correlation(found.by_gradient, found.features), 0.8, source="ours"
+        ),
+        at_least("sparsest: share of outputs that are off, and have no gradient", found.off[-1], 0.95),
         at_least(
             "sparsest: share of samples to which a gradient attack does less harm than a feature attack",
-            SOURCE,
             found.escaped[-1],
             0.1,
         ),
@@ -138,6 +130,7 @@ ADVERSARIAL = Experiment(
     name="elhage2022/adversarial",
     question="Does superposition make a model vulnerable to adversarial attacks?",
     source=f"{SOURCE}, the figure",
+    section=SOURCE,
     sweeps=sweep_geometry,
     draw=draw_adversarial,
     claims=claims_adversarial,
@@ -204,21 +197,17 @@ def claims_adversarial_training(results: Results, full: bool) -> list[Claim]:
         at_most(
             "largest factor by which features per dimension, a geometric mean over densities, change from one norm to "
             "the next larger",
-            SOURCE,
             np.exp(np.diff(np.log(features).mean(-1)).max()),
             0.99,
         ),
-        at_least("no attack, density 1/20: features per dimension", SOURCE, features[0, MIDDLE], 4),
-        at_most(
-            "norm .8, density 1/20: features per dimension differ from 1 by", SOURCE, abs(features[-1, MIDDLE] - 1), 0.3
-        ),
+        at_least("no attack, density 1/20: features per dimension", features[0, MIDDLE], 4),
+        at_most("norm .8, density 1/20: features per dimension differ from 1 by", abs(features[-1, MIDDLE] - 1), 0.3),
         at_most(
             "norm .8, densities from 1/2.5 to 1/20: features in superposition, relative to no attack",
-            SOURCE,
             superposed[-1] / superposed[0],
             0.2,
         ),
-        at_least("norm .8, sparsest: features per dimension", "ours", features[-1, -1], 3),
+        at_least("norm .8, sparsest: features per dimension", features[-1, -1], 3, source="ours"),
     ]
 
 
@@ -226,6 +215,7 @@ ADVERSARIAL_TRAINING = Experiment(
     name="elhage2022/adversarial-training",
     question="Do attacks during training take superposition away?",
     source=f"{SOURCE}, text",
+    section=SOURCE,
     sweeps=sweep_adversarial_training,
     draw=draw_adversarial_training,
     claims=claims_adversarial_training,
@@ -240,5 +230,3 @@ ADVERSARIAL_TRAINING = Experiment(
         "quick: 1,000 steps of batch 256; --full: 10,000 steps of batch 1,024",
     ),
 )
-
-EXPERIMENTS = (ADVERSARIAL, ADVERSARIAL_TRAINING)

@@ -100,22 +100,19 @@ def claims_asymmetric(results: Results, full: bool) -> list[Claim]:
     asymmetry, agreement, interference, inhibition = numbers
     back = W_out[found[0].strong, found[0].neuron] * abs(W[found[0].neuron, found[0].weak]) if found else np.nan
     return [
-        at_least("best model: motifs", SOURCE, len(found), 1),
-        at_least("best model: input weight of the strong over that of the weak feature", SOURCE, asymmetry, 2),
-        at_most("best model: larger over smaller product of input and output weight", SOURCE, 1 / agreement, 1.25),
+        at_least("best model: motifs", len(found), 1),
+        at_least("best model: input weight of the strong over that of the weak feature", asymmetry, 2),
+        at_most("best model: larger over smaller product of input and output weight", 1 / agreement, 1.25),
         at_most(
-            "best model: interference of weak with strong over that of strong with weak",
-            SOURCE,
-            back / interference,
-            0.25,
+            "best model: interference of weak with strong over that of strong with weak", back / interference, 0.25
         ),
-        at_least("best model: share of the interference that the partner takes away", SOURCE, inhibition, 0.9),
-        at_least("share of restarts with the motif", "ours", of_all, 0.15),
+        at_least("best model: share of the interference that the partner takes away", inhibition, 0.9),
+        at_least("share of restarts with the motif", of_all, 0.15, source="ours"),
         at_least(
             "that share over the share of networks with the same weights shuffled",
-            "ours",
             of_all / max(of_shuffled, least),
             20,
+            source="ours",
         ),
     ]
 
@@ -138,7 +135,7 @@ def shuffled(results: Results, times: int = 1) -> Results:
 
     models = results["models"]
     copies = [models.assign(W=shuffle(models.W), W_out=shuffle(models.W_out)) for _ in range(times)]
-    return {"models": xr.concat(copies, "restart") if times > 1 else copies[0]}
+    return Results({"models": xr.concat(copies, "restart") if times > 1 else copies[0]})
 
 
 ASYMMETRIC = Experiment(
@@ -161,5 +158,3 @@ ASYMMETRIC = Experiment(
     ),
     controls=(shuffled,),
 )
-
-EXPERIMENTS = (ASYMMETRIC,)

@@ -13,7 +13,6 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from experiments.harness.statistics import rank_correlation
 from toymodels.analysis import geometry
-from toymodels.sweeps import best
 
 # --- basic-small and basic-large: a linear model and seven ReLU models -------------------------------------------
 
@@ -37,7 +36,7 @@ def sweep_basic(n: int, m: int, decay: float, steps: int, full: bool, seed: int)
 
 def draw_basic(results: Results) -> Figure:
     """A column a model: WᵀW and b above, norms coloured by interference below."""
-    linear, relu = results["linear"], best(results["relu"])
+    linear, relu = results["linear"], results.best("relu")
     figure = plt.figure(figsize=(16, 4.6), layout="constrained")
     *columns, keys = figure.subfigures(
         1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.6], squeeze=False
@@ -52,34 +51,30 @@ def draw_basic(results: Results) -> Figure:
 
 def claims_basic(results: Results, full: bool) -> list[Claim]:
     """Dense models represent the top m and nothing else; sparse ones ever more, in superposition."""
-    linear, relu = results["linear"].W.values, best(results["relu"]).W.values
+    linear, relu = results["linear"].W.values, results.best("relu").W.values
     m = relu.shape[-2]
     top = np.arange(relu.shape[-1]) < m
     counts = geometry.n_represented(relu)
     first = _first_superposed(relu)
     superposed, own = _superposed_and_own(first)
     return [
-        equal(
-            "linear: densities at which exactly the top m are represented", SOURCE, _equals(linear, top), len(linear)
-        ),
-        equal("linear: features in superposition, at any density", SOURCE, geometry.in_superposition(linear).sum(), 0),
-        equal("ReLU, dense: exactly the top m are represented", SOURCE, _equals(relu[:1], top), 1),
-        equal("ReLU, dense: features in superposition", SOURCE, geometry.in_superposition(relu[0]).sum(), 0),
-        at_least("ReLU: least change in number represented as density falls", SOURCE, np.diff(counts).min(), 0),
-        at_least("ReLU, sparsest: features represented per dimension", SOURCE, counts[-1] / m, 2),
+        equal("linear: densities at which exactly the top m are represented", _equals(linear, top), len(linear)),
+        equal("linear: features in superposition, at any density", geometry.in_superposition(linear).sum(), 0),
+        equal("ReLU, dense: exactly the top m are represented", _equals(relu[:1], top), 1),
+        equal("ReLU, dense: features in superposition", geometry.in_superposition(relu[0]).sum(), 0),
+        at_least("ReLU: least change in number represented as density falls", np.diff(counts).min(), 0),
+        at_least("ReLU, sparsest: features represented per dimension", counts[-1] / m, 2),
         at_most(
             "ReLU: largest share left out of the features down to the least important one represented",
-            SOURCE,
             left_out(relu).max(),
             0.1,
         ),
         at_least(
             "where superposition starts: number of the first superposed minus last unsuperposed feature",
-            SOURCE,
             _start(superposed) - _end(own),
             1,
         ),
-        at_least("where superposition starts: share in antipodal pairs", SOURCE, _paired(first, superposed), 1),
+        at_least("where superposition starts: share in antipodal pairs", _paired(first, superposed), 1),
     ]
 
 
@@ -128,6 +123,7 @@ def _basic(name: str, n: int, m: int, decay: float, steps: int) -> Experiment:
         name=f"elhage2022/{name}",
         question=f"Which of {n} features does a model with {m} hidden dimensions represent as density falls?",
         source=f"{SOURCE}, the figure with n = {n}, m = {m}",
+        section=SOURCE,
         sweeps=partial(sweep_basic, n, m, decay, steps),
         draw=draw_basic,
         claims=claims_basic,
@@ -163,7 +159,7 @@ def sweep_features_vs_density(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_features_vs_density(results: Results) -> Figure:
     """A column of bars a density, and below, the number represented and the mean interference."""
-    W = best(results["models"]).W.values
+    W = results.best().W.values
     figure = plt.figure(figsize=(14, 6.2), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]
     for ax, weights, density in zip(above.subplots(1, len(W)), W, NOTEBOOK_DENSITIES, strict=True):
@@ -183,21 +179,19 @@ def draw_features_vs_density(results: Results) -> Figure:
 
 def claims_features_vs_density(results: Results, full: bool) -> list[Claim]:
     """More features, and more interference, the sparser they are."""
-    W = best(results["models"]).W.values
+    W = results.best().W.values
     counts, shared = geometry.n_represented(W), mean_interference(W)
-    source = "released notebook, second figure"
     return [
-        equal("dense: number represented is m", source, counts[0], M),
-        at_most("dense: mean interference", source, shared[0], 0.02),
-        at_least("least change in number represented as density falls", source, np.diff(counts).min(), 0),
-        at_least("sparsest: features represented per dimension", source, counts[-1] / M, 2),
+        equal("dense: number represented is m", counts[0], M),
+        at_most("dense: mean interference", shared[0], 0.02),
+        at_least("least change in number represented as density falls", np.diff(counts).min(), 0),
+        at_least("sparsest: features represented per dimension", counts[-1] / M, 2),
         at_least(
             "rank correlation of 1 / density and mean interference",
-            source,
             rank_correlation(1 / NOTEBOOK_DENSITIES, shared),
             0.9,
         ),
-        at_least("sparsest: mean interference", source, shared[-1], 0.3),
+        at_least("sparsest: mean interference", shared[-1], 0.3),
     ]
 
 
@@ -212,6 +206,7 @@ FEATURES_VS_DENSITY = Experiment(
     name="elhage2022/features-vs-density",
     question="How do the number of features represented and their interference grow as density falls?",
     source="The notebook released with the paper, second figure",
+    section="released notebook, second figure",
     sweeps=sweep_features_vs_density,
     draw=draw_features_vs_density,
     claims=claims_features_vs_density,
@@ -223,5 +218,3 @@ FEATURES_VS_DENSITY = Experiment(
         "steps of 1,024",
     ),
 )
-
-EXPERIMENTS = (BASIC_SMALL, BASIC_LARGE, FEATURES_VS_DENSITY)

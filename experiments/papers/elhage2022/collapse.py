@@ -13,7 +13,6 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from experiments.papers.elhage2022.planar import degrees_from_even, oriented, partner_angles, side_by_side
 from toymodels.analysis import geometry
-from toymodels.sweeps import best
 
 SECTION = "The Geometry of Superposition, Correlated and Anticorrelated Features"
 THREE_PAIRS = ((0, 1), (2, 3), (4, 5))
@@ -39,7 +38,7 @@ def sweep_collapse(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_collapse(results: Results) -> Figure:
     """Arrows at five densities, the densest first, and below the angles within pairs at all of them."""
-    models = best(results["models"])
+    models = results.best()
     figure = plt.figure(figsize=(8.2, 5.2), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1, 1.35], squeeze=False)[:, 0]
     for density, ax in zip(SHOWN, above.subplots(1, len(SHOWN)), strict=True):
@@ -77,10 +76,9 @@ def claims_collapse(results: Results, full: bool) -> list[Claim]:
     second (ours .14, paper .15). The third collapses at .4 in ours, below .25 in the paper: between these, all sets
     collapsed is a minimum as well, but its loss is higher than that of two, by 7 % at .25 and by 1 % at .37.
     """
-    models = best(results["models"])
+    models = results.best()
     density, W = models.density.values, models.W.values
     angles, collapsed = partner_angles(W), n_collapsed(W)
-    source = f"{SECTION}, Collapsing of Correlated Features"
     densest = W[-1]
     inside = ((densest @ principal_directions(density[-1], 3)) ** 2).sum() / (densest**2).sum()
 
@@ -89,26 +87,24 @@ def claims_collapse(results: Results, full: bool) -> list[Claim]:
         return float((collapsed[chosen] == count).mean())
 
     return [
-        equal("sparsest: partners side by side", source, side_by_side(W[0]), 3),
-        at_most("sparsest: degrees from a regular hexagon", source, degrees_from_even(W[:1]), 10),
-        equal("share of densities below .05 with no set collapsed", source, alike(0, 0.05, 0), 1),
-        equal("share of densities from .05 to .15 with one set collapsed", source, alike(0.05, 0.15, 1), 1),
-        equal("share of densities from .15 to .2 with two sets collapsed", source, alike(0.15, 0.21, 2), 1),
-        equal("share of densities from .45 on with all sets collapsed", source, alike(0.4, 1, 3), 1),
+        equal("sparsest: partners side by side", side_by_side(W[0]), 3),
+        at_most("sparsest: degrees from a regular hexagon", degrees_from_even(W[:1]), 10),
+        equal("share of densities below .05 with no set collapsed", alike(0, 0.05, 0), 1),
+        equal("share of densities from .05 to .15 with one set collapsed", alike(0.05, 0.15, 1), 1),
+        equal("share of densities from .15 to .2 with two sets collapsed", alike(0.15, 0.21, 2), 1),
+        equal("share of densities from .45 on with all sets collapsed", alike(0.4, 1, 3), 1),
         at_most(
             "largest rise in degrees of the mean angle within pairs to the next denser",
-            source,
             np.diff(angles.mean(-1)).max(),
             2,
         ),
         at_most(
             "density .45: lengths of (W_a + W_b) / √2, the merged features, differ from 1 by",
-            source,
             abs(_merged_lengths(models.W.sel(density=0.45).values) - 1).max(),
             0.1,
         ),
-        at_least("densest: share of ‖W‖² in the span of the three leading principal components", source, inside, 0.99),
-        at_most("densest: W Wᵀ differs from the identity by", source, abs(densest @ densest.T - np.eye(2)).max(), 0.1),
+        at_least("densest: share of ‖W‖² in the span of the three leading principal components", inside, 0.99),
+        at_most("densest: W Wᵀ differs from the identity by", abs(densest @ densest.T - np.eye(2)).max(), 0.1),
     ]
 
 
@@ -133,6 +129,7 @@ COLLAPSE = Experiment(
     name="elhage2022/collapse",
     question="When does a model merge features that are always on together?",
     source=f'{SECTION}, figure of "Collapsing of Correlated Features"',
+    section=f"{SECTION}, Collapsing of Correlated Features",
     sweeps=sweep_collapse,
     draw=draw_collapse,
     claims=claims_collapse,

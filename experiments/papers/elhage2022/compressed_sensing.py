@@ -104,30 +104,27 @@ def claims_compressed_sensing(results: Results, full: bool) -> list[Claim]:
     return [
         at_least(
             "least m of a model that succeeds, relative to -n (1-S) log(1-S)",
-            SENSING,
             min(least_succeeding(one, n) for n, one in models.items()),
             1,
         ),
-        at_most("frontier's power of n at fixed density, largest difference from 1", SENSING, power_of_n(least), 0.25),
+        at_most("frontier's power of n at fixed density, largest difference from 1", power_of_n(least), 0.25),
         at_least(
             "fixed n: least factor by which the frontier falls to the next sparser density",
-            SENSING,
             (least[:, :-1] / least[:, 1:]).min(),
             1.05,
         ),
         at_least(
             "correlation of the logarithms of frontier and bound",
-            SENSING,
             np.corrcoef(np.log(least.ravel()), np.log(limits.ravel()))[0, 1],
             0.8,
         ),
         at_most(
             "fixed n: frontier's power of the bound, the mean over n",
-            "ours: it would be 1 if the bound were tight",
             np.mean([np.polyfit(np.log(x), np.log(y), 1)[0] for x, y in zip(limits, least, strict=True)])
             if np.isfinite(least).all()
             else np.nan,
             0.7,
+            source="ours: it would be 1 if the bound were tight",
         ),
     ]
 
@@ -146,24 +143,22 @@ def power_of_n(least: Float[np.ndarray, "sizes densities"]) -> float:
 
 def no_dimensions_needed(results: Results) -> Results:
     """All models succeed, the smallest ones too."""
-    return {key: one.assign(loss=0 * one.loss) for key, one in results.items()}
+    return results.map(lambda one: one.assign(loss=0 * one.loss))
 
 
 def size_does_not_matter(results: Results) -> Results:
     """More features need no more dimensions."""
-    return dict.fromkeys(results, results[str(SIZES[0])])
+    return Results(dict.fromkeys(results, results[str(SIZES[0])]))
 
 
 def density_does_not_matter(results: Results) -> Results:
     """The relative loss is that of the sparsest features at any density."""
-    return {
-        key: one.assign(loss=(one.loss / one.density).isel(density=-1) * one.density) for key, one in results.items()
-    }
+    return results.map(lambda one: one.assign(loss=(one.loss / one.density).isel(density=-1) * one.density))
 
 
 def too_fast_a_fall(results: Results) -> Results:
     """Losses that fall with density so much faster that of sparse features the smallest models succeed."""
-    return {key: one.assign(loss=one.loss * (one.density / one.density[0]) ** 1.5) for key, one in results.items()}
+    return results.map(lambda one: one.assign(loss=one.loss * (one.density / one.density[0]) ** 1.5))
 
 
 COMPRESSED_SENSING = Experiment(
@@ -183,5 +178,3 @@ COMPRESSED_SENSING = Experiment(
     ),
     controls=(no_dimensions_needed, size_does_not_matter, density_does_not_matter, too_fast_a_fall),
 )
-
-EXPERIMENTS = (COMPRESSED_SENSING,)

@@ -21,7 +21,6 @@ from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from experiments.harness.statistics import rank_correlation
 from toymodels.analysis import neurons
-from toymodels.sweeps import best
 
 SECTION = "Computation in Superposition"
 
@@ -78,16 +77,16 @@ def claims_abs_exact(results: Results, full: bool) -> list[Claim]:
     own = np.arange(EXACT_N) == abs(W).argmax(-1)[:, None]
     halves = {(int(weights.argmax()), bool(sign > 0)) for weights, sign in zip(abs(W), W.sum(-1), strict=True)}
     return [
-        equal("halves, x_i > 0 or x_i < 0 of a feature, that have a neuron", SECTION, len(halves), 2 * EXACT_N),
-        at_most("W1 differs from one weight of 1 or -1 a neuron by", SECTION, abs(W - np.sign(W) * own).max(), 0.05),
-        at_most("W2 differs from a weight of 1 on the neuron's feature by", SECTION, abs(W_out - own.T).max(), 0.05),
-        at_most("loss", SECTION, _exact_loss(W, W_out, b), 1e-4),
+        equal("halves, x_i > 0 or x_i < 0 of a feature, that have a neuron", len(halves), 2 * EXACT_N),
+        at_most("W1 differs from one weight of 1 or -1 a neuron by", abs(W - np.sign(W) * own).max(), 0.05),
+        at_most("W2 differs from a weight of 1 on the neuron's feature by", abs(W_out - own.T).max(), 0.05),
+        at_most("loss", _exact_loss(W, W_out, b), 1e-4),
     ]
 
 
 def rescaled(results: Results) -> tuple[Float[np.ndarray, "m n"], Float[np.ndarray, "n m"], Float[np.ndarray, " n"]]:
     """W1 and W2 of the best model, rescaled, feature by feature with the neuron of x_i > 0 first, and b."""
-    model = best(results["models"]).isel(density=0)
+    model = results.best().isel(density=0)
     W, W_out, _ = neurons.rescale(model.W.values, model.W_out.values)
     order = neurons.neuron_order(W)
     return W[order], W_out[:, order], model.b.values
@@ -102,13 +101,14 @@ def _exact_loss(W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "n m"], b:
 
 def one_neuron_a_feature(results: Results) -> Results:
     """The neurons of x_i < 0 fire with x_i > 0 as well."""
-    return changed(results, lambda name, value: abs(value) if name == "W" else value)
+    return changed(results, lambda one: abs(one.values) if one.name == "W" else one.values)
 
 
 ABS_EXACT = Experiment(
     name="elhage2022/abs-exact",
     question="How does a network with a ReLU hidden layer compute absolute values when it has neurons enough?",
     source=f"{SECTION}, the figure of the network with n = 3, m = 6",
+    section=SECTION,
     sweeps=sweep_abs_exact,
     draw=draw_abs_exact,
     claims=claims_abs_exact,
@@ -196,17 +196,11 @@ def claims_abs_sweep(results: Results, full: bool) -> list[Claim]:
     shares = _monosemantic_share(W)
     middle = DENSITIES.index(0.1)
     return [
-        equal("dense: neurons with one feature", SECTION, M * shares[0], M),
-        at_most(
-            "largest rise of the share of monosemantic neurons to the next sparser",
-            SECTION,
-            np.diff(shares).max(),
-            0.05,
-        ),
-        at_most("sparsest: share of monosemantic neurons", SECTION, shares[-1], 0.05),
+        equal("dense: neurons with one feature", M * shares[0], M),
+        at_most("largest rise of the share of monosemantic neurons to the next sparser", np.diff(shares).max(), 0.05),
+        at_most("sparsest: share of monosemantic neurons", shares[-1], 0.05),
         at_least(
             "density .1: rank correlation of the importance of a neuron's strongest feature with that feature's share",
-            SECTION,
             rank_correlation(-abs(W[middle]).argmax(-1), neurons.largest_fraction(W[middle])),
             0.2,
         ),
@@ -214,7 +208,7 @@ def claims_abs_sweep(results: Results, full: bool) -> list[Claim]:
 
 
 def _input_weights(results: Results) -> Float[np.ndarray, "densities m n"]:
-    models = best(results["models"])
+    models = results.best()
     return neurons.rescale(models.W.values, models.W_out.values).W_in
 
 
@@ -226,6 +220,7 @@ ABS_SWEEP = Experiment(
     name="elhage2022/abs-sweep",
     question="Which neurons stand for one feature, and which for several, as features become sparser?",
     source=f"{SECTION}, the figure with n = {N}, m = {M}",
+    section=SECTION,
     sweeps=sweep_abs_sweep,
     draw=draw_abs_sweep,
     claims=claims_abs_sweep,
@@ -241,5 +236,3 @@ ABS_SWEEP = Experiment(
         "squared input weight are on one feature",
     ),
 )
-
-EXPERIMENTS = (ABS_EXACT, ABS_SWEEP)

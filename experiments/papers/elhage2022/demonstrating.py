@@ -13,7 +13,6 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import geometry
 from toymodels.analysis.alignment import neighbour_angles
-from toymodels.sweeps import best
 
 # --- intro: as sparsity increases, five features fill two dimensions ---------------------------------------------
 
@@ -32,22 +31,21 @@ def draw_intro(results: Results) -> Figure:
     titles = [f"density {density:g}\nS = {1 - density:g}" for density in INTRO_DENSITIES]
     importance = 0.9 ** np.arange(5)
     return tm.plots.panels(
-        tm.plots.directions, best(results["models"]).W.values, titles, panel_inches=2.4, importance=importance
+        tm.plots.directions, results.best().W.values, titles, panel_inches=2.4, importance=importance
     )
 
 
 def claims_intro(results: Results, full: bool) -> list[Claim]:
     """What the paper's text says of each panel."""
-    dense, sparse, sparser = best(results["models"]).W.values
-    source = "introductory figure"
+    dense, sparse, sparser = results.best().W.values
     return [
-        equal("dense: two features are represented", source, geometry.n_represented(dense), 2),
-        equal("dense: they are the two most important", source, geometry.represented(dense)[:2].sum(), 2),
-        at_most("dense: degrees from orthogonal", source, np.ptp([90, *_gaps(dense)[:1]]), 5),
-        equal("S = 0.8: four features are represented", source, geometry.n_represented(sparse), 4),
-        at_most("S = 0.8: degrees from two orthogonal antipodal pairs", source, _from_even(sparse), 8),
-        equal("S = 0.9: five features are represented", source, geometry.n_represented(sparser), 5),
-        at_most("S = 0.9: degrees from a regular pentagon", source, _from_even(sparser), 8),
+        equal("dense: two features are represented", geometry.n_represented(dense), 2),
+        equal("dense: they are the two most important", geometry.represented(dense)[:2].sum(), 2),
+        at_most("dense: degrees from orthogonal", np.ptp([90, *_gaps(dense)[:1]]), 5),
+        equal("S = 0.8: four features are represented", geometry.n_represented(sparse), 4),
+        at_most("S = 0.8: degrees from two orthogonal antipodal pairs", _from_even(sparse), 8),
+        equal("S = 0.9: five features are represented", geometry.n_represented(sparser), 5),
+        at_most("S = 0.9: degrees from a regular pentagon", _from_even(sparser), 8),
     ]
 
 
@@ -68,6 +66,7 @@ INTRO = Experiment(
     question="How does sparsity change which of five features two dimensions represent?",
     source='Introduction, figure "As Sparsity Increases, Models Use Superposition To Represent More Features Than '
     'Dimensions"',
+    section="introductory figure",
     sweeps=sweep_intro,
     draw=draw_intro,
     claims=claims_intro,
@@ -98,7 +97,7 @@ def draw_linear_vs_relu(results: Results) -> Figure:
     figure = plt.figure(figsize=(5.5, 4.6), layout="constrained")
     *parts, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.5], squeeze=False)[0]
     tm.plots.superposition_keys(keys)
-    models = best(results["models"])
+    models = results.best()
     for part, W, b, title in zip(parts, models.W.values, models.b.values, ["linear", "ReLU output"], strict=True):
         tm.plots.superposition(W, b, title=title, figure=part)
     return figure
@@ -106,19 +105,18 @@ def draw_linear_vs_relu(results: Results) -> Figure:
 
 def claims_linear_vs_relu(results: Results, full: bool) -> list[Claim]:
     """The linear model is PCA: the first m features exactly, the mean for the rest. The ReLU model is not."""
-    models = best(results["models"])
+    models = results.best()
     W, relu = models.W.values
     b = models.b.values[0]
     there = geometry.represented(W)
     mean = tm.Independent(N, DENSITY).mean()
-    source = "Demonstrating Superposition, Basic Results"
     return [
-        at_most("linear: first 5 diagonal entries of WᵀW differ from 1 by", source, _worst(_diagonal(W)[:M] - 1), 0.05),
-        at_most("linear: other diagonal entries of WᵀW differ from 0 by", source, _worst(_diagonal(W)[M:]), 0.05),
-        at_most("linear: b of dropped features differs from the mean by", source, _worst(b[M:] - mean[M:]), 0.02),
-        at_most("linear: interference of represented features", source, _worst(geometry.interference(W)[there]), 0.02),
-        at_least("ReLU: more features represented than dimensions", source, geometry.n_represented(relu), M + 1),
-        at_least("ReLU: features in superposition", source, geometry.in_superposition(relu).sum(), 2),
+        at_most("linear: first 5 diagonal entries of WᵀW differ from 1 by", _worst(_diagonal(W)[:M] - 1), 0.05),
+        at_most("linear: other diagonal entries of WᵀW differ from 0 by", _worst(_diagonal(W)[M:]), 0.05),
+        at_most("linear: b of dropped features differs from the mean by", _worst(b[M:] - mean[M:]), 0.02),
+        at_most("linear: interference of represented features", _worst(geometry.interference(W)[there]), 0.02),
+        at_least("ReLU: more features represented than dimensions", geometry.n_represented(relu), M + 1),
+        at_least("ReLU: features in superposition", geometry.in_superposition(relu).sum(), 2),
     ]
 
 
@@ -135,6 +133,7 @@ LINEAR_VS_RELU = Experiment(
     name="elhage2022/linear-vs-relu",
     question="What does a ReLU on the output change?",
     source="Demonstrating Superposition, Basic Results, the figures that introduce WᵀW and the bars of norms",
+    section="Demonstrating Superposition, Basic Results",
     sweeps=sweep_linear_vs_relu,
     draw=draw_linear_vs_relu,
     claims=claims_linear_vs_relu,
@@ -142,5 +141,3 @@ LINEAR_VS_RELU = Experiment(
     "its interference Σ_{j≠i} (Ŵ_i·W_j)²: dark 0, a dimension of its own; bright 1 or more, shared.",
     differences=("ours: density 0.1 and importance $0.7^i$, paper: not said for this figure", "best of 4 restarts"),
 )
-
-EXPERIMENTS = (INTRO, LINEAR_VS_RELU)

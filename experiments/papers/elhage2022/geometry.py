@@ -12,7 +12,6 @@ import toymodels as tm
 from experiments.harness.controls import diverged
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels.analysis import geometry
-from toymodels.sweeps import best
 
 N, M = 400, 30
 SOURCE = "The Geometry of Superposition, Uniform Superposition"
@@ -44,7 +43,7 @@ def _weights(
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k m n"], Float[np.ndarray, "k 2 m n"]]:
     """Densities, the weights of the better model of each, and those of both."""
     models = results["models"]
-    return models.density.values, best(models).W.values, models.W.values
+    return models.density.values, results.best().W.values, models.W.values
 
 
 # --- dimensions-per-feature: D* falls from 1, with a plateau at 1/2 ----------------------------------------------
@@ -69,15 +68,14 @@ def claims_dimensions_per_feature(results: Results, full: bool) -> list[Claim]:
     _, better, _ = _weights(results)
     values = geometry.dimensions_per_feature(better)
     return [
-        at_most("dense: D* differs from 1 by", SOURCE, abs(values[0] - 1), 0.03),
-        at_least("neighbouring densities with D* within .03 of 1/2", SOURCE, _longest(abs(values - 0.5) < 0.03), 3),
+        at_most("dense: D* differs from 1 by", abs(values[0] - 1), 0.03),
+        at_least("neighbouring densities with D* within .03 of 1/2", _longest(abs(values - 0.5) < 0.03), 3),
         at_most(
             "largest rise of D*, a mean over three neighbouring densities, to the next sparser",
-            SOURCE,
             np.diff(np.convolve(values, np.ones(3) / 3, "valid")).max(),
             0.02,
         ),
-        at_most("sparsest: D*", SOURCE, values[-1], 0.35),
+        at_most("sparsest: D*", values[-1], 0.35),
     ]
 
 
@@ -91,6 +89,7 @@ DIMENSIONS_PER_FEATURE = Experiment(
     name="elhage2022/dimensions-per-feature",
     question="How many hidden dimensions does a feature get as features become sparser?",
     source=f"{SOURCE}, the first figure",
+    section=SOURCE,
     sweeps=sweep_geometry,
     draw=draw_dimensions_per_feature,
     claims=claims_dimensions_per_feature,
@@ -139,23 +138,20 @@ def claims_dimensionality(results: Results, full: bool) -> list[Claim]:
     return [
         at_least(
             "D_i near 2/5, relative to the background, with 1 / density between 4 and 5",
-            SOURCE,
             peak_height(values[pentagons][there[pentagons]], 2 / 5),
             1.5,
         ),
         *(
-            at_least(f"D_i near {name}, relative to the background", SOURCE, peak_height(shown, fraction), 1.5)
+            at_least(f"D_i near {name}, relative to the background", peak_height(shown, fraction), 1.5)
             for name, fraction in fractions.items()
         ),
         at_most(
             "features that cluster at 3/5, where no arrangement is, relative to those at 1/2",
-            SOURCE,
             cluster_size(shown, 3 / 5) / cluster_size(shown, 1 / 2),
             0.1,
         ),
         at_most(
             "largest |Σ D_i / m − 1| of models with at least half of their features in superposition",
-            SOURCE,
             abs(total[superposed] / M - 1).max() if superposed.any() else np.nan,
             0.02,
         ),
@@ -185,6 +181,7 @@ DIMENSIONALITY = Experiment(
     name="elhage2022/dimensionality",
     question="Which fractions of a dimension do features get?",
     source=f"{SOURCE}, the figure of feature dimensionalities",
+    section=SOURCE,
     sweeps=sweep_geometry,
     draw=draw_dimensionality,
     claims=claims_dimensionality,
@@ -222,24 +219,22 @@ def claims_leverage(results: Results, full: bool) -> list[Claim]:
     ranks = np.linalg.matrix_rank(np.where(np.isfinite(W), W, 0))
     packed = (values.sum(-1) > 0.99 * M)[..., None] & (geometry.norms(W) > MIN_NORM)
     return [
-        at_most("largest |Σ τ_i − rank W|", _COMMENT, abs(scores.sum(-1) - ranks).max(), 1e-3),
-        at_most("largest D_i − τ_i", _COMMENT, (values - scores).max(), 1e-4),
+        at_most("largest |Σ τ_i − rank W|", abs(scores.sum(-1) - ranks).max(), 1e-3),
+        at_most("largest D_i − τ_i", (values - scores).max(), 1e-4),
         at_most(
             "mean relative difference of D_i and τ_i where Σ D_i > .99 m",
-            _COMMENT,
             (abs(scores - values)[packed] / scores[packed]).mean() if packed.any() else np.nan,
             0.02,
         ),
-        at_least("models with Σ D_i > .99 m", _COMMENT, packed.any(-1).sum(), 5),
+        at_least("models with Σ D_i > .99 m", packed.any(-1).sum(), 5),
     ]
 
-
-_COMMENT = "Zhang's comment"
 
 LEVERAGE = Experiment(
     name="elhage2022/leverage",
     question="How does a feature's dimensionality relate to its leverage score?",
     source="Zhang's comment on the paper",
+    section="Zhang's comment",
     sweeps=sweep_geometry,
     draw=draw_leverage,
     claims=claims_leverage,
@@ -248,5 +243,3 @@ LEVERAGE = Experiment(
     differences=("the comment has the bound, this figure is ours",),
     controls=(diverged,),  # for two of the claims, which hold for every matrix of finite numbers
 )
-
-EXPERIMENTS = (DIMENSIONS_PER_FEATURE, DIMENSIONALITY, LEVERAGE)

@@ -16,7 +16,6 @@ import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels.analysis import dynamics, geometry
-from toymodels.sweeps import best
 from toymodels.training import constant
 
 # --- jumps: the dimensionality of each feature jumps to that of a digon, and the loss drops ----------------------
@@ -39,7 +38,7 @@ def sweep_jumps(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def _course(results: Results) -> xr.Dataset:
     """The best model."""
-    return best(results["models"]).isel(density=0)
+    return results.best().isel(density=0)
 
 
 def snapshot_losses(course: xr.Dataset, features: tm.features.Features) -> Float[np.ndarray, " t"]:
@@ -104,12 +103,11 @@ def claims_jumps(results: Results, full: bool) -> list[Claim]:
     ends = abs(values[there][:, -1] - 0.5).max() if there.any() else np.nan
     height = np.median(_jumps(course).height) if there.any() else np.nan
     return [
-        at_least("features represented in the end", _LEARNING, there.sum(), 2),
-        at_most("in the end, largest |D_i − 1/2| of them", _LEARNING, ends, 0.02),
-        at_least("median height of their steepest jumps", _LEARNING, height, 0.2),
+        at_least("features represented in the end", there.sum(), 2),
+        at_most("in the end, largest |D_i − 1/2| of them", ends, 0.02),
+        at_least("median height of their steepest jumps", height, 0.2),
         at_least(
             f"correlation of Σ|ΔD_i| and the fall of the loss, in windows of {WINDOW} steps",
-            _LEARNING,
             np.corrcoef(moved, fall)[0, 1],
             0.5,
         ),
@@ -118,11 +116,11 @@ def claims_jumps(results: Results, full: bool) -> list[Claim]:
 
 def reversed_in_time(results: Results) -> Results:
     """What was last came first."""
-    return {key: _reversed_snapshots(one) for key, one in results.items()}
+    return results.map(_reversed_snapshots)
 
 
 def _reversed_snapshots(one: xr.Dataset) -> xr.Dataset:
-    names = ("snapshots.W", "snapshots.b")
+    names = [name for name in one.data_vars if "snapshot" in one[name].dims]
     return one.assign({name: one[name].variable[{"snapshot": slice(None, None, -1)}] for name in names})
 
 
@@ -132,6 +130,7 @@ JUMPS = Experiment(
     name="elhage2022/jumps",
     question="How do features come to their dimensionality in training?",
     source=f'{_LEARNING}, "Discrete Energy Level Jumps"',
+    section=_LEARNING,
     sweeps=sweep_jumps,
     draw=draw_jumps,
     claims=claims_jumps,
@@ -172,7 +171,7 @@ def sweep_geometric_learning(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def _geometric_course(results: Results) -> xr.Dataset:
     """The best model; what it ends as is its last snapshot."""
-    return best(results["models"]).isel(density=0)
+    return results.best().isel(density=0)
 
 
 def _curve(course: xr.Dataset) -> tuple[Int[np.ndarray, " t"], Float[np.ndarray, " t"]]:
@@ -252,26 +251,19 @@ def claims_geometric_learning(results: Results, full: bool) -> list[Claim]:
     drops = _large_drops(stages(steps, losses))
     early = _cosines(course["snapshots.W"].sel(snapshot=_stop_of_first(drops), method="nearest").values)
     return [
-        at_least(
-            "plateaus of the loss between which it falls by a fourth or more",
-            _LEARNING,
-            1 + len(drops),
-            3,
-        ),
+        at_least("plateaus of the loss between which it falls by a fourth or more", 1 + len(drops), 3),
         at_least(
             "on the plateau after the first drop: least cosine of two features of a set",
-            _LEARNING,
             min(early[i, j] for members in SETS for i in members for j in members),
             0.9,
         ),
-        at_most("in the end: largest |cos| of two features of a set", _LEARNING, abs(within).max(), 0.1),
+        at_most("in the end: largest |cos| of two features of a set", abs(within).max(), 0.1),
         at_most(
             "in the end: cosine of a feature and the most opposite one of the other set, the largest of six",
-            _LEARNING,
             np.maximum(across.min(0), across.min(1)).max(),
             -0.95,
         ),
-        at_most("in the end: largest |D_i − 1/2|", _LEARNING, abs(geometry.dimensionality(W[-1]) - 0.5).max(), 0.02),
+        at_most("in the end: largest |D_i − 1/2|", abs(geometry.dimensionality(W[-1]) - 0.5).max(), 0.02),
     ]
 
 
@@ -286,13 +278,14 @@ def _cosines(W: Float[np.ndarray, "m n"]) -> Float[np.ndarray, "n n"]:
 
 def sets_interleaved(results: Results) -> Results:
     """Features 0, 2, 4 are taken for one set and 1, 3, 5 for the other."""
-    return changed(results, lambda name, value: value[..., [0, 3, 1, 4, 2, 5]] if name == "W" else value)
+    return changed(results, lambda one: one.values[..., [0, 3, 1, 4, 2, 5]] if one.name == "W" else one.values)
 
 
 GEOMETRIC_LEARNING = Experiment(
     name="elhage2022/geometric-learning",
     question="Through which shapes do six features in two correlated sets come to an octahedron?",
     source=f'{_LEARNING}, "Learning as Geometric Transformations"',
+    section=_LEARNING,
     sweeps=sweep_geometric_learning,
     draw=draw_geometric_learning,
     claims=claims_geometric_learning,
@@ -308,5 +301,3 @@ GEOMETRIC_LEARNING = Experiment(
     controls=(reversed_in_time, sets_interleaved),
     animate=animate_geometric_learning,
 )
-
-EXPERIMENTS = (JUMPS, GEOMETRIC_LEARNING)

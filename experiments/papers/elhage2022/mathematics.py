@@ -15,9 +15,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
-from experiments.papers.elhage2022 import compressed_sensing
 from toymodels.analysis import geometry
-from toymodels.sweeps import best
 from toymodels.theory import expansion, linear
 
 # --- loss-terms: what the loss is made of, with and without a ReLU -----------------------------------------------
@@ -80,7 +78,7 @@ def draw_loss_terms(results: Results) -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.7), width_ratios=[1, 0.9, 1.5], layout="constrained")
     _draw_linear(results["linear"], axes[0])
     _draw_cost_of_interference(axes[1])
-    _draw_shares(best(results["relu"]), axes[2])
+    _draw_shares(results.best("relu"), axes[2])
     return figure
 
 
@@ -150,53 +148,47 @@ def _share_of_one_on(models: xr.Dataset) -> Float[np.ndarray, " k"]:
 
 def claims_loss_terms(results: Results, full: bool) -> list[Claim]:
     """The closed form is right, and the two forces are as the paper says."""
-    relu = best(results["relu"])
+    relu = results.best("relu")
     closed = np.asarray(expansion.one_on(relu.W.values, relu.b.values).loss.sum(-1))
     total = sum(contributions(relu).values())
     share = _share_of_one_on(relu)
     linear_W = results["linear"].W.values
-    sparse = best(results["without bias"]).isel(density=0)
+    sparse = results.best("without bias").isel(density=0)
     W = sparse.W.values
     terms = expansion.one_on(W, sparse.b.values if "b" in sparse else np.zeros(W.shape[-1], W.dtype))
     return [
         at_most(
             "L_1 in closed form: largest relative difference from Monte Carlo",
-            MATHEMATICS,
             abs(closed / relu.sampled_one_on.values - 1).max(),
             1e-3,
         ),
         at_most(
             "all terms together, density above .01: largest relative difference from the loss on the evaluation sample",
-            MATHEMATICS,
             abs(total / (N * relu.loss.values) - 1)[DENSITIES > 0.01].max(),
             0.05,
         ),
-        at_most("b = 0, one feature on: what negative interference costs", MATHEMATICS, float(terms.negative.sum()), 0),
+        at_most("b = 0, one feature on: what negative interference costs", float(terms.negative.sum()), 0),
         at_most(
             "trained without biases, sparse, n = 2m: share of squared interference that is positive",
-            MATHEMATICS,
             positive_share(W),
             0.05,
         ),
         at_most(
             "linear: features represented, counted as ‖W‖_F², differ from m by at most",
-            MATHEMATICS,
             abs((linear_W**2).sum((-1, -2)) - M).max(),
             0.05,
         ),
         at_least(
             "linear: least rise of the loss by one more feature, over 1,000 directions",
-            MATHEMATICS,
             rise_by_one_more(linear_W).min(),
             0.9,
         ),
         at_most(
             "density below which most of the loss is with just one feature on, times n",
-            MATHEMATICS,
             N * one_on_dominates_from(relu),
             0.3,
         ),
-        at_least("sparsest: share of the loss with just one feature on", MATHEMATICS, share[-1], 0.75),
+        at_least("sparsest: share of the loss with just one feature on", share[-1], 0.75),
     ]
 
 
@@ -216,18 +208,19 @@ def rise_by_one_more(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*
 
 def with_positive_biases(results: Results) -> Results:
     """All biases are 0.2."""
-    return {key: one.assign(b=xr.full_like(one.W.isel(hidden=0, drop=True), 0.2)) for key, one in results.items()}
+    return results.map(lambda one: one.assign(b=xr.full_like(one.W.isel(hidden=0, drop=True), 0.2)))
 
 
 def a_dimension_left_empty(results: Results) -> Results:
     """Models that do not use their last hidden dimension."""
-    return {key: one.assign(W=one.W.where(one.W.hidden < one.sizes["hidden"] - 1, 0)) for key, one in results.items()}
+    return results.map(lambda one: one.assign(W=one.W.where(one.W.hidden < one.sizes["hidden"] - 1, 0)))
 
 
 LOSS_TERMS = Experiment(
     name="elhage2022/loss-terms",
     question="Which terms of the loss make superposition pay with a ReLU, and never without?",
     source=f"{MATHEMATICS}: the annotated formulas of the linear model's loss and of L_1",
+    section=MATHEMATICS,
     sweeps=sweep_loss_terms,
     draw=draw_loss_terms,
     claims=claims_loss_terms,
@@ -264,7 +257,7 @@ def sweep_l1(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_l1(results: Results) -> Figure:
     """Directions and WᵀW along λ above; number represented, interference and loss against λ below."""
-    models = best(results["models"])
+    models = results.best()
     W, b = models.W.values, models.b.values
     figure = plt.figure(figsize=(11, 5.8), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]
@@ -292,23 +285,18 @@ def claims_l1(results: Results, full: bool) -> list[Claim]:
     exactly two features are represented on axes of their own. The activation of an antipodal pair, |x_i - x_j|, is less
     than |x_i| + |x_j|, so that near the threshold the penalty itself is in favour of pairs.
     """
-    models = best(results["models"])
+    models = results.best()
     W, b = models.W.values, models.b.values
     counts, shared, loss = geometry.n_represented(W), mean_interference(W), relative_loss(W, b)
     clean = (counts == W.shape[-2]) & (shared < 0.02)
     return [
-        at_least("without penalty: features represented", STRATEGIC, counts[0], W.shape[-2] + 1),
-        at_most("largest rise of the number represented to the next larger λ", STRATEGIC, np.diff(counts).max(), 0),
-        at_most("largest rise of mean interference to the next larger λ", STRATEGIC, np.diff(shared).max(), 0.02),
-        at_least("least relative rise of the task loss to the next larger λ", STRATEGIC, least_rise(loss), -0.01),
-        at_least(
-            "penalties at which exactly m features are represented, with interference below .02",
-            STRATEGIC,
-            clean.sum(),
-            1,
-        ),
-        at_most("largest λ: features represented", STRATEGIC, counts[-1], W.shape[-2]),
-        at_most("largest λ: mean interference of what is represented", STRATEGIC, shared[-1], 0.02),
+        at_least("without penalty: features represented", counts[0], W.shape[-2] + 1),
+        at_most("largest rise of the number represented to the next larger λ", np.diff(counts).max(), 0),
+        at_most("largest rise of mean interference to the next larger λ", np.diff(shared).max(), 0.02),
+        at_least("least relative rise of the task loss to the next larger λ", least_rise(loss), -0.01),
+        at_least("penalties at which exactly m features are represented, with interference below .02", clean.sum(), 1),
+        at_most("largest λ: features represented", counts[-1], W.shape[-2]),
+        at_most("largest λ: mean interference of what is represented", shared[-1], 0.02),
     ]
 
 
@@ -341,6 +329,7 @@ L1 = Experiment(
     name="elhage2022/l1",
     question="Does an L1 penalty on hidden activations remove superposition, and what does that cost?",
     source=f"{STRATEGIC} (text only)",
+    section=STRATEGIC,
     sweeps=sweep_l1,
     draw=draw_l1,
     claims=claims_l1,
@@ -355,5 +344,3 @@ L1 = Experiment(
         "256 (--full: 10,000 of 1,024)",
     ),
 )
-
-EXPERIMENTS = (LOSS_TERMS, L1, *compressed_sensing.EXPERIMENTS)

@@ -86,53 +86,46 @@ def claims_perturb(results: Results, full: bool) -> list[Claim]:
     regular = float(geometry.norms(best_pentagon[equal_density]).mean()) if found else np.nan
     crossing = crossing_ratio(ratio, losses, classes)
     both = np.isfinite(pentagons) & np.isfinite(digons)
-    source = SOURCE
     return [
         at_most(
-            "equal densities: norms of the pentagon differ from 1.134 by", "closed form", abs(regular - 1.134), 0.01
+            "equal densities: norms of the pentagon differ from 1.134 by",
+            abs(regular - 1.134),
+            0.01,
+            source="closed form",
         ),
         at_most(
             "equal densities: loss of the pentagon differs from .00888 by, relatively",
-            "closed form",
             float(abs(pentagons[equal_density] / 0.00888 - 1)),
             0.06,
+            source="closed form",
         ),
-        at_least("ten times denser: degrees to each neighbour above 72", source, _at(room, leading, 0), 3),
-        at_least("last before the change: degrees to each neighbour below 72", source, -_at(room, leading, -1), 3),
+        at_least("ten times denser: degrees to each neighbour above 72", _at(room, leading, 0), 3),
+        at_least("last before the change: degrees to each neighbour below 72", -_at(room, leading, -1), 3),
         equal(
             "densities, other than that of the others, at which the pentagon is best and the feature has less room "
             "though denser, or more though sparser",
-            source,
             float(wrong[leading].sum()) if leading.any() else np.nan,
             0,
         ),
         at_most(
             "pentagon: largest change of an angle, in degrees, from one density to the next while it is best",
-            source,
             abs(np.diff(mirrored(gaps(best_pentagon[leading])), axis=0)).max(initial=0) if len(bent) > 1 else np.nan,
             3,
         ),
-        at_least("relative density at which the curves of lowest loss cross", source, crossing, 0.2),
-        at_most("relative density at which they cross, from above", source, crossing, 1 / 3),
+        at_least("relative density at which the curves of lowest loss cross", crossing, 0.2),
+        at_most("relative density at which they cross, from above", crossing, 1 / 3),
         at_least(
-            "densities above the crossing at which both solutions are found",
-            source,
-            (both & (ratio > crossing)).sum(),
-            3,
+            "densities above the crossing at which both solutions are found", (both & (ratio > crossing)).sum(), 3
         ),
         at_least(
-            "densities below the crossing at which both solutions are found",
-            source,
-            (both & (ratio < crossing)).sum(),
-            3,
+            "densities below the crossing at which both solutions are found", (both & (ratio < crossing)).sum(), 3
         ),
         at_least(
             "norm that the perturbed feature of the best model loses from one density to the next",
-            source,
             -np.diff(length).min() if np.isfinite(crossing) else np.nan,
             0.9,
         ),
-        at_most("a hundred times sparser: norm of the perturbed feature", source, length[-1], 0.05),
+        at_most("a hundred times sparser: norm of the perturbed feature", length[-1], 0.05),
     ]
 
 

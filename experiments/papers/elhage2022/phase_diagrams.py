@@ -133,21 +133,20 @@ def claims_phases(case: Case, results: Results, full: bool) -> list[Claim]:
     classes = found.classes
     unit, free = (case.theory(found, border) for border in BORDERS.values())
     return [
-        at_least("share of cells in which the extra feature is ignored", SOURCE, (classes == IGNORED).mean(), 0.1),
-        at_least("share in which it is in superposition", SOURCE, (classes == SUPERPOSED).mean(), 0.1),
-        at_least("share in which it has a dimension of its own", SOURCE, (classes == DEDICATED).mean(), 0.1),
+        at_least("share of cells in which the extra feature is ignored", (classes == IGNORED).mean(), 0.1),
+        at_least("share in which it is in superposition", (classes == SUPERPOSED).mean(), 0.1),
+        at_least("share in which it has a dimension of its own", (classes == DEDICATED).mean(), 0.1),
         at_least(
             "agreement with theory further than a cell from a border, weights of length 1",
-            SOURCE,
             _agreement(classes, unit),
             0.9,
         ),
-        at_least("the same with free lengths and biases", "ours", _agreement(classes, free), 0.98),
+        at_least("the same with free lengths and biases", _agreement(classes, free), 0.98, source="ours"),
         at_least(
             "agreement in all cells, free lengths and biases less weights of length 1",
-            "ours",
             (classes == free).mean() - (classes == unit).mean(),
             0.005,
+            source="ours",
         ),
         *case.more(found),
     ]
@@ -195,19 +194,19 @@ def claims_two_in_one(found: Diagram) -> list[Claim]:
     expected = triple_points(theory.phases_two_in_one(found.importance, found.density[:, None], theory.free_border))
     middle = (len(found.importance) - 1) / 2  # where importance is 1
     return [
-        equal("corners of cells at which the three phases meet", SOURCE, len(corners), 1),
-        at_most("the corner where they meet: cells from importance 1", SOURCE, abs(column - middle), 1),
+        equal("corners of cells at which the three phases meet", len(corners), 1),
+        at_most("the corner where they meet: cells from importance 1", abs(column - middle), 1),
         at_least(
             "its density, which is 4/7 with weights of length 1",
-            "ours",
             found.density[0] * (found.density[1] / found.density[0]) ** row,
             4 / 7,
+            source="ours",
         ),
         at_most(
             "cells from where theory with free lengths and biases has it on this grid",
-            "ours",
             abs(row - expected[0, 0]),
             2,
+            source="ours",
         ),
     ]
 
@@ -225,19 +224,16 @@ def claims_three_in_two(found: Diagram) -> list[Claim]:
     return [
         at_least(
             "extra feature less important, in superposition: share of cells where it is opposite to an ordinary one",
-            SOURCE,
             _share(extra < -0.9, less & ~beside),
             0.9,
         ),
         at_least(
             "extra feature more important, density below 4/7: share where the ordinary ones are opposite each other",
-            SOURCE,
             _share(ordinary < -0.9, more & ~beside),
             0.9,
         ),
         at_least(
             "the same: share where the extra one has a dimension of its own",
-            SOURCE,
             _share(found.classes == DEDICATED, more & ~beside),
             0.9,
         ),
@@ -250,12 +246,12 @@ def _share(condition: Bool[np.ndarray, "rows columns"], where: Bool[np.ndarray, 
 
 def transposed(results: Results) -> Results:
     """Importance and density exchanged."""
-    return changed(results, lambda _, value: value.swapaxes(0, 1))
+    return changed(results, lambda one: one.values.swapaxes(0, 1))
 
 
 def never_superposed(results: Results) -> Results:
     """Linear models: the most important features have a dimension each, whatever the density."""
-    return {key: _most_important(one) for key, one in results.items()}
+    return results.map(_most_important)
 
 
 def _most_important(models: xr.Dataset) -> xr.Dataset:
@@ -284,6 +280,7 @@ def _phase_diagram(name: str, case: Case, recipe: tm.Recipe, side: int) -> Exper
         question=f"What becomes of an extra feature when {case.n} features share {case.m} "
         f"dimension{'s' * (case.m > 1)}?",
         source=f"{SOURCE}, the phase diagrams with n = {case.n}, m = {case.m}",
+        section=SOURCE,
         sweeps=partial(sweep_phases, case, recipe, side),
         draw=partial(draw_phases, case),
         claims=partial(claims_phases, case),
@@ -303,5 +300,3 @@ PHASE_2IN1 = _phase_diagram(
 PHASE_3IN2 = _phase_diagram(
     "phase-3in2", THREE_IN_TWO, tm.Recipe(steps=800, batch_size=128, learning_rate=3e-2, evaluation_samples=1_024), 32
 )
-
-EXPERIMENTS = (PHASE_2IN1, PHASE_3IN2)

@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
-from experiments.papers.elhage2022 import phase_diagrams
 from experiments.papers.elhage2022.phase_diagrams import SOURCE, extra_color, grid
 from toymodels.analysis.phases import SUPERPOSED, classify
-from toymodels.sweeps import best
 from toymodels.theory import phases as theory
 
 # --- confused: the loss without biases, exactly ------------------------------------------------------------------
@@ -84,12 +82,10 @@ def claims_confused(results: Results, full: bool) -> list[Claim]:
     product = _best_weights(results).prod(-1)
     flips = np.flatnonzero((product[:-1] < 0) & (product[1:] > 0))
     crossing = CROSSING_DENSITIES[flips].mean() + 0.005 if len(flips) == 1 else np.nan
-    comment = "McGrath's comment"
     return [
         *(
             at_most(
                 f"S = {1 - density:.1f}, I = {importance:g}: largest distance of a trained (a, c) from a minimum",
-                comment,
                 found.min(-1).max(),
                 0.01,
             )
@@ -97,39 +93,37 @@ def claims_confused(results: Results, full: bool) -> list[Claim]:
         ),
         at_least(
             "least number of models in either minimum, of the three settings",
-            comment,
             min(np.bincount(found.argmin(-1), minlength=2).min() for found in distances),
             1,
         ),
         at_most(
             "confused models at I = 1: largest difference of a or c from 1/√2",
-            comment,
             abs(abs(confused) - 0.5**0.5).max() if len(confused) else np.nan,
             0.01,
         ),
         at_most(
             "density at which the best trained model changes from antipodal to confused, from that of the formula",
-            comment,
             abs(crossing - theory.crossing_density()),
             0.01,
         ),
-        at_least("jump of a·c between neighbouring densities there", comment, np.diff(product).max(), 1.5),
+        at_least("jump of a·c between neighbouring densities there", np.diff(product).max(), 1.5),
     ]
 
 
 def _best_weights(results: Results) -> Float[np.ndarray, "k 2"]:
-    return best(results["crossing"]).W.values[:, 0]
+    return results.best("crossing").W.values[:, 0]
 
 
 def adjacent(results: Results) -> Results:
     """Pairs on the same side in place of opposite ones."""
-    return changed(results, lambda _, value: abs(value))
+    return changed(results, lambda one: abs(one.values))
 
 
 CONFUSED = Experiment(
     name="elhage2022/confused",
     question="Which minima does the loss of two features in one dimension have without biases?",
     source=f"{SOURCE}, and McGrath's comment on it",
+    section="McGrath's comment",
     sweeps=sweep_confused,
     draw=draw_confused,
     claims=claims_confused,
@@ -166,7 +160,7 @@ def sweep_activations(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_activations(results: Results) -> Figure:
     """A phase diagram of the best restarts for each activation, with the share of the grid in superposition."""
-    models = best(results["models"])
+    models = results.best()
     share = (classify(models.W.values)[..., -1] == SUPERPOSED).mean((-1, -2))
     figure = plt.figure(figsize=(14.5, 3.3), layout="constrained")
     *axes, key = figure.subplots(1, 6, width_ratios=[1, 1, 1, 1, 1, 0.45])
@@ -182,39 +176,44 @@ def claims_activations(results: Results, full: bool) -> list[Claim]:
     """All but the linear model have a phase of superposition, of different size. A quadratic output does not tell
     positive from negative, and so a feature disturbs its partner also when it is on alone: the smallest importance at
     which it pays to superpose is not the smaller the sparser the features, as it is for the others."""
-    classes = classify(best(results["models"]).W.values)[..., -1]
+    classes = classify(results.best().W.values)[..., -1]
     area = dict(zip(ACTIVATIONS, (classes == SUPERPOSED).mean((-1, -2)), strict=True))
     sparsest = dict(zip(ACTIVATIONS, (classes[:, -1] == SUPERPOSED).mean(-1), strict=True))
-    comment = "Redwood's comment"
     return [
-        equal("identity: share of cells in which the extra feature is in superposition", comment, area["identity"], 0),
+        equal("identity: share of cells in which the extra feature is in superposition", area["identity"], 0),
         *(
-            at_least(f"{name}: share of cells in superposition", comment, area[name], 0.4)
+            at_least(f"{name}: share of cells in superposition", area[name], 0.4)
             for name in ("ReLU", "GELU", "SoLU", "quadratic")
         ),
-        at_least("ReLU's share less GELU's", "ours", area["ReLU"] - area["GELU"], 0.05),
-        at_least("ReLU's share less that of a quadratic output", "ours", area["ReLU"] - area["quadratic"], 0.02),
-        at_least("sparsest features, ReLU: share of importances in superposition", "ours", sparsest["ReLU"], 0.98),
+        at_least("ReLU's share less GELU's", area["ReLU"] - area["GELU"], 0.05, source="ours"),
+        at_least("ReLU's share less that of a quadratic output", area["ReLU"] - area["quadratic"], 0.02, source="ours"),
+        at_least(
+            "sparsest features, ReLU: share of importances in superposition", sparsest["ReLU"], 0.98, source="ours"
+        ),
         at_most(
-            "sparsest features, quadratic: share of importances in superposition", "ours", sparsest["quadratic"], 0.9
+            "sparsest features, quadratic: share of importances in superposition",
+            sparsest["quadratic"],
+            0.9,
+            source="ours",
         ),
     ]
 
 
 def relu_everywhere(results: Results) -> Results:
     """The ReLU models whatever the activation."""
-    return changed(results, lambda _, value: np.broadcast_to(value[:1], value.shape))
+    return changed(results, lambda one: np.broadcast_to(one.values[:1], one.shape))
 
 
 def identity_everywhere(results: Results) -> Results:
     """The linear models whatever the activation."""
-    return changed(results, lambda _, value: np.broadcast_to(value[-1:], value.shape))
+    return changed(results, lambda one: np.broadcast_to(one.values[-1:], one.shape))
 
 
 ACTIVATIONS_DIAGRAMS = Experiment(
     name="elhage2022/activations",
     question="How does the phase diagram depend on the activation of the output?",
     source=f"{SOURCE}, and Redwood Research's comment on it",
+    section="Redwood's comment",
     sweeps=sweep_activations,
     draw=draw_activations,
     claims=claims_activations,
@@ -226,5 +225,3 @@ ACTIVATIONS_DIAGRAMS = Experiment(
     ),
     controls=(relu_everywhere, identity_everywhere),
 )
-
-EXPERIMENTS = (*phase_diagrams.EXPERIMENTS, CONFUSED, ACTIVATIONS_DIAGRAMS)

@@ -14,9 +14,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from experiments.papers.elhage2022.geometry import DIFFERENCES, M, sweep_geometry
-from experiments.papers.elhage2022.perturb import PERTURB
 from toymodels.analysis import alignment, geometry, polytopes
-from toymodels.sweeps import best
 
 SOURCE = "The Geometry of Superposition, Uniform Superposition"
 TABLE = ("digon", "triangle", "tetrahedron", "pentagon", "square antiprism")
@@ -135,7 +133,7 @@ def _shape(component: polytopes.Component) -> str:
 
 def large_models(results: Results) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k m n"], list[Components]]:
     """Densities, and of the better model of each the weights and the components."""
-    models = best(results["large"])
+    models = results.best("large")
     return models.density.values, models.W.values, [polytopes.recognise(W) for W in models.W.values]
 
 
@@ -182,44 +180,37 @@ def claims_polytopes(results: Results, full: bool) -> list[Claim]:
     return [
         at_least(
             "plateau: mean share of features in digons that are orthogonal to the rest",
-            SOURCE,
             _mean(shares["digon", True][plateau]),
             0.95,
         ),
-        at_least(
-            "models whose orthogonal parts fill all 30 dimensions",
-            SOURCE,
-            sum(_span(model) == M for model in models),
-            5,
-        ),
+        at_least("models whose orthogonal parts fill all 30 dimensions", sum(_span(model) == M for model in models), 5),
         at_least(
             "after the plateau (D* from .48 to .36): share of models with a pentagon",
-            SOURCE,
             _mean(_has("pentagon", models)[after]),
             0.8,
         ),
-        at_least("after the plateau: mean share of features in named shapes", SOURCE, _mean(named[after]), 0.8),
-        at_least("models with a square antiprism", SOURCE, _has("square antiprism", models).sum(), 1),
+        at_least("after the plateau: mean share of features in named shapes", _mean(named[after]), 0.8),
+        at_least("models with a square antiprism", _has("square antiprism", models).sum(), 1),
         at_most(
-            "density below 1/7: mean share of features in named shapes", "ours", _mean(named[density < 1 / 7]), 0.05
+            "density below 1/7: mean share of features in named shapes",
+            _mean(named[density < 1 / 7]),
+            0.05,
+            source="ours",
         ),
-        at_most(
-            "orthogonal parts: mean difference of D_i from that of the arrangement", SOURCE, _mean(_off(parts)), 0.005
-        ),
+        at_most("orthogonal parts: mean difference of D_i from that of the arrangement", _mean(_off(parts)), 0.005),
         at_most(
             "digons and other simplices: mean ‖Σ W_i‖ / Σ ‖W_i‖, 0 where W ⟂ (1, ..., 1)",
-            SOURCE,
             _mean(_imbalances(parts)),
             0.02,
         ),
         at_least(
             "share of components that keep their names when turned at random and displaced by 5 %",
-            "ours",
             _mean(_kept([(W[i], models[i]) for i in chosen])),
             0.98,
+            source="ours",
         ),
         *(
-            at_most(f"n={n} m={m}, density {p:g}: distance of the best restart from the {name}", SOURCE, distance, 0.1)
+            at_most(f"n={n} m={m}, density {p:g}: distance of the best restart from the {name}", distance, 0.1)
             for (n, m, p), name in SMALL.items()
             for distance in [_distance(small[n, m, p][0], name)]
         ),
@@ -276,6 +267,7 @@ POLYTOPES = Experiment(
     name="elhage2022/polytopes",
     question="Which regular arrangements do features form?",
     source=f"{SOURCE}, the table of polytopes and the paragraphs on tegum products",
+    section=SOURCE,
     sweeps=sweep_polytopes,
     draw=draw_polytopes,
     claims=claims_polytopes,
@@ -294,5 +286,3 @@ POLYTOPES = Experiment(
         *DIFFERENCES,
     ),
 )
-
-EXPERIMENTS = (POLYTOPES, PERTURB)

@@ -82,25 +82,23 @@ def claims_pressure(results: Results, full: bool) -> list[Claim]:
     short, long = np.array([[_share_near(one) for one in lengths] for lengths in values]).T
     gain = (long - short)[1:]
     return [
-        at_least("least gain in the share by longer training, n / m from 3 to 20", _COMMENT, gain.min(), 0.0),
-        at_least("mean gain in the share by longer training, n / m from 3 to 20", _COMMENT, gain.mean(), 0.1),
-        at_least("long training: share at n / m = 20 minus that at n / m = 3", _COMMENT, long[-1] - long[1], 0.1),
+        at_least("least gain in the share by longer training, n / m from 3 to 20", gain.min(), 0.0),
+        at_least("mean gain in the share by longer training, n / m from 3 to 20", gain.mean(), 0.1),
+        at_least("long training: share at n / m = 20 minus that at n / m = 3", long[-1] - long[1], 0.1),
     ]
-
-
-_COMMENT = "Henighan and Olah's comment"
 
 
 def lengths_exchanged(results: Results) -> Results:
     """The models of short training are taken for those of long training, and the other way round."""
     models = results["models"]
-    return {"models": models.assign(W=models.W.variable[{"steps": slice(None, None, -1)}])}
+    return Results({"models": models.assign(W=models.W.variable[{"steps": slice(None, None, -1)}])})
 
 
 PRESSURE = Experiment(
     name="elhage2022/pressure",
     question="What makes dimensionalities cluster at the fractions of regular arrangements?",
-    source=f"{_COMMENT} on the paper",
+    source="Henighan and Olah's comment on the paper",
+    section="Henighan and Olah's comment",
     sweeps=sweep_pressure,
     draw=draw_pressure,
     claims=claims_pressure,
@@ -110,5 +108,3 @@ PRESSURE = Experiment(
     differences=("quick: m = 10, batches of 256; --full: m = 30, batches of 1,024",),
     controls=(lengths_exchanged,),
 )
-
-EXPERIMENTS = (PRESSURE,)

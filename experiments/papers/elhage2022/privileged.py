@@ -15,7 +15,6 @@ import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import neurons
-from toymodels.sweeps import best
 
 N, M = 10, 5
 IMPORTANCE = tm.GeometricImportance(0.75)
@@ -35,7 +34,7 @@ def ordered(W: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray, "*batch m n
 
 def rotated(results: Results) -> Results:
     """The hidden space is turned by a random rotation. All scalar products of features stay what they are."""
-    return changed(results, lambda name, value: random_rotations(1, seed=0)[0] @ value if name == "W" else value)
+    return changed(results, lambda one: random_rotations(1, seed=0)[0] @ one.values if one.name == "W" else one.values)
 
 
 def random_rotations(count: int, seed: int) -> Float[np.ndarray, "count m m"]:
@@ -62,7 +61,7 @@ def sweep_privileged_basis(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_privileged_basis(results: Results) -> Figure:
     """W of both models, as a heat map and as stacked bars."""
     titles = ["linear hidden layer\n$h = Wx$", "ReLU hidden layer\n$h = \\mathrm{ReLU}(Wx)$"]
-    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles, panel_inches=1.9)
+    return tm.plots.neurons(ordered(results.best().W.values), titles, panel_inches=1.9)
 
 
 def claims_privileged_basis(results: Results, full: bool) -> list[Claim]:
@@ -74,19 +73,15 @@ def claims_privileged_basis(results: Results, full: bool) -> list[Claim]:
     (standard deviation .07). The rank among rotations needs no such bound.
     """
     linear, relu = results["models"].W.values
-    W = best(results["models"]).W.values[1]
+    W = results.best().W.values[1]
     return [
-        at_least("ReLU: mean largest share of a neuron", SOURCE, _mean_share(W), 0.65),
-        at_most("linear: mean largest share, mean over restarts", SOURCE, _mean_share(linear), 0.5),
+        at_least("ReLU: mean largest share of a neuron", _mean_share(W), 0.65),
+        at_most("linear: mean largest share, mean over restarts", _mean_share(linear), 0.5),
         at_least(
-            "mean largest share, mean over restarts: ReLU minus linear",
-            SOURCE,
-            _mean_share(relu) - _mean_share(linear),
-            0.2,
+            "mean largest share, mean over restarts: ReLU minus linear", _mean_share(relu) - _mean_share(linear), 0.2
         ),
         at_most(
             "share of 1,000 random rotations of the ReLU model's hidden space that are as aligned with neurons",
-            SOURCE,
             share_as_aligned(W),
             0.01,
         ),
@@ -108,6 +103,7 @@ PRIVILEGED_BASIS = Experiment(
     name="elhage2022/privileged-basis",
     question="Do features align with neurons?",
     source=f"{SOURCE}, the first figure",
+    section=SOURCE,
     sweeps=sweep_privileged_basis,
     draw=draw_privileged_basis,
     claims=claims_privileged_basis,
@@ -137,7 +133,7 @@ def sweep_neurons(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_neurons(results: Results) -> Figure:
     """A column a density: W above, stacked bars below."""
     titles = [f"density {density:g}" for density in DENSITIES]
-    return tm.plots.neurons(ordered(best(results["models"]).W.values), titles, bar_limit=4.5)
+    return tm.plots.neurons(ordered(results.best().W.values), titles, bar_limit=4.5)
 
 
 def claims_neurons(results: Results, full: bool) -> list[Claim]:
@@ -148,16 +144,14 @@ def claims_neurons(results: Results, full: bool) -> list[Claim]:
     out at .00603 to .00606 and two or more polysemantic ones at .00605 to .00609. Of 64 quick restarts 0 to 4 are
     aligned; in the quick run of seed 4 none is, and one neuron's largest share is .899 instead of .9.
     """
-    W = best(results["models"]).W.values
+    W = results.best().W.values
     one, several = (kind(W).sum(-1) for kind in (neurons.monosemantic, neurons.polysemantic))
     return [
-        equal("dense: polysemantic neurons", SOURCE, several[0], 0),
-        equal("dense: monosemantic neurons", SOURCE, one[0], M),
-        at_least(
-            "least change in the number of polysemantic neurons as density falls", SOURCE, np.diff(several).min(), 0
-        ),
-        equal("sparsest: polysemantic neurons", SOURCE, several[-1], M),
-        at_least("densities at which a model has neurons of both kinds", SOURCE, ((one > 0) & (several > 0)).sum(), 1),
+        equal("dense: polysemantic neurons", several[0], 0),
+        equal("dense: monosemantic neurons", one[0], M),
+        at_least("least change in the number of polysemantic neurons as density falls", np.diff(several).min(), 0),
+        equal("sparsest: polysemantic neurons", several[-1], M),
+        at_least("densities at which a model has neurons of both kinds", ((one > 0) & (several > 0)).sum(), 1),
     ]
 
 
@@ -165,6 +159,7 @@ NEURONS = Experiment(
     name="elhage2022/neurons",
     question="How many features does a neuron stand for as density falls?",
     source=f"{SOURCE}, Visualizing Superposition in Terms of Neurons",
+    section=SOURCE,
     sweeps=sweep_neurons,
     draw=draw_neurons,
     claims=claims_neurons,
@@ -210,16 +205,16 @@ def draw_hidden_bias(results: Results) -> Figure:
     figure = plt.figure(figsize=(14, 3.4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1, 2], squeeze=False)[0]
     matrix_axes, (bias_ax, before_ax, share_ax) = left.subplots(1, 3), right.subplots(1, 3)
-    for ax, (name, one) in zip(matrix_axes, results.items(), strict=True):
-        tm.plots.neuron_matrix(ordered(best(one).W.values[SPARSE]), ax=ax)
+    for ax, name in zip(matrix_axes, results, strict=True):
+        tm.plots.neuron_matrix(ordered(results.best(name).W.values[SPARSE]), ax=ax)
         ax.set(title=LABELS[name], xlabel="neurons", ylabel="features" if name == "relu" else "")
     left.colorbar(tm.plots.weight_key(), ax=matrix_axes, label="weight", aspect=20)
-    biased = best(results["relu with bias"])
+    biased = results.best("relu with bias")
     bias_ax.plot(1 / biased.density.values, biased.b_hidden.values, "o", color=COLORS["relu with bias"], markersize=4)
     bias_ax.axhline(0, color="#b8b8b8", linewidth=0.8, zorder=0)
     bias_ax.set(xscale="log", xlabel="1 / density", ylabel="hidden bias, a dot a neuron")
     for name in ("relu", "relu with bias"):
-        values = before_relu(best(results[name]), SPARSE).ravel()
+        values = before_relu(results.best(name), SPARSE).ravel()
         before_ax.hist(values, np.linspace(-2.5, 2.5, 101), density=True, alpha=0.7, color=COLORS[name])
     before_ax.axvline(0, color="#303030", linewidth=0.8)
     before_ax.set(yscale="log", xlabel="before the ReLU", ylabel=f"frequency at density {BIAS_DENSITIES[SPARSE]:g}")
@@ -241,43 +236,31 @@ def claims_hidden_bias(results: Results, full: bool) -> list[Claim]:
     .81, so that with seed 1 the last number is .12. In dense models, whose inputs are positive without a bias, biases
     may be anything.
     """
-    biased = best(results["relu with bias"])
+    biased = results.best("relu with bias")
     passed = [passed_on(biased, cell) for cell in range(len(BIAS_DENSITIES))]
     shares = {name: typical_share(one) for name, one in results.items()}
     return [
+        at_least("with bias, density 0.1 and below: smallest hidden bias", biased.b_hidden.values[SPARSE:].min(), 0.2),
         at_least(
-            "with bias, density 0.1 and below: smallest hidden bias",
-            BIAS_SOURCE,
-            biased.b_hidden.values[SPARSE:].min(),
-            0.2,
-        ),
-        at_least(
-            "with bias, any density: share of neurons and samples on which the ReLU does nothing",
-            BIAS_SOURCE,
-            min(passed),
-            0.98,
+            "with bias, any density: share of neurons and samples on which the ReLU does nothing", min(passed), 0.98
         ),
         at_most(
             "without bias, density 0.1: share of neurons and samples on which the ReLU does nothing",
-            BIAS_SOURCE,
-            passed_on(best(results["relu"]), SPARSE),
+            passed_on(results.best("relu"), SPARSE),
             0.8,
         ),
         at_most(
             "density 0.1: |mean largest share with bias − that of a linear hidden layer|",
-            BIAS_SOURCE,
             abs(shares["relu with bias"] - shares["linear"])[SPARSE],
             0.06,
         ),
         at_least(
             "density 0.1: mean largest share without bias minus that with bias",
-            BIAS_SOURCE,
             (shares["relu"] - shares["relu with bias"])[SPARSE],
             0.1,
         ),
         at_least(
             "density 0.3: mean largest share without bias minus that with bias",
-            BIAS_SOURCE,
             (shares["relu"] - shares["relu with bias"])[1],
             0.15,
         ),
@@ -311,18 +294,19 @@ def bias_unused(results: Results) -> Results:
     """The model with a hidden bias leaves it at zero and has the weights of the one without."""
     plain, biased = results["relu"], results["relu with bias"]
     unused = biased.assign(W=plain.W.variable, b=plain.b.variable, b_hidden=0 * biased.b_hidden)
-    return {**results, "relu with bias": unused}
+    return Results({**results, "relu with bias": unused})
 
 
 def no_negative_weights(results: Results) -> Results:
     """All weights are positive, so that on features, which are too, a ReLU never does anything."""
-    return changed(results, lambda name, value: abs(value) if name == "W" else value)
+    return changed(results, lambda one: abs(one.values) if one.name == "W" else one.values)
 
 
 HIDDEN_BIAS = Experiment(
     name="elhage2022/hidden-bias",
     question="What does a ReLU hidden layer do with a bias?",
     source=f"{BIAS_SOURCE}, text",
+    section=BIAS_SOURCE,
     sweeps=sweep_hidden_bias,
     draw=draw_hidden_bias,
     claims=claims_hidden_bias,
@@ -336,5 +320,3 @@ HIDDEN_BIAS = Experiment(
     ),
     controls=(bias_unused, no_negative_weights),
 )
-
-EXPERIMENTS = (PRIVILEGED_BASIS, NEURONS, HIDDEN_BIAS)

@@ -1,5 +1,8 @@
 """Beyond the paper: questions that it leaves open."""
 
-from experiments.questions.beyond import best_arrangement, correlation_strength, plateau
+from experiments.harness.experiment import Paper
 
-EXPERIMENTS = (*plateau.EXPERIMENTS, *correlation_strength.EXPERIMENTS, *best_arrangement.EXPERIMENTS)
+PAPER = Paper(
+    title="Questions that the paper leaves open, as figures of our own",
+    order=("plateau", "correlation-strength", "best-arrangement"),
+)

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
-from toymodels.sweeps import best
 from toymodels.theory import correlated_pair
 
 CORRELATIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.65, 0.8)
@@ -78,7 +77,7 @@ def draw_strength(results: Results) -> Figure:
     above, below = figure.subfigures(2, 1, height_ratios=[1.25, 1], squeeze=False)[:, 0]
     density, conditional = above.subplots(1, 2)
     _draw_border(borders(results["borders"]), density, conditional)
-    maps = overlap(best(results["maps"]))
+    maps = overlap(results.best("maps"))
     axes = below.subplots(1, len(MAPS), sharey=True)
     for number, (correlation, ax) in enumerate(zip(MAPS, axes, strict=True)):
         _draw_map(maps.sel(correlation=correlation), ax, number == 0)
@@ -136,31 +135,25 @@ def claims_strength(results: Results, full: bool) -> list[Claim]:
     weak = strength < correlated_pair.BORDER_PROBABILITY
     q = correlated_pair.partner_probability(middle[weak], strength[weak])
     theory = correlated_pair.best_border(strength, THEORY_DENSITIES)
-    weighed = overlap(best(results["borders"]))
-    antipodal = overlap(best(results["maps"])).rename({"importance[1]": "importance"}) < ANTIPODAL
+    weighed = overlap(results.best("borders"))
+    antipodal = overlap(results.best("maps")).rename({"importance[1]": "importance"}) < ANTIPODAL
     shares = antipodal.any("density").mean("importance").values
     strongest, weakest = (weighed.isel(correlation=place, density=0).values for place in (-1, 0))
     return [
-        at_most(
-            "largest distance of the border from theory with the best length and bias",
-            "ours",
-            _far(middle, theory),
-            0.03,
-        ),
-        at_most("largest step of the border to the next stronger correlation", "ours", np.diff(middle).max(), 0),
-        at_least("c < 4/7: least q = P(on | partner on) at the border", "ours", q.min(), 0.56),
-        at_most("c < 4/7: largest q at the border", "ours", q.max(), 0.68),
-        at_most("c = .65 and .8: largest density with an antipodal pair", "ours", _last_antipodal(weighed, ~weak), 0),
-        at_most("c = .05, density .01: largest W_0 · W_1", "ours", weakest.max(), -0.9),
-        at_most("c = .8, density .01: W_0 · W_1 differs from 1/2, merged, by", "ours", abs(strongest - 0.5).max(), 0.1),
-        equal("diagram at c = 0: share of importances with an antipodal pair", "ours", shares[0], 1),
+        at_most("largest distance of the border from theory with the best length and bias", _far(middle, theory), 0.03),
+        at_most("largest step of the border to the next stronger correlation", np.diff(middle).max(), 0),
+        at_least("c < 4/7: least q = P(on | partner on) at the border", q.min(), 0.56),
+        at_most("c < 4/7: largest q at the border", q.max(), 0.68),
+        at_most("c = .65 and .8: largest density with an antipodal pair", _last_antipodal(weighed, ~weak), 0),
+        at_most("c = .05, density .01: largest W_0 · W_1", weakest.max(), -0.9),
+        at_most("c = .8, density .01: W_0 · W_1 differs from 1/2, merged, by", abs(strongest - 0.5).max(), 0.1),
+        equal("diagram at c = 0: share of importances with an antipodal pair", shares[0], 1),
         at_least(
             "diagram at c = .3: least importance with an antipodal pair",
-            "ours",
             float(antipodal.importance.where(antipodal.sel(correlation=0.3).any("density")).min()),
             0.15,
         ),
-        equal("diagram at c = .65: share of importances with an antipodal pair", "ours", shares[2], 0),
+        equal("diagram at c = .65: share of importances with an antipodal pair", shares[2], 0),
     ]
 
 
@@ -187,7 +180,7 @@ def reversed_strengths(results: Results) -> Results:
 def _reordered(results: Results, places: list[int]) -> Results:
     models = results["borders"]
     moved = models.isel(correlation=places).assign_coords(correlation=models.correlation.values)
-    return {**results, "borders": moved}
+    return Results({**results, "borders": moved})
 
 
 CORRELATION_STRENGTH = Experiment(
@@ -195,6 +188,7 @@ CORRELATION_STRENGTH = Experiment(
     question="How far does the strength of a correlation, between independent and always together, move the border of "
     "antipodal superposition?",
     source="ours; the setting is that of Superposition as a Phase Change in Elhage et al. 2022, n = 2 and m = 1",
+    section="ours",
     sweeps=sweep_strength,
     draw=draw_strength,
     claims=claims_strength,
@@ -219,5 +213,3 @@ CORRELATION_STRENGTH = Experiment(
     ),
     controls=(same_at_every_strength, reversed_strengths),
 )
-
-EXPERIMENTS = (CORRELATION_STRENGTH,)

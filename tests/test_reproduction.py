@@ -1,0 +1,47 @@
+"""Every figure is trained at its quick size: its claims hold on trained models, and fail on some wrong ones."""
+
+import json
+
+import matplotlib.pyplot as plt
+import pytest
+
+from experiments.harness.discovery import experiments_of, find_papers
+from experiments.harness.experiment import Experiment
+from experiments.harness.runner import ROOT, evaluate, fingerprint, publish, record_seeds
+
+
+def first_sweep(experiment: Experiment) -> str:
+    return fingerprint(next(iter(experiment.sweeps(False, 0).values())))
+
+
+# Experiments that use the same trained models go to the same worker, so that these are trained once.
+EACH = [
+    pytest.param(experiment, marks=pytest.mark.xdist_group(first_sweep(experiment)), id=experiment.name)
+    for experiment in experiments_of(find_papers())
+]
+
+
+@pytest.mark.reproduction
+@pytest.mark.parametrize("experiment", EACH)
+def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment: Experiment, tmp_path) -> None:
+    outcome = evaluate(experiment)
+    assert [claim.claim for claim in outcome.claims if not claim.passed] == []
+    committed = json.loads((ROOT / "figures" / f"{experiment.name}.json").read_text())["claims"]
+    stated = [(claim["claim"], claim["source"], claim["expected"]) for claim in committed]
+    assert [(claim.claim, claim.source, claim.expected) for claim in outcome.claims] == stated
+    path = publish(experiment, outcome, full=False, seed=0, folder=tmp_path)
+    pixels = plt.imread(path)[..., :3]
+    assert (pixels < 0.9).any(-1).mean() > 0.005  # something is drawn
+    page = json.loads(path.with_suffix(".json").read_text())
+    assert page["experiment"] == experiment.name
+    assert set(page["claims"][0]) == {"experiment", "claim", "source", "measured", "expected", "passed", "fails_on"}
+    assert [claim["claim"] for claim in page["claims"] if not claim["fails_on"]] == []
+    assert path.with_suffix(".svg").exists() == experiment.vector
+    assert path.with_suffix(".gif").exists() == (experiment.animate is not None)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("experiment", EACH)
+def test_claims_hold_for_most_seeds(experiment: Experiment, tmp_path) -> None:
+    record = json.loads(record_seeds(experiment, range(5), folder=tmp_path).read_text())
+    assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []
