@@ -14,7 +14,7 @@ from scipy.stats import chi2_contingency
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.analysis.polytopes import product_name, recognise
-from toymodels.playground.configuration import configuration
+from toymodels.playground.library import train_arguments
 
 pytestmark = pytest.mark.reproduction
 
@@ -36,7 +36,7 @@ def library() -> Mapping[str, Counter[str]]:
     """How many of the library's models are in each arrangement."""
 
     def run(settings: dict[str, Any]) -> Float[np.ndarray, "k m n"]:
-        model, task, recipe = configuration(settings)
+        model, task, recipe = train_arguments(settings)
         recipe = dataclasses.replace(recipe, steps=STEPS, evaluation_samples=1)
         return tm.train(model, task, recipe, seed=1, restarts=MODELS, progress=False).W
 

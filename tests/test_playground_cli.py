@@ -14,9 +14,8 @@ import pytest
 
 import toymodels as tm
 from toymodels.cli import main
-from toymodels.playground.configuration import DEFAULTS
 from toymodels.playground.recording import record
-from toymodels.playground.settings import presets
+from toymodels.playground.settings import DEFAULTS, PRESETS
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def test_a_page_for_elsewhere_opens_nothing(opened: list[str], tmp_path: Path, c
     main(["playground", "--page", "über.html", "--preset", "pentagon"])
     assert opened == []
     assert [path.name for path in tmp_path.iterdir()] == ["über.html"]
-    assert options(tmp_path / "über.html") == ({**DEFAULTS, **presets()["pentagon"]}, None)
+    assert options(tmp_path / "über.html") == ({**DEFAULTS, **PRESETS["pentagon"]}, None)
     assert f"The playground is {tmp_path / 'über.html'}\n" in capsys.readouterr().out
 
 

@@ -7,7 +7,7 @@ import pytest
 from playground_engine import engine, unpacked
 from scipy.stats import chisquare, kstest
 
-from toymodels.playground.configuration import configuration
+from toymodels.playground.library import train_arguments
 
 # --- Features ---------------------------------------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ DISTRIBUTIONS = {
 @pytest.mark.parametrize("case", DISTRIBUTIONS)
 def test_moments(case: str):
     settings = DISTRIBUTIONS[case]
-    features = configuration(settings)[1].features
+    features = train_arguments(settings)[1].features
     assert largest_deviation(drawn(settings), features) < 5
 
 
@@ -42,7 +42,7 @@ def test_moments(case: str):
 )
 def test_moments_of_another_distribution_would_differ(case: str, change: dict[str, Any]):
     settings = DISTRIBUTIONS[case]
-    features = configuration({**settings, **change})[1].features
+    features = train_arguments({**settings, **change})[1].features
     assert largest_deviation(drawn(settings), features) > 8
 
 

@@ -14,7 +14,8 @@ from playground_engine import engine, packed, trained, unpacked
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.models.modules import param_state
-from toymodels.playground.configuration import CHOICES, configuration
+from toymodels.playground.library import train_arguments
+from toymodels.playground.settings import CHOICES
 
 Specification = tuple[tm.Autoencoder, tm.Task, tm.Recipe]
 
@@ -37,7 +38,7 @@ STEPS = {
 def test_steps(case: str, precision: str):
     settings = STEPS[case]
     with jax.enable_x64(precision == "double"):
-        assert worst_difference(settings, configuration(settings)) < TOLERANCE[precision]
+        assert worst_difference(settings, train_arguments(settings)) < TOLERANCE[precision]
 
 
 WRONG: dict[str, Callable[[tm.Autoencoder, tm.Task, tm.Recipe], Specification]] = {
@@ -67,7 +68,7 @@ WRONG: dict[str, Callable[[tm.Autoencoder, tm.Task, tm.Recipe], Specification]] 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_steps_of_another_library_would_differ(wrong: str):
     settings = {"activation": "gelu"} if "GELU" in wrong else {}
-    assert worst_difference(settings, WRONG[wrong](*configuration(settings))) > 5 * TOLERANCE["single"]
+    assert worst_difference(settings, WRONG[wrong](*train_arguments(settings))) > 5 * TOLERANCE["single"]
 
 
 def with_adam(recipe: tm.Recipe, **options: float) -> tm.Recipe:

@@ -34,7 +34,7 @@ def test_jupyterlab(tmp_path: Path):
     cells = [
         'import toymodels as tm\nplayground = tm.Playground(preset="dense", n=4)\nplayground',
         f"{RUN}tm.Playground(run)",
-        'print("chosen:", playground.settings["n"], playground.configuration()[1].features.density)',
+        'print("chosen:", playground.settings["n"], playground.train_arguments()[1].features.density)',
         'playground.settings = playground.settings | {"n": 7, "m": 3}',
     ]
     with jupyterlab(cells, tmp_path) as url, watched_page() as page:
@@ -84,7 +84,7 @@ def _(tm):
 
 @app.cell
 def _(mo, playground):
-    mo.md(f"chosen: {{playground.value['settings']['n']}} {{playground.configuration()[1].features.density}}")
+    mo.md(f"chosen: {{playground.value['settings']['n']}} {{playground.train_arguments()[1].features.density}}")
     return
 
 @app.cell

@@ -6,23 +6,39 @@ import numpy as np
 import pytest
 from playground_engine import engine
 
-from toymodels.playground.configuration import CHOICES, DEFAULTS, RANGES, configuration
+from toymodels.playground import bundle
+from toymodels.playground.library import ACTIVATIONS, train_arguments
+from toymodels.playground.settings import CHOICES, DEFAULTS, PRESETS, RANGES, complete
 
 
-def test_settings_are_those_of_configuration():
+def test_python_and_the_page_have_the_same_settings():
     sources = engine("settings")
     assert sources["DEFAULTS"] == DEFAULTS
     assert sources["CHOICES"] == {name: list(choices) for name, choices in CHOICES.items()}
     limits = {name: (r["min"], r["max"], r.get("integer", False)) for name, r in sources["RANGES"].items()}
     assert limits == RANGES
+    assert {preset["name"]: preset["settings"] for preset in sources["PRESETS"]} == PRESETS
     assert DEFAULTS.keys() == {*CHOICES, *RANGES}
+    assert ACTIVATIONS.keys() == set(CHOICES["activation"])
+
+
+def test_settings_are_written_once():
+    """Python and the page read one file; nothing else of the bundle or of the package has a preset's name."""
+    _, *others = bundle.module().split("const CATALOGUE =\n")
+    assert len(others) == 1
+    written = [path for path in bundle.SOURCE.parent.rglob("*.*s*") if '"octahedron"' in path.read_text("utf-8")]
+    assert [path.name for path in written] == ["catalogue.js"]
+
+
+def test_a_fresh_playground_is_the_pentagon():
+    assert complete({}) == complete({}, "pentagon") == DEFAULTS
 
 
 def test_presets_are_settings():
     presets = engine("settings")["PRESETS"]
     assert len({preset["name"] for preset in presets}) == len(presets)
     for preset in presets:
-        configuration(preset["settings"])
+        train_arguments(preset["settings"])
         assert preset["settings"] == {k: v for k, v in preset["settings"].items() if v != DEFAULTS[k]}
         assert all(preset[name] for name in ("name", "title", "figure", "says"))
     hashes = [f"preset={preset['name']}&seed=3" for preset in presets]
@@ -97,12 +113,12 @@ BAD = {
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
 def test_bad_settings(name: str, value: Any):
     with pytest.raises(ValueError, match=f"^{name} of a playground must be .* Got "):
-        configuration({name: value})
+        train_arguments({name: value})
     (settings,) = engine("checked", [{name: value}])
-    configuration(settings)
+    train_arguments(settings)
 
 
 def test_bad_names():
     with pytest.raises(ValueError, match=r"no 'densities'. Did you mean density\?"):
-        configuration({"densities": 0.1})
+        train_arguments({"densities": 0.1})
     assert engine("checked", [{"densty": 0.5, "__proto__": {"n": 7}}, None, {"n": None}]) == [DEFAULTS] * 3

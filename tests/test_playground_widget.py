@@ -16,9 +16,9 @@ from playground_engine import engine
 
 import toymodels as tm
 from toymodels.playground import bundle
-from toymodels.playground.configuration import DEFAULTS, configuration
+from toymodels.playground.library import train_arguments
 from toymodels.playground.recording import record
-from toymodels.playground.settings import complete, from_address, presets
+from toymodels.playground.settings import DEFAULTS, PRESETS, complete, from_address
 
 SHORT = tm.Recipe(steps=40, batch_size=64, evaluation_samples=256)
 
@@ -39,7 +39,7 @@ def run() -> tm.Run:
 
 def test_settings_are_complete_and_go_to_the_browser():
     playground = tm.Playground(preset="octahedron", n=8, density=0.25, seed=np.int64(7))
-    wanted = {**DEFAULTS, **presets()["octahedron"], "n": 8, "density": 0.25, "seed": 7}
+    wanted = {**DEFAULTS, **PRESETS["octahedron"], "n": 8, "density": 0.25, "seed": 7}
     assert playground.settings == wanted
     assert json.loads(json.dumps(playground.get_state()["settings"])) == wanted
     assert (wanted["m"], playground.recording) == (3, None)
@@ -84,8 +84,8 @@ def test_wrong_settings_are_refused_before_anything_is_shown():
 def test_configuration_is_that_of_the_settings_as_they_are_now():
     playground = tm.Playground(n=4)
     playground.settings = playground.settings | {"n": 6, "pairs": "anticorrelated", "density": 0.1}
-    model, task, recipe = playground.configuration()
-    assert (model, recipe) == configuration(playground.settings)[::2]
+    model, task, recipe = playground.train_arguments()
+    assert (model, recipe) == train_arguments(playground.settings)[::2]
     assert (model.n_features, task.features.sets[0]) == (6, (0, 1))
     recipe = dataclasses.replace(recipe, steps=2, evaluation_samples=64)
     assert tm.train(model, task, recipe, progress=False).W.shape == (1, 2, 6)
@@ -93,13 +93,13 @@ def test_configuration_is_that_of_the_settings_as_they_are_now():
 
 def test_presets_and_addresses_are_those_of_the_page():
     there = {preset["name"]: preset["settings"] for preset in engine("settings")["PRESETS"]}
-    assert there == presets()
+    assert there == PRESETS
     assert "pentagon" in there
     addresses = ["", "#", "n=6&m=3&density=.05", "#preset=pentagon&seed=4", "#n=8&preset=octahedron&decay=5e-1"]
     for address, settings in zip(addresses, engine("fromHash", addresses), strict=True):
         assert from_address(address) == from_address(f"file:///page.html{address if '#' in address else '#' + address}")
         assert from_address(address) == settings
-    for name in presets():
+    for name in PRESETS:
         assert from_address(f"preset={name}") == complete({}, name)
 
 
@@ -215,7 +215,7 @@ def test_a_run_and_settings_exclude_each_other(run: tm.Run):
         with pytest.raises(ValueError, match="Got both"):
             tm.Playground(run, **settings)
     with pytest.raises(ValueError, match="has nothing to train"):
-        tm.Playground(run).configuration()
+        tm.Playground(run).train_arguments()
 
 
 # --- Without anywidget ------------------------------------------------------------------------------------------------

@@ -1,21 +1,38 @@
 """Settings of a playground as Python has them: by name, from a preset, from the address of a page."""
 
 import json
-import re
+import math
 from collections.abc import Mapping
-from functools import cache
-from numbers import Integral
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from toymodels.checks import near_matches
 from toymodels.playground.bundle import SOURCE
-from toymodels.playground.configuration import DEFAULTS, configuration
 
 Settings = dict[str, Any]
 
-# The one list of presets is in the browser's language. Their texts are of no use here.
-_PRESET = re.compile(r'\bname: "([\w-]+)".*?\bsettings: (\{[^}]*\})', re.DOTALL)
+
+class Range(NamedTuple):
+    """The values that a number can have, both ends included."""
+
+    minimum: float | int
+    maximum: float | int
+    integer: bool = False
+
+
+_CATALOGUE = json.loads((SOURCE / "catalogue.js").read_text("utf-8").partition("=")[2].rstrip().removesuffix(";"))
+
+DEFAULTS: Mapping[str, Any] = _CATALOGUE["defaults"]
+"""The settings of a fresh playground."""
+
+RANGES: Mapping[str, Range] = {
+    name: Range(limits["min"], limits["max"], limits.get("integer", False))
+    for name, limits in _CATALOGUE["ranges"].items()
+}
+CHOICES: Mapping[str, tuple[Any, ...]] = {name: tuple(values) for name, values in _CATALOGUE["choices"].items()}
+PRESETS: Mapping[str, Settings] = {preset["name"]: preset["settings"] for preset in _CATALOGUE["presets"]}
+"""What the settings of each preset change, by its name."""
 
 
 def complete(settings: Mapping[str, Any], preset: str | None = None) -> Settings:
@@ -27,20 +44,12 @@ def complete(settings: Mapping[str, Any], preset: str | None = None) -> Settings
     >>> complete({"n": 6})["n"], complete({})["n"]
     (6, 5)
     """
-    if preset is not None and preset not in presets():
-        raise ValueError(f"There is no preset {preset!r}. {near_matches(preset, presets())}")
-    chosen = {**DEFAULTS, **(presets()[preset] if preset else {}), **settings}
-    configuration(chosen)
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(f"There is no preset {preset!r}. {near_matches(preset, PRESETS)}")
+    for name, value in settings.items():
+        _validate(name, value)
+    chosen = {**DEFAULTS, **(PRESETS[preset] if preset else {}), **settings}
     return {name: _plain(value) for name, value in chosen.items()}
-
-
-@cache
-def presets() -> Mapping[str, Settings]:
-    """What the settings of each preset change, by its name."""
-    return {
-        name: json.loads(re.sub(r",(?=\s*\})", "", re.sub(r"(\w+):", r'"\1":', settings)))
-        for name, settings in _PRESET.findall((SOURCE / "settings.js").read_text("utf-8"))
-    }
 
 
 def from_address(address: str) -> Settings:
@@ -55,6 +64,25 @@ def from_address(address: str) -> Settings:
     given = dict(parse_qsl(address.rpartition("#")[2], keep_blank_values=True))
     preset = given.pop("preset", None)
     return complete({name: _number_or_text(value) for name, value in given.items()}, preset)
+
+
+def _validate(name: str, value: Any) -> None:
+    if name not in DEFAULTS:
+        raise ValueError(f"settings of a playground have no {name!r}. {near_matches(name, DEFAULTS)}")
+    if name in RANGES:
+        _validate_number(name, value, RANGES[name])
+    elif not any(value == choice and isinstance(value, type(choice)) for choice in CHOICES[name]):
+        raise ValueError(f"{name} of a playground must be one of {CHOICES[name]}. Got {value!r}.")
+
+
+def _validate_number(name: str, value: Any, allowed: Range) -> None:
+    kind = Integral if allowed.integer else Real
+    right = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    if not (right and allowed.minimum <= value <= allowed.maximum):
+        noun = "an integer" if allowed.integer else "a number"
+        raise ValueError(
+            f"{name} of a playground must be {noun} in [{allowed.minimum}, {allowed.maximum}]. Got {value!r}."
+        )
 
 
 def _number_or_text(value: str) -> int | float | str:

@@ -14,7 +14,7 @@ except ImportError as error:
 
 from toymodels.models import Autoencoder
 from toymodels.playground import bundle
-from toymodels.playground.configuration import configuration
+from toymodels.playground.library import train_arguments
 from toymodels.playground.recording import record
 from toymodels.playground.settings import complete
 from toymodels.tasks import Task
@@ -29,7 +29,7 @@ class Playground(anywidget.AnyWidget):
         playground = tm.Playground(preset="pentagon", seed=3)  # or n=6, m=3, density=0.05, ...
         playground.settings["density"]  # as chosen meanwhile
         playground.settings = playground.settings | {"density": 0.02}  # the other way round
-        run = tm.train(*playground.configuration(), restarts=8)  # such a model, trained by the library
+        run = tm.train(*playground.train_arguments(), restarts=8)  # such a model, trained by the library
 
         run = tm.train(model, task, snapshots=tm.log_spaced(2_000, 100))
         tm.Playground(run)  # its best restart, from the first step to the last
@@ -40,7 +40,7 @@ class Playground(anywidget.AnyWidget):
         restart: the place of the restart to play back; 0 is the best.
         preset: one of the paper's arrangements by the name that it has in the playground's address, "pentagon" say.
         **settings: what differs from the preset, or else from the defaults: `n`, `m`, `density`, `decay`, `pairs`,
-            `correlation`, `activation`, `rate`, `batch`, `seed`; see `toymodels.playground.configuration`.
+            `correlation`, `activation`, `rate`, `batch`, `seed`; see `toymodels.playground.settings`.
 
     Attributes:
         settings: all settings by name. Assign others to change the playground, where those that are missing become the
@@ -65,19 +65,19 @@ class Playground(anywidget.AnyWidget):
         recording = None if run is None else record(run, restart)
         super().__init__(settings=chosen, recording=recording)
 
-    def configuration(self) -> tuple[Autoencoder, Task, Recipe]:
-        """Model, task and recipe of the library for the settings as they are now: `train(*playground.configuration())`.
+    def train_arguments(self) -> tuple[Autoencoder, Task, Recipe]:
+        """Model, task and recipe of the library for the settings as they are now, for `train`.
 
         Raises:
             ValueError: if a run is played back, whose configuration is its own `config`.
 
-        >>> model, task, recipe = Playground(n=6, density=0.2).configuration()
+        >>> model, task, recipe = Playground(n=6, density=0.2).train_arguments()
         >>> model.n_features, task.features.density
         (6, 0.2)
         """
         if self.recording is not None:
             raise ValueError("This playground plays back a run and has nothing to train; see the run's config.")
-        return configuration(self.settings)
+        return train_arguments(self.settings)
 
     @traitlets.validate("settings")
     def _complete(self, proposal: Mapping[str, Any]) -> dict[str, Any]:
