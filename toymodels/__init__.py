@@ -4,7 +4,7 @@ import importlib
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from toymodels import analysis, features, models, tasks, theory, training
+from toymodels import analysis, features, interop, models, tasks, theory, training
 from toymodels.features import (
     EXPONENTIAL,
     SIGNED_UNIFORM,
@@ -42,6 +42,7 @@ from toymodels.training import (
     Recipe,
     Run,
     WarmupCosine,
+    evaluate,
     log_spaced,
     train,
 )
@@ -90,8 +91,10 @@ __all__ = [
     "analysis",
     "cross_entropy",
     "describe",
+    "evaluate",
     "features",
     "identity",
+    "interop",
     "log_spaced",
     "models",
     "module_with",

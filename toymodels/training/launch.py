@@ -88,15 +88,15 @@ def train(
     given = start_arrays("train", start, model, restarts)
 
     began = time.perf_counter()
-    plan = _plan(cell, key, restarts, given, keep, memory_bytes)
+    plan = one_cell_plan(cell, key, restarts, given, keep, memory_bytes)
     with progress_bar(restarts, recipe.steps, progress) as bar:
         parts = [trained for _, trained in execute(plan, plan.chunks(), report=bar.add)]
-    run = _run(
+    run = run_of(
         parts,
         history_steps=history_steps(plan.programs[0], keep),
         snapshot_steps=np.array(keep.snapshots, dtype=int),
         model=model,
-        config=_describe_run(cell, key, restarts),
+        config=describe_run(cell, key, restarts),
         seconds=time.perf_counter() - began,
     )
     bad = np.flatnonzero(run.diverged >= 0)[:NAMED]
@@ -187,7 +187,7 @@ def readable_seed(key: UInt32[np.ndarray, "2"]) -> int | list[int]:
     return low if high == 0 else [high, low]
 
 
-def _plan(
+def one_cell_plan(
     cell: Cell,
     key: UInt32[np.ndarray, "2"],
     restarts: int,
@@ -195,14 +195,14 @@ def _plan(
     keep: Keep,
     memory_bytes: int,
 ) -> Plan:
-    """A grid of one cell."""
+    """A plan of one cell: some restarts of one configuration."""
     code, shared = separate(cell)
     box = streams(np.zeros((1, 1), int), key[None], restarts, cell.recipe.independent_data)
     program = Program(cell, code, shared, (), (), *box, start)
     return Plan((), restarts, (program,), keep, (cut(program, (), keep, memory_bytes=memory_bytes),))
 
 
-def _run(parts: Sequence[Trained], **rest: Any) -> Run:
+def run_of(parts: Sequence[Trained], **rest: Any) -> Run:
     """The run with its restarts in order of their objective, diverged ones last."""
     trained = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
     trained = jax.tree.map(lambda array: array[np.argsort(trained.number)], trained)
@@ -211,7 +211,8 @@ def _run(parts: Sequence[Trained], **rest: Any) -> Run:
     return Run(restart=ordered.pop("number"), **ordered, **rest)
 
 
-def _describe_run(cell: Cell, key: np.ndarray, restarts: int) -> dict[str, Any]:
+def describe_run(cell: Cell, key: np.ndarray, restarts: int) -> dict[str, Any]:
+    """What a run's `config` holds."""
     return {
         "model": describe(cell.model),
         "task": describe(cell.task),

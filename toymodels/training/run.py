@@ -1,5 +1,6 @@
 """The result of training: a Run."""
 
+import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from toymodels.models import module_with
 from toymodels.specifications import from_description
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """Trained models and how they got there. All arrays are numpy's. Restarts are sorted, the best one first.
 
@@ -53,6 +54,18 @@ class Run:
     seconds: float
     model: Any = None
 
+    def __repr__(self) -> str:
+        (what, how), shapes = self._summary(), ", ".join(f"{name} {one.shape}" for name, one in self.params.items())
+        return f"Run of {what}: {how}\n  {shapes}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        what, how = map(html.escape, self._summary())
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{one.shape}</td></tr>" for name, one in self.params.items()
+        )
+        return f"<div><b>Run</b> of <code>{what}</code><br>{how}<table>{rows}</table></div>"
+
     @property
     def W(self) -> Float[np.ndarray, "restarts m n"]:
         """The weights; column W[restart, :, i] is the direction of feature i."""
@@ -65,8 +78,8 @@ class Run:
 
     @property
     def final_loss(self) -> Float[np.ndarray, " restarts"]:
-        """The last entry of the loss history."""
-        return self.history[:, -1]
+        """The last entry of the loss history; NaN for parameters that were not trained here."""
+        return self.history[:, -1] if self.history.shape[1] else np.full(len(self.loss), np.nan)
 
     def module(self, place: int = 0, model: Any = None) -> nnx.Module:
         """A trained model that can be called: x (n, batch) -> prediction, in evaluation mode.
@@ -118,6 +131,16 @@ class Run:
             seconds=float(header["seconds"]),
             **{name: arrays[name] for name in _ARRAYS},
         )
+
+    def _summary(self) -> tuple[str, str]:
+        """What was trained, and how it went."""
+        what = self.config["model"]["type"] if self.model is None else repr(self.model)
+        bad, count = int((self.diverged >= 0).sum()), len(self.loss)
+        best = f"{'best ' if count > 1 else ''}loss {self.loss[0]:.3g}" if np.isfinite(self.loss[0]) else "no loss"
+        diverged = f", {bad} diverged" if bad else ""
+        restarts = f"{count} restart{'s' if count > 1 else ''}"
+        steps = f", {self.history_steps[-1]:,} steps, {self.seconds:.1f} s" if len(self.history_steps) else ""
+        return what, f"{restarts}, {best}{diverged}{steps}"
 
     def _param(self, name: str) -> np.ndarray:
         if name not in self.params:

@@ -5,6 +5,7 @@ and this uses all cores better than one large program. On GPUs there is one thre
 influence each other, so the numbers do not depend on how a plan is cut or where it is executed.
 """
 
+import math
 import pickle
 import threading
 import time
@@ -86,7 +87,8 @@ def train_chunk(plan: Plan, chunk: Chunk, device: jax.Device, cancelled: threadi
     advance = partial(step.advance, code, at_once, stretch, inputs)
     with _compiling(code):
         drawn, state = step.start(code, len(entries), inputs)
-        state = advance(drawn, state, *_span(0, 0, device))
+        if steps:  # none where given parameters are only evaluated
+            state = advance(drawn, state, *_span(0, 0, device))
 
     kept: list[dict[str, np.ndarray]] = []
     done, block = 0, 16
@@ -241,7 +243,7 @@ def _span(first: int, last: int, device: jax.Device) -> tuple[Any, Any]:
 
 def _models(tree: Any, rows: Int[np.ndarray, " k"]) -> Any:
     """A copy on the host of some models' arrays, (s, c, r, ...) -> (k, ...): the buffers are given to the next step."""
-    return jax.tree.map(lambda one: one.reshape(-1, *one.shape[3:])[rows], jax.device_get(tree))
+    return jax.tree.map(lambda one: one.reshape(math.prod(one.shape[:3]), *one.shape[3:])[rows], jax.device_get(tree))
 
 
 def _latest_loss(state: State, step: int, stretch: int) -> float:

@@ -195,7 +195,7 @@ def _places(box: tuple[int, ...], size: tuple[int, ...], first: tuple[int, ...])
 
 def steps_per_entry(program: Program, keep: Keep) -> int:
     """How many steps an entry of the loss history is the mean of."""
-    return -(-program.example.recipe.steps // keep.history)
+    return max(1, -(-program.example.recipe.steps // keep.history))
 
 
 def history_steps(program: Program, keep: Keep) -> Int[np.ndarray, " entries"]:

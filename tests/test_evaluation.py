@@ -1,0 +1,52 @@
+"""`evaluate`: losses of given parameters are those that training reports."""
+
+import numpy as np
+import pytest
+
+import toymodels as tm
+
+MODEL, TASK = (
+    tm.Autoencoder(5, 2),
+    tm.Task(tm.Independent(5), tm.GeometricImportance(0.9), penalties=(tm.WeightL2(0.1),)),
+)
+RECIPE = tm.Recipe(steps=20, batch_size=64, evaluation_samples=256)
+
+
+@pytest.fixture(scope="module")
+def run() -> tm.Run:
+    return tm.train(MODEL, TASK, RECIPE, restarts=3, metrics=[tm.analysis.geometry.norms])
+
+
+def test_losses_objectives_and_metrics_are_those_of_training(run: tm.Run):
+    again = tm.evaluate(MODEL, TASK, run, RECIPE, metrics=[tm.analysis.geometry.norms])
+    for name in ("loss", "objective"):
+        np.testing.assert_allclose(getattr(again, name), getattr(run, name), rtol=1e-6)
+    np.testing.assert_allclose(again.metrics["norms"], run.metrics["norms"], rtol=1e-6)
+    np.testing.assert_array_equal(again.W, run.W)
+
+
+def test_a_single_model_and_models_out_of_order(run: tm.Run):
+    one = tm.evaluate(MODEL, TASK, {name: value[2] for name, value in run.params.items()}, RECIPE)
+    assert one.loss == pytest.approx(run.loss[2], rel=1e-6)
+    backwards = tm.evaluate(MODEL, TASK, {name: value[::-1] for name, value in run.params.items()}, RECIPE)
+    np.testing.assert_array_equal(backwards.restart, [2, 1, 0])  # the best first
+    np.testing.assert_allclose(backwards.loss, run.loss, rtol=1e-6)
+
+
+def test_another_task_gives_another_loss_and_nothing_is_trained(run: tm.Run):
+    other = tm.evaluate(MODEL, tm.Task(tm.Independent(5, 0.5)), run, RECIPE)
+    assert (other.loss > 2 * run.loss.max()).all()
+    assert other.history.shape == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"W": np.zeros((5, 2)), "b": np.zeros(5)}, r"W of shape \(2, 5\)"),
+        ({"W": np.zeros((2, 5))}, "It lacks b"),
+        ({"W": np.zeros((2, 5)), "q": np.zeros(5)}, "names 'q'"),
+    ],
+)
+def test_parameters_of_another_model_are_refused(params, message, nothing_compiled):
+    with pytest.raises(ValueError, match=message):
+        tm.evaluate(MODEL, TASK, params, RECIPE)
