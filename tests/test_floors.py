@@ -26,6 +26,7 @@ FLOORS = {
             "training.recipe training.optimisers",
             "training.engine",
             "training",
+            "interop",
             "sweeps",
             "analysis",
             "theory",
