@@ -7,29 +7,31 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
 from toymodels.arrays import unit_columns
 from toymodels.checks import check_function, check_integer
 from toymodels.features.distributions import Features, validate_features
 from toymodels.specifications import specification, static
 
-Batches = Callable[[PRNGKeyArray, Int[Array, ""], int, int], Int[Array, " batch"]]
+Batches = Callable[[PRNGKeyArray, Integer[Array, ""], int, int], Int[Array, " batch"]]
 
 
-def with_replacement(key: PRNGKeyArray, step: Int[Array, ""], n_samples: int, batch_size: int) -> Int[Array, " batch"]:
+def with_replacement(
+    key: PRNGKeyArray, step: Integer[Array, ""], n_samples: int, batch_size: int
+) -> Int[Array, " batch"]:
     """Choose `batch_size` of `n_samples`, each draw from all of them."""
     return jax.random.randint(jax.random.fold_in(key, step), (batch_size,), 0, n_samples)
 
 
 def without_replacement(
-    key: PRNGKeyArray, step: Int[Array, ""], n_samples: int, batch_size: int
+    key: PRNGKeyArray, step: Integer[Array, ""], n_samples: int, batch_size: int
 ) -> Int[Array, " batch"]:
     """Choose `batch_size` different ones of `n_samples`, at every step from all of them."""
     return jax.random.permutation(jax.random.fold_in(key, step), n_samples)[:batch_size]
 
 
-def epochs(key: PRNGKeyArray, step: Int[Array, ""], n_samples: int, batch_size: int) -> Int[Array, " batch"]:
+def epochs(key: PRNGKeyArray, step: Integer[Array, ""], n_samples: int, batch_size: int) -> Int[Array, " batch"]:
     """Go through all of `n_samples` in a new order each epoch of n_samples // batch_size steps; the rest of the
     samples, fewer than a batch, is left out of that epoch. Ordering takes about 0.1 µs per sample at every step."""
     batch_size = min(batch_size, n_samples)
@@ -38,7 +40,7 @@ def epochs(key: PRNGKeyArray, step: Int[Array, ""], n_samples: int, batch_size: 
     return jax.lax.dynamic_slice_in_dim(order, step % steps * batch_size, batch_size)
 
 
-def full_batch(key: PRNGKeyArray, step: Int[Array, ""], n_samples: int, batch_size: int) -> Int[Array, " batch"]:
+def full_batch(key: PRNGKeyArray, step: Integer[Array, ""], n_samples: int, batch_size: int) -> Int[Array, " batch"]:
     """Choose all of `n_samples` every time, whatever the batch size."""
     return jnp.arange(n_samples)
 
@@ -75,7 +77,7 @@ class Dataset:
         """Number of samples T."""
         return np.shape(jax.tree.leaves(self.samples)[0])[-1]
 
-    def batch(self, key: PRNGKeyArray, step: Int[Array, ""] | int, batch_size: int) -> Any:
+    def batch(self, key: PRNGKeyArray, step: Integer[Array, ""] | int, batch_size: int) -> Any:
         """The samples of a step, (..., batch)."""
         if self.batches is full_batch:
             return self.everything()

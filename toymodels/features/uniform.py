@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 SMALLEST_DENSITY = 1e-7
 """Other densities must be 0 or at least this: of rarer features a draw of 31 bits tells too little."""
@@ -38,7 +38,7 @@ def ranks(w: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.clip(1.0 - w / TOP, edge, 1.0 - edge)
 
 
-def batch_of(features: Any, key: PRNGKeyArray, step: Int[Array, ""] | int, batch_size: int) -> Any:
+def batch_of(features: Any, key: PRNGKeyArray, step: Integer[Array, ""] | int, batch_size: int) -> Any:
     """The samples of a step: `features.batch(key, step, batch_size)` where the features know of steps, as epochs need,
     else `features.sample` with a key of the step's own.
 

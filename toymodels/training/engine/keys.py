@@ -1,12 +1,14 @@
 """Where random numbers come from: every draw of a training has a key of its own.
 
     seed ─ split ┬─ 0 ─ restart ─┬──────────── initial weights
-                 │               └─ LAST ─ step ─ noise in the model, penalties, optimiser
-                 ├─ 1 ┬──────────┬─ step ───── samples of the step
+                 │               ├─ LAST ─ step ───── noise in the model, penalties, optimiser
+                 │               └─ LAST - 1 ─ batch ─ noise and penalties of the evaluation
+                 ├─ 1 ┬──────────┬─ step ───── samples of the step, and below it, at LAST, its attack
                  │    │          └─ LAST ───── a finite data set
                  │    └─ restart ─ ...         the same, where every restart has samples of its own
-                 └─ 2 ┬─ batch ─────────────── samples of the evaluation
-                      └─ LAST - k ──────────── metrics, and what else is drawn after training
+                 └─ 2 ┬─ batch ─────────────── samples of the evaluation, and below it, at LAST, their attack
+                      ├─ batches ───────────── metrics, which are compared on equal draws
+                      └─ LAST - k ──────────── the data set of the evaluation, samples of metrics
 
 Each line is a `fold_in`. LAST is a number that no step, batch or restart has. Models that see the same draws, those of
 one seed, are a *stream*. Nothing depends on the cell, so that cells of one seed are compared on equal draws.
@@ -70,9 +72,9 @@ def step_keys(init: UInt32[Array, "2"], step: Int[Array, ""]) -> ModelKeys:
     return ModelKeys(*map(_apart, jax.random.split(own, 3)))
 
 
-def evaluation_keys(init: UInt32[Array, "2"]) -> ModelKeys:
-    """The keys of a model when it is evaluated."""
-    own = _apart(jax.random.fold_in(unrolled_key(init), LAST - 1))
+def evaluation_keys(init: UInt32[Array, "2"], batch: Int[Array, ""] | int) -> ModelKeys:
+    """The keys of a model on a batch of its evaluation."""
+    own = _apart(jax.random.fold_in(_apart(jax.random.fold_in(unrolled_key(init), LAST - 1)), batch))
     return ModelKeys(*map(_apart, jax.random.split(own, 3)))
 
 

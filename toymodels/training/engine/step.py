@@ -272,7 +272,7 @@ def _losses_on(cell: Cell, keys: StreamKeys, number: Array | int, size: int) -> 
     attack_key = jax.random.fold_in(jax.random.fold_in(keys.evaluation, number), LAST)
 
     def of_one(init: Array, params: Params, extra: Params) -> tuple[Array, Array]:
-        own = evaluation_keys(init)
+        own = evaluation_keys(init, number)
         module = rebuilt(cell.model, params | extra, own.noise, evaluation=True)
         seen = cell.task.seen(attack_key, module, x)
         loss, objective, _ = loss_and_objective(cell.task, module, params, seen, wanted, own.penalty)
@@ -286,10 +286,10 @@ def _metrics_of(
 ) -> Callable[..., dict[str, Array]]:
     """The function from a model to its metrics. Neither their key nor their samples are those of an evaluation."""
     key = jax.random.fold_in(keys.evaluation, batches)  # a number that no batch has
-    x = batch_of(cell.task.evaluation_features, keys.evaluation, LAST - 1, size)
+    x = batch_of(cell.task.evaluation_features, keys.evaluation, jnp.asarray(LAST - 1, jnp.uint32), size)
 
     def of_one(init: Array, params: Params, extra: Params) -> dict[str, Array]:
-        module = rebuilt(cell.model, params | extra, evaluation_keys(init).noise, evaluation=True)
+        module = rebuilt(cell.model, params | extra, evaluation_keys(init, LAST - 1).noise, evaluation=True)
         return compute_metrics(metrics, params, module, cell.task, x, key)
 
     return of_one
