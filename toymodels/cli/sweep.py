@@ -15,13 +15,16 @@ import xarray as xr
 from toymodels.cli.metrics import read_metrics
 from toymodels.cli.over import read_over
 from toymodels.cli.sweep_job import Sweep, parse_sweep
-from toymodels.sweeps import merge, sweep
+from toymodels.sweeps import estimate, merge, sweep
 from toymodels.training.engine.cells import Cell
 
 
 def run(arguments: Sequence[str]) -> None:
     """`toymodels sweep`: read the job from file and flags, train, store, and say where the results are."""
     job = parse_sweep(arguments)
+    if job.dry_run:
+        print(estimate(**_arguments(job)))
+        return
     began = time.perf_counter()
     try:
         with _warnings_in_one_line():
@@ -53,31 +56,31 @@ def report(results: xr.Dataset, job: Sweep, seconds: float) -> str:
 
 def _swept(job: Sweep) -> xr.Dataset:
     """The results of the sweep. Raises ValueError for what is wrong before anything is stored."""
+    shard, arguments = _read_shard(job.shard), _arguments(job)
+    _check_places(job, shard)
+    with _cluster(job.scheduler, arguments["metrics"]) as client:
+        return sweep(**arguments, folder=job.folder, shard=shard, client=client, log=job.log)
+
+
+def _arguments(job: Sweep) -> dict[str, Any]:
+    """What is trained and kept, as `sweep` takes it. Raises ValueError for what is wrong."""
     if job.over is None:
         raise ValueError("The TOML file needs a table [over]: what to vary. `toymodels sweep --help` has an example.")
-    shard = _read_shard(job.shard)
-    _check_places(job, shard)
     if not job.memory_gib > 0:
         raise ValueError(f"--memory-gib must be above 0. Got {job.memory_gib}.")
-    over, metrics = read_over(job.over, Cell(job.model, job.task, job.recipe)), read_metrics(job.metrics)
-    with _cluster(job.scheduler, metrics) as client:
-        return sweep(
-            job.model,
-            job.task,
-            job.recipe,
-            over=over,
-            seed=job.seed,
-            restarts=job.restarts,
-            metrics=metrics,
-            params=job.params,
-            history=job.history,
-            snapshots=job.snapshots,
-            folder=job.folder,
-            shard=shard,
-            client=client,
-            memory_bytes=_memory_bytes(job),
-            log=job.log,
-        )
+    return {
+        "model": job.model,
+        "task": job.task,
+        "recipe": job.recipe,
+        "over": read_over(job.over, Cell(job.model, job.task, job.recipe)),
+        "seed": job.seed,
+        "restarts": job.restarts,
+        "metrics": read_metrics(job.metrics),
+        "params": job.params,
+        "history": job.history,
+        "snapshots": job.snapshots,
+        "memory_bytes": _memory_bytes(job),
+    }
 
 
 def _read_shard(text: str) -> tuple[int, int]:

@@ -73,6 +73,7 @@ class Sweep:
         scheduler: address of a Dask scheduler, on whose workers to train, such as tcp://127.0.0.1:8786.
         log: add a line of JSON to this file whenever a piece of work is finished.
         memory_gib: about how much memory to use, besides that of compiled programs.
+        dry_run: train nothing, but say how large the sweep is and how long it will take here.
     """
 
     model: Any
@@ -91,6 +92,7 @@ class Sweep:
     scheduler: str | None = None
     log: Path | None = None
     memory_gib: float = 1.0
+    dry_run: bool = False
 
 
 DEFAULTS = Sweep(train.DEFAULTS.model, train.DEFAULTS.task, train.DEFAULTS.recipe)
@@ -109,6 +111,7 @@ SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "scheduler": ((str,), "an address"),
     "log": ((str,), "the path of a file"),
     "memory_gib": ((int, float), "a number"),
+    "dry_run": ((bool,), "true or false"),
 }
 """What a TOML file may give for the names that are not tables, as types and in words."""
 

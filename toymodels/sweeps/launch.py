@@ -118,14 +118,21 @@ def sweep(
     Warns:
         DivergenceWarning: names the first cells whose loss became NaN or infinite.
     """
-    check_parts(Cell(model, task, recipe))
-    check_integer("sweep", "history", history, minimum=1)
-    check_integer("sweep", "memory_bytes", memory_bytes, minimum=1)
     index, count = _checked_shard(shard, folder)
-    keep = Keep(named_metrics("sweep", metrics), history, checked_snapshots("sweep", snapshots))
-    grid = _checked_grid(Cell(model, task, recipe), over, seed, restarts, keep)
-    plan = grid.plan(memory_bytes, _threads(client, count), partial(start_of, start, grid.axes, grid.restarts))
-    layout = layout_of(plan, grid.axes, restart_axis=restarts is not None, params=params)
+    check_integer("sweep", "memory_bytes", memory_bytes, minimum=1)
+    grid, plan, layout = planned(
+        Cell(model, task, recipe),
+        over,
+        seed=seed,
+        restarts=restarts,
+        metrics=metrics,
+        start=start,
+        params=params,
+        history=history,
+        snapshots=snapshots,
+        memory_bytes=memory_bytes,
+        threads=_threads(client, count),
+    )
     if folder is None and layout.bytes > memory_bytes:
         raise ValueError(
             f"sweep has results of {layout.bytes:,} bytes, more than memory_bytes = {memory_bytes:,}. Keep less "
@@ -152,6 +159,33 @@ def sweep(
     if "diverged" in results:
         warn_of_divergence(results.diverged.values, _first_diverged(results))
     return results
+
+
+def planned(
+    cell: Cell,
+    over: Over,
+    *,
+    seed: Any,
+    restarts: int | None,
+    metrics: Any,
+    start: Any,
+    params: bool,
+    history: int,
+    snapshots: Any,
+    memory_bytes: int,
+    threads: int | None = None,
+) -> tuple[Grid, Plan, Layout]:
+    """What a sweep would train, cut for so many threads, and the layout of its results.
+
+    Raises:
+        ValueError, TypeError: for what cannot be trained.
+    """
+    check_parts(cell)
+    check_integer("sweep", "history", history, minimum=1)
+    keep = Keep(named_metrics("sweep", metrics), history, checked_snapshots("sweep", snapshots))
+    grid = _checked_grid(cell, over, seed, restarts, keep)
+    plan = grid.plan(memory_bytes, threads, partial(start_of, start, grid.axes, grid.restarts))
+    return grid, plan, layout_of(plan, grid.axes, restart_axis=restarts is not None, params=params)
 
 
 def _checked_grid(cell: Cell, over: Over, seed: Any, restarts: int | None, keep: Keep) -> Grid:

@@ -123,6 +123,39 @@ def train_chunk(plan: Plan, chunk: Chunk, device: jax.Device, cancelled: threadi
     )
 
 
+class Timing(NamedTuple):
+    """Seconds that a chunk takes: to compile, for one step, and to evaluate."""
+
+    compiling: float
+    step: float
+    evaluation: float
+
+
+def time_chunk(plan: Plan, chunk: Chunk, device: jax.Device, seconds: float = 0.2) -> Timing:
+    """Train a chunk for about so many seconds, to see how long its training would take."""
+    program, keep, at_once = plan.programs[chunk.program], plan.keep, plan.cuts[chunk.program].at_once
+    code, stretch, entries = program.code, steps_per_entry(program, keep), history_steps(program, keep)
+    inputs, clock = jax.device_put(plan.inputs(chunk), device), time.perf_counter
+    advance = partial(step.advance, code, at_once, stretch, inputs)
+    evaluate = partial(step.evaluate, code, at_once, keep.metrics, inputs)
+
+    began = clock()
+    with _compiling(code):
+        drawn, state = step.start(code, len(entries), inputs)
+        state = jax.block_until_ready(advance(drawn, state, *_span(0, 0, device)))
+        jax.block_until_ready(evaluate(drawn, state.params, state.extra))
+    compiled = clock()
+    jax.block_until_ready(evaluate(drawn, state.params, state.extra))
+    evaluated = clock()
+    done, block, steps = 0, 1, program.example.recipe.steps
+    while clock() - evaluated < seconds and done < steps:
+        last = min(done + block, steps)
+        state = jax.block_until_ready(advance(drawn, state, *_span(done, last, device)))
+        done, block = last, 2 * block
+    evaluation = evaluated - compiled
+    return Timing(compiled - began - evaluation, (clock() - evaluated) / done, evaluation)
+
+
 def result_shapes(plan: Plan, program: Program) -> Trained:
     """A `Trained` whose arrays are replaced by their shapes and types for one model. Nothing is compiled."""
     keep, inputs = plan.keep, inputs_of(program, plan.shape, (0, 0, 0), (1, 1, 1))
