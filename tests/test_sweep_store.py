@@ -61,8 +61,7 @@ def assert_bitwise(got: xr.Dataset, wanted: xr.Dataset) -> None:
     for name in (*wanted, *wanted.coords):
         assert got[name].dims == wanted[name].dims
         assert got[name].dtype.kind.replace("O", "U") == wanted[name].dtype.kind.replace("O", "U")  # both are text
-        # Labels that are whole numbers have 32 bits in netCDF 3.
-        if wanted[name].dtype.kind in "fb" or name in wanted.data_vars:
+        if wanted[name].dtype.kind in "fbiu":
             assert got[name].dtype == wanted[name].dtype
             assert got[name].values.tobytes() == wanted[name].values.tobytes(), name
         else:
@@ -143,7 +142,7 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(whole: tuple[Path, xr.Data
         process.wait()
     there = stamps(units(tmp_path))
     assert len(there) == IN_THE_MIDDLE
-    assert len(list((tmp_path / "units").glob("*.tmp"))) == 1
+    assert len(list((tmp_path / "units").glob(".toymodels-*.tmp"))) == 1
     assert_bitwise(sweep(tmp_path).load(), whole[1])
     assert len(units(tmp_path)) == len(units(whole[0]))
     assert stamps(list(there)) == there
@@ -252,8 +251,9 @@ def test_a_damaged_unit_is_found_and_done_again(damage: str, whole: tuple[Path, 
     before = contents(copy)
     for name in ("all.zarr", "all.nc"):
         with pytest.raises(ValueError, match=r"000003.npz is damaged"):
-            tm.sweeps.merge(copy, copy / name)
+            tm.sweeps.merge(copy, copy.parent / name)
     assert contents(copy) == before
+    assert list(copy.parent.iterdir()) == [copy]
     with pytest.warns(UserWarning, match=rf"unit 3 of {copy} is done again") as caught:
         results = sweep(copy)
     assert len(caught) == 1
@@ -308,7 +308,7 @@ def test_an_unfinished_sweep_is_loaded_in_part_only_if_asked(whole: tuple[Path, 
     with pytest.raises(ValueError, match=rf"lack {len(missing)} of {N_MODELS} models\. Run the sweep again"):
         tm.sweeps.load(copy)
     with pytest.raises(ValueError, match=rf"lack {len(missing)} of {N_MODELS} models"):
-        tm.sweeps.merge(copy, copy / "all.nc")
+        tm.sweeps.merge(copy, copy.parent / "all.nc")
     part = tm.sweeps.load(copy, partial=True)
     lacking = np.isin(np.arange(N_MODELS), missing).reshape(part.loss.shape)
     for name, wanted in whole[1].items():
@@ -445,19 +445,19 @@ def test_a_netcdf_file_has_the_numbers_of_the_folder(whole: tuple[Path, xr.Datas
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_was_there_is_replaced(whole: tuple[Path, xr.Dataset], tmp_path: Path):
-    zarr, netcdf = tmp_path / "all.zarr", tmp_path / "all.nc"
-    zarr.mkdir()
-    (zarr / "old").touch()
-    netcdf.write_text("old")
-    for path in (zarr, netcdf):
-        assert_bitwise(tm.sweeps.load(tm.sweeps.merge(whole[0], path)).load(), whole[1])
-    assert not (zarr / "old").exists()
+def test_results_that_are_there_are_replaced(whole: tuple[Path, xr.Dataset], tmp_path: Path):
+    tm.sweep(MODEL, TASK, RECIPE, over={}, metrics=[geometry.norms], folder=tmp_path / "other")
+    for name in ("all.zarr", "all.nc"):
+        path = tm.sweeps.merge(tmp_path / "other", tmp_path / name)
+        assert "norms" in tm.sweeps.load(path)
+        tm.sweeps.merge(whole[0], path)
+        assert_bitwise(tm.sweeps.load(path).load(), whole[1])
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["all.nc", "all.zarr", "other"]
 
 
 def test_other_endings_are_refused(whole: tuple[Path, xr.Dataset], tmp_path: Path):
     for name in ("all", "all.npz", "zarr"):
-        with pytest.raises(ValueError, match=r"merge writes \.zarr and \.nc\. Got .*"):
+        with pytest.raises(ValueError, match=r"output of merge must end in \.zarr or \.nc\. Got .*"):
             tm.sweeps.merge(whole[0], tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 import toymodels
+from toymodels import files
 from toymodels.checks import near_matches
 from toymodels.features import (
     EXPONENTIAL,
@@ -57,11 +58,20 @@ def read_toml(path: Path, defaults: T) -> T:
         ValueError: if the file is not TOML or names what does not exist, with the nearest names that do.
         FileNotFoundError: if there is no such file.
     """
+    return updated(defaults, read_table(path), str(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        ValueError: if it is not TOML.
+        FileNotFoundError: if there is no such file.
+    """
     try:
-        table = tomllib.loads(path.read_text())
+        return tomllib.loads(files.read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
-    return updated(defaults, table, str(path))
 
 
 def updated(spec: T, table: Mapping[str, Any], where: str) -> T:

@@ -19,13 +19,13 @@ def main() -> None:
         from experiments.benchmark import draw, report
         from experiments.benchmark.plan import FULL, QUICK, measure
         from experiments.benchmark.timing import watch_others
+        from toymodels import files
     except ModuleNotFoundError as error:
         sys.exit(str(error))
     began, others = time.perf_counter(), watch_others()
     result = measure(QUICK if arguments.quick else FULL, _announce)
     result |= {"seconds": round(time.perf_counter() - began, 1), "others_share_of_cores": others()}
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "benchmark.json").write_text(json.dumps(result, indent=1) + "\n")
+    files.write_text(arguments.out / "benchmark.json", json.dumps(result, indent=1) + "\n")
     draw.save(result, arguments.out / "benchmark.png")
     print(report.table(result))
 

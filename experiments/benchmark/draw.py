@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.benchmark.report import SAME_LOSS_TARGETS, SAME_STEPS_TARGET
+from toymodels import files
 
 OURS, PYTORCH, GREY = "#0072B2", "#D55E00", "#5F5F5F"  # blue and vermilion of Okabe & Ito 2008, told apart by all eyes
 STYLE: dict[Any, Any] = {
@@ -24,8 +25,8 @@ STYLE: dict[Any, Any] = {
 
 def save(report: Mapping[str, Any], path: Path) -> None:
     """Write the picture as PNG."""
-    with mpl.rc_context(STYLE):
-        draw(report).savefig(path, dpi=160, metadata={"Software": None})
+    with mpl.rc_context(STYLE), files.written_path(path) as picture:
+        draw(report).savefig(picture, dpi=160, metadata={"Software": None})
 
 
 def draw(report: Mapping[str, Any]) -> Figure:

@@ -12,6 +12,7 @@ import jax
 import toymodels as tm
 from experiments.benchmark import baseline
 from experiments.benchmark.sizes import LARGE, SMALL
+from toymodels import files
 
 Measured = Mapping[str, Mapping[str, Any]]
 
@@ -166,7 +167,7 @@ def _processor() -> str:
     """The model's name as the system tells it."""
     info = Path("/proc/cpuinfo")
     if info.exists():
-        for line in info.read_text().splitlines():
+        for line in files.read_text(info).splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from toymodels import files
+
 Spread = dict[str, float]
 
 
@@ -89,6 +91,6 @@ def _busy_seconds() -> float | None:
     if not counters.exists():
         return None
     user, nice, system, _idle, _wait, interrupts, soft_interrupts, stolen = map(
-        int, counters.read_text().split("\n", 1)[0].split()[1:9]
+        int, files.read_text(counters).split("\n", 1)[0].split()[1:9]
     )
     return (user + nice + system + interrupts + soft_interrupts + stolen) / os.sysconf("SC_CLK_TCK")

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.harness.discovery import Found
 from experiments.harness.experiment import Experiment, Paper
+from toymodels import files
 
 
 def write_gallery(papers: Sequence[Found], folder: Path) -> Path:
@@ -18,19 +19,19 @@ def write_gallery(papers: Sequence[Found], folder: Path) -> Path:
         tables += ["", f"**{paper.citation}**", "", *rows]
         sections += map(_section, pages)
     path = folder / "README.md"
-    path.write_text("\n".join([_HEADER, *tables, "", *sections]))
+    files.write_text(path, "\n".join([_HEADER, *tables, "", *sections]))
     return path
 
 
 def update_readme(papers: Sequence[Found], path: Path, folder: Path) -> Path:
     """Write the tables of what is reproduced and how fast into the project's front page; return its path."""
-    text = path.read_text()
+    text = files.read_text(path)
     tables = [f"**{paper.citation}**\n\n{figures_table(pages)}" for paper, pages in _papers_with_pages(papers, folder)]
     text = _between(text, "figures", "\n\n".join(tables))
     benchmark = folder / "benchmark.json"
     if benchmark.exists():
-        text = _between(text, "speed", speed_table(json.loads(benchmark.read_text())))
-    path.write_text(text)
+        text = _between(text, "speed", speed_table(json.loads(files.read_text(benchmark))))
+    files.write_text(path, text)
     return path
 
 
@@ -87,7 +88,7 @@ def _pages(experiments: Sequence[Experiment], folder: Path) -> list[Mapping[str,
     """The pages of the experiments that have been run, each with its record of seeds where there is one."""
     paths = [folder / f"{experiment.name}.json" for experiment in experiments]
     return [
-        {**json.loads(path.read_text()), "held": _held(path.with_suffix(".seeds.json"))}
+        {**json.loads(files.read_text(path)), "held": _held(path.with_suffix(".seeds.json"))}
         for path in paths
         if path.exists()
     ]
@@ -97,7 +98,7 @@ def _held(path: Path) -> dict[str, tuple[int, int]]:
     """At how many of how many seeds each claim holds, by its sentence."""
     if not path.exists():
         return {}
-    record = json.loads(path.read_text())
+    record = json.loads(files.read_text(path))
     return {claim["claim"]: (claim["passed"], len(record["seeds"])) for claim in record["claims"]}
 
 

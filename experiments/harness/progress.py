@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from experiments.harness.experiment import Experiment
 from experiments.harness.runner import CACHE, FIGURES, fingerprint
+from toymodels import files
 
 DRAWING = 2.0  # seconds
 UNKNOWN = 10.0  # seconds of a sweep that was never timed
@@ -44,4 +45,4 @@ def expected_seconds(
 
 
 def _training_times(page: Path) -> Mapping[str, float]:
-    return json.loads(page.read_text()).get("training", {}) if page.exists() else {}
+    return json.loads(files.read_text(page)).get("training", {}) if page.exists() else {}

@@ -19,6 +19,7 @@ import xarray as xr
 import toymodels as tm
 from experiments.harness.controls import refuted_by
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep
+from toymodels import files
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "figures"
@@ -80,25 +81,26 @@ def record_seeds(experiment: Experiment, seeds: Sequence[int], *, folder: Path =
         for alike in zip(*judged, strict=True)
     ]
     path = folder / f"{experiment.name}.seeds.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     page = {"experiment": experiment.name, "seeds": list(seeds), "claims": claims}
-    path.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
+    files.write_text(path, json.dumps(page, indent=1, ensure_ascii=False) + "\n")
     return path
 
 
 def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, folder: Path = FIGURES) -> Path:
     """Draw the figure and write it, with its claims as JSON beside it; return the PNG's path."""
     path = folder / f"{experiment.name}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     with mpl.rc_context(tm.plots.style()):
         figure = experiment.draw(outcome.results)
-        figure.savefig(path, metadata={"Software": None})
+        with files.written_path(path) as picture:
+            figure.savefig(picture, metadata={"Software": None})
         if experiment.vector:
-            figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+            with files.written_path(path.with_suffix(".svg")) as picture:
+                figure.savefig(picture, metadata={"Date": None})
         plt.close(figure)
         if experiment.animate is not None:
-            experiment.animate(outcome.results, path.with_suffix(".gif"))
+            with files.written_path(path.with_suffix(".gif")) as animation:
+                experiment.animate(outcome.results, animation)
     refuted = refuted_by(experiment, outcome.results, full)
     training = {name: one.attrs["seconds"] for name, one in outcome.results.items()}  # also what was trained earlier
     page = {
@@ -121,7 +123,7 @@ def publish(experiment: Experiment, outcome: Outcome, *, full: bool, seed: int, 
             {**claim_record(experiment, claim), "fails_on": refuted.get(claim.claim, [])} for claim in outcome.claims
         ],
     }
-    path.with_suffix(".json").write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n")
+    files.write_text(path.with_suffix(".json"), json.dumps(page, indent=1, ensure_ascii=False) + "\n")
     return path
 
 
@@ -165,7 +167,7 @@ def _code(outside: tuple[str, ...]) -> Mapping[str, str]:
 def digests(package: Path) -> dict[str, str]:
     """A digest of each source file below a folder, by its path there."""
     return {
-        path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(package).as_posix(): hashlib.sha256(files.read_bytes(path)).hexdigest()
         for path in sorted(package.rglob("*.py"))
     }
 

@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # the extensions, and toymodels as it stands here
+
+from toymodels import files  # noqa: E402
+
 # What an earlier build made for a module that has another name now would be an error.
-listed = re.findall(
-    r"^   (toymodels[\w.]*)$", (HERE / "api" / "index.md").read_text(encoding="utf-8"), flags=re.MULTILINE
-)
+listed = re.findall(r"^   (toymodels[\w.]*)$", files.read_text(HERE / "api" / "index.md"), flags=re.MULTILINE)
 for page in (HERE / "api").glob("toymodels*.rst"):
     if page.stem not in listed:
-        page.unlink()
-
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # the extensions, and toymodels as it stands here
+        files.remove(page)
 
 import toymodels as tm  # noqa: E402 - only now it is found
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.workshop.notebooks import LESSONS, execute, notebook, seconds, solved, text
+from toymodels import files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return max(_time(lesson) for lesson in LESSONS)
     for lesson in LESSONS:
         path = lesson.with_suffix(".ipynb")
-        path.write_text(text(notebook(lesson)), "utf-8")
+        files.write_text(path, text(notebook(lesson)))
         print(path)
     return 0
 

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 
 import toymodels as tm
 from experiments.workshop.notebooks import REPOSITORY
-from toymodels import workshop
+from toymodels import files, workshop
 from toymodels.analysis.geometry import dimensionality
 from toymodels.analysis.polytopes import arrangement
 from toymodels.theory.phases import TRIPLE_DENSITY, unit_border
@@ -89,7 +89,8 @@ def write(path: Path) -> None:
     with mpl.rc_context(SETTINGS):
         figure = page()
         metadata = {"Title": "Superposition on one page", "Keywords": digest(figure), "CreationDate": None}
-        figure.savefig(path, format="pdf", metadata=metadata)
+        with files.written_path(path) as picture:
+            figure.savefig(picture, format="pdf", metadata=metadata)
         plt.close(figure)
 
 

@@ -10,11 +10,12 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from toymodels import files
 from toymodels.workshop.exercise import Exercise
 from toymodels.workshop.notebooks import FOLDER, exercise_of, solved_text
 
 LESSONS = tuple(sorted(FOLDER.glob("[0-9]_*.py")))
-_PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+_PROJECT = tomllib.loads(files.read_text(Path(__file__).parents[2] / "pyproject.toml"))["project"]
 REPOSITORY: str = _PROJECT.get("urls", {}).get("Repository", "")
 """Where the project can be cloned from, or nothing while that is not settled."""
 

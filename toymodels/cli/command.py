@@ -1,6 +1,7 @@
 """The command `toymodels`."""
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -32,6 +33,8 @@ Train toy models of superposition.
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit with 2 and one line on standard error for bad input."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever letters the terminal has
     if not arguments or arguments[0] not in COMMANDS:
         asked = arguments[:1] in ([], ["-h"], ["--help"])
         print(_USAGE if asked else f"toymodels: there is no command {arguments[0]!r}.\n\n{_USAGE}", file=sys.stderr)

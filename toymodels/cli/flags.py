@@ -1,11 +1,14 @@
 """Flags: dataclasses as command lines. Functions and distributions of values are given by name."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_origin
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from toymodels import files
 from toymodels.configuration import VALUES, function_named
 from toymodels.features import Values
 
@@ -14,7 +17,7 @@ T = TypeVar("T")
 
 def parse(command: str, description: str, job: type[T], arguments: Sequence[str], defaults: T | None = None) -> T:
     """The job that the arguments of `toymodels COMMAND` describe; whatever they do not name is as in `defaults`."""
-    return tyro.cli(
+    read = tyro.cli(
         job,
         prog=f"toymodels {command}",
         description=description,
@@ -22,6 +25,8 @@ def parse(command: str, description: str, job: type[T], arguments: Sequence[str]
         default=tyro.MISSING_NONPROP if defaults is None else defaults,
         registry=_registry(),
     )
+    paths = {name: value for name, value in vars(read).items() if isinstance(value, Path)}
+    return dataclasses.replace(read, **{name: files.expanded(path) for name, path in paths.items()})  # type: ignore[type-var]
 
 
 def _registry() -> ConstructorRegistry:

@@ -5,6 +5,7 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from toymodels import files
 from toymodels.cli.flags import parse
 from toymodels.playground.bundle import page
 from toymodels.playground.recording import record
@@ -44,7 +45,7 @@ def run(arguments: Sequence[str]) -> None:
     job = parse("playground", HELP, Playground, arguments)
     text = _page(job)
     path = (job.page or PAGE).absolute()
-    path.write_text(text, "utf-8")
+    files.write_text(path, text)
     if job.page is None and webbrowser.open(path.as_uri()):
         print(f"The playground is open in your browser. Its page is {path}")
     else:

@@ -12,6 +12,7 @@ import tyro
 import xarray as xr
 
 from toymodels.cli.flags import parse
+from toymodels.cli.pictures import write_picture
 from toymodels.sweeps import load, summary
 from toymodels.sweeps.show import along_grid, overview
 from toymodels.sweeps.store import DESCRIPTION, describe
@@ -51,11 +52,10 @@ def run(arguments: Sequence[str]) -> None:
     results = _loaded(job.results)
     text = overview(results)
     values = along_grid(results, job.variable or "loss")
-    if job.picture is not None:
-        save_picture(values, job.picture)
+    picture = None if job.picture is None else save_picture(values, job.picture)
     print(text if job.variable is None else f"{text}\n\n{table(values)}")
-    if job.picture is not None:
-        print(f"\nThe picture is {job.picture}.")
+    if picture is not None:
+        print(f"\nThe picture is {picture}.")
 
 
 def table(values: xr.DataArray) -> str:
@@ -79,16 +79,17 @@ def _with_labels(values: xr.DataArray) -> xr.DataArray:
     return values.drop_vars([name for name, at in values.coords.items() if not at.ndim or name == "restart"])
 
 
-def save_picture(values: xr.DataArray, path: Path) -> None:
-    """Draw the values along the axes of a grid, as `draw` does, in a file."""
+def save_picture(values: xr.DataArray, path: Path) -> Path:
+    """Draw the values along the axes of a grid, as `draw` does, in a file; return its path."""
     import matplotlib.pyplot as plt
 
     from toymodels import plots
 
     with plt.rc_context(plots.style()):
         figure = draw(values)
-        figure.savefig(path)
+        written = write_picture(figure, path)
         plt.close(figure)
+    return written
 
 
 def draw(values: xr.DataArray) -> "Figure":

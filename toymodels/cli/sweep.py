@@ -1,7 +1,6 @@
 """`toymodels sweep`: a grid of models, from a TOML file."""
 
 import re
-import shutil
 import sys
 import time
 import warnings
@@ -15,7 +14,7 @@ import xarray as xr
 from toymodels.cli.metrics import read_metrics
 from toymodels.cli.over import read_over
 from toymodels.cli.sweep_job import Sweep, parse_sweep
-from toymodels.sweeps import estimate, merge, sweep
+from toymodels.sweeps import estimate, formats, merge, sweep
 from toymodels.training.engine.cells import Cell
 
 
@@ -95,8 +94,9 @@ def _check_places(job: Sweep, shard: tuple[int, int]) -> None:
     """Raise ValueError unless results and log have places where they can be written."""
     if job.folder is None and job.output is None:
         raise ValueError("The results need a place: --folder FOLDER, --output FILE.zarr or --output FILE.nc.")
-    if job.output is not None and job.output.suffix not in (".zarr", ".nc"):
-        raise ValueError(f"--output must end in .zarr or .nc. Got {job.output}.")
+    if job.output is not None:
+        formats.ending("--output", job.output)
+        formats.check_replaceable(job.output)
     if job.output is not None and shard[1] > 1:
         raise ValueError("--output needs all shards. When they are finished: toymodels merge FOLDER OUTPUT")
     for flag, path in (("--output", job.output), ("--log", job.log)):
@@ -123,19 +123,11 @@ def _cluster(scheduler: str | None, metrics: Mapping[str, Callable[..., Any]]) -
 
 
 def _write(results: xr.Dataset, job: Sweep, output: Path) -> None:
-    """Write a file that takes its place when it is whole."""
-    if job.folder is not None:
-        merge(job.folder, output, memory_bytes=_memory_bytes(job))
-        return
-    temporary = output.with_suffix(".tmp")
-    if output.suffix == ".nc":
-        results.to_netcdf(temporary)
+    """Write all results to one file."""
+    if job.folder is None:
+        formats.write(results, output)
     else:
-        shutil.rmtree(temporary, ignore_errors=True)
-        results.to_zarr(temporary, zarr_format=2, consolidated=False)
-        if output.exists():
-            shutil.rmtree(output)
-    temporary.replace(output)
+        merge(job.folder, output, memory_bytes=_memory_bytes(job))
 
 
 def _memory_bytes(job: Sweep) -> int:

@@ -1,7 +1,6 @@
 """The job of `toymodels sweep`: what its TOML file and flags say."""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import tyro
 
 from toymodels.cli import train
 from toymodels.cli.flags import parse
-from toymodels.configuration import updated
+from toymodels.configuration import read_table, updated
 from toymodels.tasks import Task
 from toymodels.training import Recipe
 
@@ -122,7 +121,7 @@ def parse_sweep(arguments: Sequence[str]) -> Sweep:
     Raises:
         ValueError, FileNotFoundError: without such a file, or for what is wrong in it.
     """
-    files = [argument for argument in arguments if argument.endswith(".toml")]
+    files = [argument for argument in arguments if argument.lower().endswith(".toml")]
     flags = [argument for argument in arguments if argument not in files]
     if len(files) != 1 and not {"-h", "--help"} & set(flags):
         got = f"Got {' and '.join(files)}." if files else "Got none."
@@ -132,10 +131,7 @@ def parse_sweep(arguments: Sequence[str]) -> Sweep:
 
 def _read(path: Path) -> Sweep:
     """What the file says, and the defaults for what it does not."""
-    try:
-        table = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    table = read_table(path)
     over = table.pop("over", None)
     table = {name: _setting(name, value, path) if name in SETTINGS else value for name, value in table.items()}
     return dataclasses.replace(updated(DEFAULTS, table, str(path)), over=over)

@@ -9,6 +9,7 @@ import numpy as np
 
 from toymodels.analysis import geometry
 from toymodels.cli.flags import parse
+from toymodels.cli.pictures import write_picture
 from toymodels.configuration import read_toml
 from toymodels.features import Independent
 from toymodels.models import Autoencoder
@@ -116,6 +117,6 @@ def _draw(run: Run, job: Train) -> None:
             figure = plt.figure(figsize=(2.5, 5.0), layout="constrained")
             plots.superposition(run.W[0], bias[0], title=f"loss {run.loss[0]:.5f}", figure=figure)
         if job.picture:
-            figure.savefig(job.picture)
+            write_picture(figure, job.picture)
         if job.show:
             plt.show()

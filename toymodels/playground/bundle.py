@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from toymodels import files
+
 SOURCE = Path(__file__).parent / "source"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const |function |class )", re.MULTILINE)
@@ -50,7 +52,7 @@ def page(recording: Mapping[str, Any] | None = None, settings: Mapping[str, Any]
 def _with_imported(name: str, before: dict[str, str]) -> dict[str, str]:
     """`before`, and behind it the text of a part, after those of the parts that it imports; each once."""
     if name not in before:
-        text = (SOURCE / f"{name}.js").read_text("utf-8")
+        text = files.read_text(SOURCE / f"{name}.js")
         for imported in _IMPORT.findall(text):
             _with_imported(imported, before)
         before[name] = text

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from toymodels import files
 from toymodels.checks import near_matches
 from toymodels.playground.bundle import SOURCE
 
@@ -21,7 +22,7 @@ class Range(NamedTuple):
     integer: bool = False
 
 
-_CATALOGUE = json.loads((SOURCE / "catalogue.js").read_text("utf-8").partition("=")[2].rstrip().removesuffix(";"))
+_CATALOGUE = json.loads(files.read_text(SOURCE / "catalogue.js").partition("=")[2].rstrip().removesuffix(";"))
 
 DEFAULTS: Mapping[str, Any] = _CATALOGUE["defaults"]
 """The settings of a fresh playground."""

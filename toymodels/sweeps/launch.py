@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import PRNGKeyArray
 
+from toymodels import files
 from toymodels.checks import check_integer
 from toymodels.models import Model
 from toymodels.specifications import describe
@@ -140,7 +141,7 @@ def sweep(
         )
     config = _config(grid, restarts, params, start)
     if folder is not None:
-        folder = Path(folder)
+        folder = files.expanded(folder)
         plan = plan._replace(cuts=store.create(folder, _description(config, layout, plan)).cuts)
     mine = list(enumerate(plan.chunks()))[index::count]
 

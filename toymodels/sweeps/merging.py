@@ -2,7 +2,7 @@
 
 import itertools
 import math
-import shutil
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from toymodels.sweeps import store
+from toymodels import files
+from toymodels.sweeps import formats, store
 from toymodels.sweeps.results import Arrays, Layout, attributes, dataset, labelled
 
 CHUNK_BYTES = 2**26
@@ -31,14 +32,10 @@ def load(path: str | Path, *, partial: bool = False) -> xr.Dataset:
         FileNotFoundError: if there is nothing.
         ValueError: if a unit is missing or damaged; running the sweep again makes it.
     """
-    path = Path(path)
+    path = files.expanded(path)
     if (path / store.DESCRIPTION).exists():
         return _load_folders([path], partial)
-    if path.suffix == ".zarr" and path.exists():
-        return xr.open_zarr(path, chunks=None, consolidated=False)
-    if path.is_file():
-        return xr.open_dataset(path)
-    raise FileNotFoundError(f"{path} is neither the folder of a sweep nor a file of results.")
+    return formats.opened(path)
 
 
 def merge(folders: str | Path | Sequence[str | Path], path: str | Path, *, memory_bytes: int = 2**30) -> Path:
@@ -47,33 +44,25 @@ def merge(folders: str | Path | Sequence[str | Path], path: str | Path, *, memor
     Args:
         folders: where the units are.
         path: what to write: a name that ends in `.zarr`, or in `.nc` (netCDF 3, unless netCDF4 or h5netcdf are
-            installed). What is there already is replaced.
+            installed). Results that are there already are replaced; nothing else is.
         memory_bytes: how much memory to use for a Zarr store; a netCDF file needs all results in memory.
 
     Raises:
-        ValueError: for another ending, folders of different sweeps, and missing or damaged units.
+        ValueError: for another ending, a path that is in the way of something else, folders of different sweeps, and
+            missing or damaged units.
+        FileNotFoundError: if a folder has no sweep.
     """
-    parts = [Path(one) for one in ([folders] if isinstance(folders, str | Path) else folders)]
-    path = Path(path)
-    temporary = path.with_suffix(".tmp")
-    if path.suffix == ".nc":
-        results = _load_folders(parts, partial=False)
-        try:
-            results.to_netcdf(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    elif path.suffix == ".zarr":
-        try:
-            _write_zarr(parts, temporary, memory_bytes)
-            if path.exists():
-                shutil.rmtree(path)
-            temporary.replace(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    else:
-        raise ValueError(f"merge writes .zarr and .nc. Got {path}.")
-    return path
+    parts = [files.expanded(one) for one in ([folders] if isinstance(folders, str | Path) else folders)]
+    path = files.expanded(path)
+    formats.ending("the output of merge", path)
+    description = _common_description(parts)
+    for part in parts:
+        if _is_within(path, part) or _is_within(part, path):
+            raise ValueError(
+                f"the output of merge must be outside of the folders that it reads. Got {path} and {part}."
+            )
+    _check_complete(parts, description.layout)
+    return _merged(parts, path, memory_bytes)
 
 
 def open_results(folder: Path, memory_bytes: int, *, partial: bool) -> xr.Dataset:
@@ -83,7 +72,24 @@ def open_results(folder: Path, memory_bytes: int, *, partial: bool) -> xr.Datase
         return load(folder, partial=partial)
     if partial:  # what other shards have to give is missing from a Zarr store
         return labelled(store.describe(folder).layout, {})
-    return load(merge(folder, folder / "results.zarr", memory_bytes=memory_bytes))
+    return load(_merged([folder], folder / "results.zarr", memory_bytes))
+
+
+def _merged(folders: Sequence[Path], path: Path, memory_bytes: int) -> Path:
+    """Write what the folders have, whole or not at all."""
+    formats.check_replaceable(path)
+    if formats.ending("the output of merge", path) == formats.NETCDF:
+        formats.write(_load_folders(folders, partial=False), path)
+    else:
+        with files.written_folder(path) as temporary:
+            _write_zarr(folders, temporary, memory_bytes)
+    return path
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether a path is that of a folder, or of something in it, whatever names lead there."""
+    path = Path(os.path.realpath(path))
+    return folder.exists() and any(one.exists() and one.samefile(folder) for one in (path, *path.parents))
 
 
 def _load_folders(folders: Sequence[Path], partial: bool) -> xr.Dataset:
@@ -126,7 +132,6 @@ def _write_zarr(folders: Sequence[Path], path: Path, memory_bytes: int) -> None:
     description = _common_description(folders)
     layout = description.layout
     _check_complete(folders, layout)
-    shutil.rmtree(path, ignore_errors=True)
     frame = labelled(layout, {})
     frame.attrs = _attributes(folders, description)
     frame.to_zarr(path, zarr_format=2, consolidated=False)
@@ -145,6 +150,7 @@ def _write_zarr(folders: Sequence[Path], path: Path, memory_bytes: int) -> None:
     for index in np.ndindex(layout.shape[:depth]):
         for name, values in _slab(spans, layout, index).items():
             group[name][(*index, ...)] = values  # type: ignore[index]
+    zarr.consolidate_metadata(path)
 
 
 def _slab_depth(layout: Layout, memory_bytes: int) -> int:

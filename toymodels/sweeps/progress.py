@@ -3,20 +3,20 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TextIO
 
 from tqdm.auto import tqdm
 
+from toymodels import files
 from toymodels.training.engine.plan import Chunk
 
 
 class Progress:
     """Counts cells; safe to call from several threads."""
 
-    def __init__(self, bar: tqdm, log: TextIO | None, cells: float, restarts: int):
+    def __init__(self, bar: tqdm, log: Callable[[str], None] | None, cells: float, restarts: int):
         self._bar, self._log, self._cells, self._restarts = bar, log, cells, restarts
         self._lock = threading.Lock()
         self._began = time.perf_counter()
@@ -45,7 +45,7 @@ class Progress:
                     "cells_per_second": round(rate, 3),
                     "seconds_left": round((self._cells - self._done) / rate, 1),
                 }
-                print(json.dumps(line), file=self._log, flush=True)
+                self._log(json.dumps(line))
 
 
 @contextmanager
@@ -63,15 +63,6 @@ def sweep_progress(models: int, restarts: int, *, show: bool, log: str | Path | 
             disable=None if show else True,  # None: unless the output is not a terminal
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
         ) as bar,
-        _appended(log) as file,
+        nullcontext() if log is None else files.appended(log) as add,
     ):
-        yield Progress(bar, file, cells, restarts)
-
-
-@contextmanager
-def _appended(path: str | Path | None) -> Iterator[TextIO | None]:
-    if path is None:
-        yield None
-        return
-    with Path(path).open("a") as file:
-        yield file
+        yield Progress(bar, add, cells, restarts)

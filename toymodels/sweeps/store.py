@@ -1,22 +1,20 @@
 """The folder of a sweep: a description, and one file for every finished unit.
 
-A unit is written to a temporary file that then takes its place, so that a file is either whole or not there; NumPy's
-zip format has a checksum of every array. Nothing is ever written twice by design: several processes that share a folder
-write different units, or equal files.
+A unit is either whole or not there (`toymodels.files`), and NumPy's zip format has a checksum of every array. Nothing
+is ever written twice by design: several processes that share a folder write different units, or equal files.
 """
 
 import contextlib
 import json
-import os
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from toymodels import files
 from toymodels.sweeps.results import Arrays, Layout, describe_layout, read_layout
 from toymodels.training.engine.levels import AtOnce
 from toymodels.training.engine.plan import Cut
@@ -52,9 +50,8 @@ def create(folder: Path, description: Description) -> Description:
     if not path.exists():
         if (folder / UNITS).exists():
             raise ValueError(f"{folder} has units of a sweep but no {DESCRIPTION}: whose are they?")
-        folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"format": FORMAT, **_as_json(description)}, indent=1)
-        _write(path, lambda file: file.write(text.encode()), replace=False)
+        files.create(path, text.encode())
     there = describe(folder)
     check_same(folder, there.config, description.config)
     return there
@@ -78,8 +75,8 @@ def describe(folder: Path) -> Description:
     if not path.exists():
         raise FileNotFoundError(f"{folder} has no sweep: there is no {path}.")
     try:
-        content = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        content = json.loads(files.read_text(path))
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not the description of a sweep, or that of another version of toymodels.")
@@ -92,7 +89,8 @@ def describe(folder: Path) -> Description:
 def write_unit(folder: Path, number: int, models: np.ndarray, results: Arrays) -> None:
     """Store a finished unit."""
     arrays = {_NAMES: np.array(list(results)), _MODELS: models, **results}
-    _write(_unit_path(folder, number), lambda file: np.savez(file, **arrays), replace=True)  # type: ignore[arg-type]
+    with files.written(_unit_path(folder, number)) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_unit(folder: Path, number: int) -> tuple[np.ndarray, Arrays]:
@@ -125,19 +123,18 @@ def is_finished(folder: Path, number: int) -> bool:
 
 def add_session(folder: Path, session: Mapping[str, Any]) -> None:
     """Remember that somebody worked on a sweep: when, for how long, on which device."""
-    with (folder / _SESSIONS).open("a") as file:
-        file.write(json.dumps(session) + "\n")
+    with files.appended(folder / _SESSIONS) as add:
+        add(json.dumps(session))
 
 
 def sessions(folder: Path) -> list[dict[str, Any]]:
     """The sessions that came to their end."""
-    path = folder / _SESSIONS
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return files.read_records(folder / _SESSIONS)
 
 
 def remove_unit(folder: Path, number: int) -> None:
     """Forget a unit, which will be done again."""
-    _unit_path(folder, number).unlink(missing_ok=True)
+    files.remove(_unit_path(folder, number))
 
 
 class DamagedUnitError(ValueError):
@@ -156,7 +153,7 @@ def _finished(folder: Path) -> Iterator[int]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with files.opened(path) as opened, np.load(opened, allow_pickle=False) as file:
             yield file
     except FileNotFoundError:
         raise
@@ -166,25 +163,6 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _unit_path(folder: Path, number: int) -> Path:
     return folder / UNITS / f"{number:06}.npz"
-
-
-def _write(path: Path, write: Callable[[BinaryIO], object], *, replace: bool) -> None:
-    """Write a file that is whole or not there, whatever happens meanwhile. Unless it may `replace` a file that is there
-    already, the first one to write it wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(name, path)
-        else:
-            with contextlib.suppress(FileExistsError):
-                os.link(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _as_json(description: Description) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from toymodels import files
 from toymodels.models import module_with
 from toymodels.specifications import from_description
 
@@ -107,7 +108,7 @@ class Run:
         arrays = {f"{group}.{name}": value for group in _GROUPS for name, value in getattr(self, group).items()}
         arrays |= {name: getattr(self, name) for name in _ARRAYS}
         header = {"config": json.dumps(self.config), "seconds": str(self.seconds), "format": _FORMAT}
-        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path, header)
+        files.write_bytes(path, save({name: np.ascontiguousarray(value) for name, value in arrays.items()}, header))
 
     @staticmethod
     def load(path: str | Path) -> "Run":
@@ -117,7 +118,7 @@ class Run:
             ValueError: if the file is damaged or was not written by `Run.save`.
         """
         try:
-            with safe_open(path, framework="numpy") as file:
+            with safe_open(files.expanded(path), framework="numpy") as file:
                 header = file.metadata() or {}
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
         except SafetensorError as error:

@@ -6,6 +6,7 @@ import re
 import textwrap
 from pathlib import Path
 
+from toymodels import files
 from toymodels.workshop import lessons
 from toymodels.workshop.answers import exercise_named, source
 from toymodels.workshop.exercise import Exercise
@@ -27,22 +28,20 @@ def copy_to(folder: Path, *, solved: bool = False) -> tuple[list[Path], list[Pat
     Returns:
         What was written, and what was there before with other contents: that was kept, since it may be somebody's work.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = {path.name: path.read_bytes() for path in PAPERS}
+    folder = files.expanded(folder)
+    wanted = {path.name: files.read_bytes(path) for path in PAPERS}
     for path in NOTEBOOKS:
-        text = path.read_text("utf-8")
+        text = files.read_text(path)
         name = f"{path.stem}_solved.ipynb" if solved else path.name
         wanted[name] = (solved_text(text) if solved else text).encode("utf-8")
     written, kept = [], []
     for name, contents in sorted(wanted.items()):
         path = folder / name
-        try:
-            with path.open("xb") as file:
-                file.write(contents)
+        if not path.exists():
+            files.write_bytes(path, contents)
             written.append(path)
-        except FileExistsError:
-            if path.read_bytes() != contents:
-                kept.append(path)
+        elif files.read_bytes(path) != contents:
+            kept.append(path)
     return written, kept
 
 

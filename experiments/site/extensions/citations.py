@@ -10,6 +10,7 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 import toymodels
+from toymodels import files
 
 PAGE = "bibliography"
 SOURCE = Path(toymodels.__file__).with_name("bibliography.toml")
@@ -19,7 +20,7 @@ KEPT_AS_IT_IS = (nodes.reference, nodes.literal, nodes.literal_block, nodes.titl
 
 def papers() -> dict[str, dict[str, str]]:
     """Every paper by the words that cite it, in alphabetical order."""
-    return dict(sorted(tomllib.loads(SOURCE.read_text(encoding="utf-8")).items()))
+    return dict(sorted(tomllib.loads(files.read_text(SOURCE)).items()))
 
 
 def words(citation: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from toymodels import workshop
+from toymodels import files, workshop
 
 WORKSHOP = Path(workshop.__file__).parent
 PATTERNS = ("lessons/[0-9]_*.ipynb", "*.md", "*.pdf")
@@ -22,22 +22,22 @@ def copy_lessons(app: Sphinx, config: Config) -> None:
     for pattern in PATTERNS:
         for path in folder.glob(Path(pattern).name):
             if path.name not in (*wanted, "index.md"):
-                path.unlink()
+                files.remove(path)
     for name, what in wanted.items():
         path = folder / name
-        if not path.exists() or path.read_bytes() != what:  # Sphinx reads again what has changed
-            path.write_bytes(what)
+        if not path.exists() or files.read_bytes(path) != what:  # Sphinx reads again what has changed
+            files.write_bytes(path, what)
 
 
 def content(path: Path) -> bytes:
     """The file's content; in a notebook, with a line to download it under its title."""
-    return lesson(path).encode() if path.suffix == ".ipynb" else path.read_bytes()
+    return lesson(path).encode() if path.suffix == ".ipynb" else files.read_bytes(path)
 
 
 def lesson(path: Path) -> str:
     """The notebook for the site: a picture from elsewhere, such as Colab's badge, gives way to its words, and a link to
     the notebook itself stands beside it."""
-    notebook = json.loads(path.read_text())
+    notebook = json.loads(files.read_text(path))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = BADGE.sub(r"\1", "".join(cell["source"]))

@@ -8,6 +8,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
+from toymodels import files
 from toymodels.playground import bundle
 
 
@@ -22,7 +23,7 @@ class Playground(Directive):
 def write_page(app: Sphinx, exception: Exception | None) -> None:
     """Write `_static/playground.html`, the playground without the site around it."""
     if exception is None and app.builder.format == "html":
-        (Path(app.outdir) / "_static" / "playground.html").write_text(bundle.page(), encoding="utf-8")
+        files.write_text(Path(app.outdir) / "_static" / "playground.html", bundle.page())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

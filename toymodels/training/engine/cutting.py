@@ -14,13 +14,13 @@ None of this changes a number: only how long it takes.
 
 import functools
 import math
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from toymodels import files
 from toymodels.features.uniform import batch_of
 from toymodels.models import activations
 from toymodels.training.engine import step
@@ -195,7 +195,7 @@ def _largest_array(alike: Alike) -> int:
 def cache_bytes() -> int:
     """Size of a core's second-level cache, 1 MiB where the machine does not tell."""
     try:
-        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        text = files.read_text("/sys/devices/system/cpu/cpu0/cache/index2/size").strip()
         return int(text.removesuffix("K")) * 1024
     except (OSError, ValueError):
         return 2**20
