@@ -91,7 +91,7 @@ def write_text(path: PathLike, text: str) -> None:
 def written(path: PathLike) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` at the end of the block; after an exception `path` is what it
     was."""
-    with _replacing(path, "") as temporary, temporary.open("r+b") as file:
+    with _replacing(path, "") as temporary, temporary.open("wb") as file:
         yield file
 
 
