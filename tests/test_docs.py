@@ -140,6 +140,7 @@ def text_of(page: Path) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", page.read_text())))
 
 
+@pytest.mark.reproduction
 @pytest.mark.xdist_group("docs")
 class TestSite:
     def test_every_public_name_can_be_linked_to(self, site: Path):

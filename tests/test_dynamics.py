@@ -34,6 +34,13 @@ def test_the_steepest_of_two_jumps_is_found_and_does_not_reach_into_the_other():
     assert (reversed_jump.at, reversed_jump.height) == pytest.approx((80, 0.9487), rel=0.02)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_jump_ends_where_the_curve_turns_round(sign: int):
+    positions = np.array([0.0, 1.0, 2.0, 4.0, 5.0])
+    jump = steepest_jumps(sign * np.array([0.5, 0.5, 3.5, 1.5, 1.25]), positions)  # the slopes 0, 3, -1, -0.25
+    assert (jump.at, jump.slope, jump.height) == pytest.approx((1.5, 3 * sign, 3 * sign))
+
+
 def test_curves_without_change_or_not_finite_have_no_jump():
     jumps = steepest_jumps(np.array([[1.0, 1.0, 1.0], [1.0, np.nan, 2.0], [0.0, 0.0, 1.0]]), np.arange(3))
     for values in jumps:

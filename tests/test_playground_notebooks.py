@@ -19,7 +19,7 @@ from playwright.sync_api import Locator, Page, expect
 
 import toymodels as tm
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.reproduction, pytest.mark.xdist_group("browser")]
 
 SECONDS = 120  # until something counts as never coming
 expect.set_options(timeout=1000 * SECONDS)
