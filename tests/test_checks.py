@@ -61,92 +61,133 @@ class Doubling(nnx.Module):
 
 
 BAD_FEATURES = {
-    "density above 1": (tm.Independent(5, 1.5), r"density of Independent must be finite and in \[0, 1\]. Got 1.5."),
-    "density below 0": (tm.Independent(5, (0.5, 0.5, 0.5, -0.1, 0.5)), r"in \[0, 1\]. Got -0.1 at index 3."),
-    "density NaN": (tm.Independent(5, np.nan), "density of Independent must be finite .* Got nan."),
-    "density of wrong length": (tm.Independent(5, (0.1, 0.2)), r"one number or 5 of them.* shape \(2,\)"),
-    "density no number": (tm.Independent(5, "sparse"), "density of Independent must be numeric. Got 'sparse'."),
-    "no features": (tm.Independent(0), "n_features of Independent must be an integer of at least 1. Got 0."),
+    "density above 1": (
+        lambda: tm.Independent(5, 1.5),
+        r"density of Independent must be finite and in \[0, 1\]. Got 1.5.",
+    ),
+    "density below 0": (lambda: tm.Independent(5, (0.5, 0.5, 0.5, -0.1, 0.5)), r"in \[0, 1\]. Got -0.1 at index 3."),
+    "density NaN": (lambda: tm.Independent(5, np.nan), "density of Independent must be finite .* Got nan."),
+    "density of wrong length": (lambda: tm.Independent(5, (0.1, 0.2)), r"one number or 5 of them.* shape \(2,\)"),
+    "density no number": (lambda: tm.Independent(5, "sparse"), "density of Independent must be numeric. Got 'sparse'."),
+    "no features": (lambda: tm.Independent(0), "n_features of Independent must be an integer of at least 1. Got 0."),
     "n_features a fraction": (
-        replaced(FEATURES, n_features=2.5),
+        lambda: replaced(FEATURES, n_features=2.5),
         "n_features of Independent must be an integer .* Got 2.5.",
     ),
     "n_features a truth value": (
-        replaced(FEATURES, n_features=True),
+        lambda: replaced(FEATURES, n_features=True),
         "n_features of Independent must be an integer .* Got True.",
     ),
-    "values a function": (replaced(FEATURES, values=jnp.square), "values of Independent must be a Values"),
+    "values a function": (lambda: replaced(FEATURES, values=jnp.square), "values of Independent must be a Values"),
     "values without function": (
-        tm.Independent(5, values=replaced(tm.UNIFORM, inverse_cdf=3)),
+        lambda: tm.Independent(5, values=replaced(tm.UNIFORM, inverse_cdf=3)),
         "values.inverse_cdf .* must be a function",
     ),
     "correlated density": (
-        tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5, 2)),
+        lambda: tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5, 2)),
         "density of CorrelatedSets .* 2 at index 1",
     ),
-    "correlation above 1": (tm.CorrelatedSets(((0, 1),), correlation=1.5), "correlation of CorrelatedSets .* Got 1.5"),
-    "density for each feature": (tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5,) * 5), r"2 of them.* \(5,\)"),
-    "overlapping sets": (tm.CorrelatedSets(((0, 1, 2), (2, 3))), "must not overlap. Got feature 2 in more than one"),
-    "a feature twice": (tm.AnticorrelatedSets(((0, 1, 1),)), "must not overlap. Got feature 1"),
-    "a missing feature": (tm.AnticorrelatedSets(((0, 1), (3, 4))), "every feature from 0 to 4. Missing: 2."),
-    "an empty set": (tm.CorrelatedSets(((0, 1), ())), "sets of CorrelatedSets must not be empty"),
-    "no sets": (tm.AnticorrelatedSets(()), "sets of AnticorrelatedSets must not be empty"),
-    "a negative feature": (tm.CorrelatedSets(((0, -1),)), "each feature in sets of CorrelatedSets .* Got -1."),
-    "flat sets": (replaced(SETS, sets=(0, 1, 2)), "sets of CorrelatedSets must be a tuple of tuples"),
-    "anticorrelated values": (replaced(tm.AnticorrelatedSets(((0, 1),)), values=None), "values of AnticorrelatedSets"),
-    "no parts": (tm.Concatenated(()), "parts of Concatenated must hold at least one distribution"),
-    "a bad part": (tm.Concatenated((tm.Independent(2), tm.Independent(3, -1))), "density of Independent .* Got -1."),
-    "NaN samples": (tm.Dataset(WITH_NAN), "samples of Dataset must be finite. Got nan for feature 1 of sample 3."),
-    "one sample without axis": (tm.Dataset(np.ones(5)), r"samples of Dataset must have shape .* Got shape \(5,\)."),
-    "no samples": (tm.Dataset(np.ones((5, 0))), r"samples of Dataset must have shape .* Got shape \(5, 0\)."),
-    "samples in a list": (tm.Dataset(HALF.tolist()), "samples of Dataset must be an array. Got a list."),
+    "correlation above 1": (
+        lambda: tm.CorrelatedSets(((0, 1),), correlation=1.5),
+        "correlation of CorrelatedSets .* Got 1.5",
+    ),
+    "density for each feature": (lambda: tm.CorrelatedSets(((0, 1), (2, 3, 4)), (0.5,) * 5), r"2 of them.* \(5,\)"),
+    "overlapping sets": (
+        lambda: tm.CorrelatedSets(((0, 1, 2), (2, 3))),
+        "must not overlap. Got feature 2 in more than one",
+    ),
+    "a feature twice": (lambda: tm.AnticorrelatedSets(((0, 1, 1),)), "must not overlap. Got feature 1"),
+    "a missing feature": (lambda: tm.AnticorrelatedSets(((0, 1), (3, 4))), "every feature from 0 to 4. Missing: 2."),
+    "an empty set": (lambda: tm.CorrelatedSets(((0, 1), ())), "sets of CorrelatedSets must not be empty"),
+    "no sets": (lambda: tm.AnticorrelatedSets(()), "sets of AnticorrelatedSets must not be empty"),
+    "a negative feature": (lambda: tm.CorrelatedSets(((0, -1),)), "each feature in sets of CorrelatedSets .* Got -1."),
+    "flat sets": (lambda: replaced(SETS, sets=(0, 1, 2)), "sets of CorrelatedSets must be a tuple of tuples"),
+    "anticorrelated values": (
+        lambda: replaced(tm.AnticorrelatedSets(((0, 1),)), values=None),
+        "values of AnticorrelatedSets",
+    ),
+    "no parts": (lambda: tm.Concatenated(()), "parts of Concatenated must hold at least one distribution"),
+    "a bad part": (
+        lambda: tm.Concatenated((tm.Independent(2), tm.Independent(3, -1))),
+        "density of Independent .* Got -1.",
+    ),
+    "NaN samples": (
+        lambda: tm.Dataset(WITH_NAN),
+        "samples of Dataset must be finite. Got nan for feature 1 of sample 3.",
+    ),
+    "one sample without axis": (
+        lambda: tm.Dataset(np.ones(5)),
+        r"samples of Dataset must have shape .* Got shape \(5,\).",
+    ),
+    "no samples": (lambda: tm.Dataset(np.ones((5, 0))), r"samples of Dataset must have shape .* Got shape \(5, 0\)."),
+    "samples in a list": (lambda: tm.Dataset(HALF.tolist()), "samples of Dataset must be an array. Got a list."),
     "batches no function": (
-        replaced(tm.Dataset(HALF), batches="all"),
+        lambda: replaced(tm.Dataset(HALF), batches="all"),
         "batches of Dataset must be a function. Got 'all'.",
     ),
-    "samples in rows": (tm.Dataset(HALF.T), r"model does not take features of shape \(4, 8\)"),
-    "own features in rows": (Rows(), r"shape \(n_features, batch\) = \(5, 8\), samples in columns. .* \(8, 5\)"),
-    "another number of features": (tm.Independent(4), r"model does not take .* shape \(4, 8\); do n_features"),
+    "samples in rows": (lambda: tm.Dataset(HALF.T), r"model does not take features of shape \(4, 8\)"),
+    "own features in rows": (
+        lambda: Rows(),
+        r"shape \(n_features, batch\) = \(5, 8\), samples in columns. .* \(8, 5\)",
+    ),
+    "another number of features": (lambda: tm.Independent(4), r"model does not take .* shape \(4, 8\); do n_features"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_FEATURES)
 def test_bad_features(case: str):
-    features, message = BAD_FEATURES[case]
+    make, message = BAD_FEATURES[case]
     with pytest.raises(ValueError, match=message):
-        train(task=tm.Task(features))
+        train(task=tm.Task(make()))
 
 
 @pytest.mark.parametrize("features", [None, 0.5, tm.Independent, TASK])
 def test_what_is_no_distribution(features: Any):
-    with pytest.raises(TypeError, match="features must have a method `sample"):
-        train(task=tm.Task(features))
-    with pytest.raises(TypeError, match="features must have a method `sample"):
-        train(task=tm.Task(tm.Concatenated((FEATURES, features))))
+    for make in (lambda: tm.Task(features), lambda: tm.Task(tm.Concatenated((FEATURES, features)))):
+        with pytest.raises(TypeError, match="features must have a method `sample"):
+            make()
 
 
 BAD_TASKS = {
-    "negative importance": (tm.Task(FEATURES, (1, 1, -0.5, 1, 1)), "at least 0. Got -0.5 at index 2."),
-    "importance NaN": (tm.Task(FEATURES, np.nan), "importance of Task must be finite and at least 0. Got nan."),
-    "importance infinite": (tm.Task(FEATURES, np.inf), "importance of Task must be finite .* Got inf."),
-    "importance of wrong length": (tm.Task(FEATURES, (1, 2, 3)), r"importance of Task .* 5 of them.* shape \(3,\)"),
+    "negative importance": (lambda: tm.Task(FEATURES, (1, 1, -0.5, 1, 1)), "at least 0. Got -0.5 at index 2."),
+    "importance NaN": (lambda: tm.Task(FEATURES, np.nan), "importance of Task must be finite and at least 0. Got nan."),
+    "importance infinite": (lambda: tm.Task(FEATURES, np.inf), "importance of Task must be finite .* Got inf."),
+    "importance of wrong length": (
+        lambda: tm.Task(FEATURES, (1, 2, 3)),
+        r"importance of Task .* 5 of them.* shape \(3,\)",
+    ),
     "negative decay": (
-        tm.Task(FEATURES, tm.GeometricImportance(-0.9)),
+        lambda: tm.Task(FEATURES, tm.GeometricImportance(-0.9)),
         "decay of GeometricImportance must be finite and at least 0",
     ),
     "decay for each": (
-        tm.Task(FEATURES, tm.GeometricImportance((1, 0.5))),
+        lambda: tm.Task(FEATURES, tm.GeometricImportance((1, 0.5))),
         "decay of GeometricImportance must be one number",
     ),
-    "target no function": (replaced(TASK, target=3), "target of Task must be a function. Got 3."),
-    "the class of a loss": (replaced(TASK, loss=tm.PowerLoss), "loss of Task is the class PowerLoss. Write PowerLoss"),
-    "penalties no tuple": (replaced(TASK, penalties=tm.HiddenL1(0.1)), "penalties of Task must be a tuple"),
-    "target in rows": (tm.Task(FEATURES, target=jnp.transpose), r"target of Task must map .* \(5, 8\) to \(8, 5\)"),
-    "target without samples": (tm.Task(FEATURES, target=lambda x: x.sum(1)), r"target of Task must map .* to \(5,\)"),
-    "fewer targets": (tm.Task(FEATURES, np.ones(5), target=lambda x: x[:2]), r"predicts shape \(5, 8\) .* \(2, 8\)"),
-    "more targets": (tm.Task(FEATURES, target=lambda x: jnp.tile(x, (2, 1))), r"predicts shape \(5, 8\) .* \(10, 8\)"),
+    "target no function": (lambda: replaced(TASK, target=3), "target of Task must be a function. Got 3."),
+    "the class of a loss": (
+        lambda: replaced(TASK, loss=tm.PowerLoss),
+        "loss of Task is the class PowerLoss. Write PowerLoss",
+    ),
+    "penalties no tuple": (lambda: replaced(TASK, penalties=tm.HiddenL1(0.1)), "penalties of Task must be a tuple"),
+    "target in rows": (
+        lambda: tm.Task(FEATURES, target=jnp.transpose),
+        r"target of Task must map .* \(5, 8\) to \(8, 5\)",
+    ),
+    "target without samples": (
+        lambda: tm.Task(FEATURES, target=lambda x: x.sum(1)),
+        r"target of Task must map .* to \(5,\)",
+    ),
+    "fewer targets": (
+        lambda: tm.Task(FEATURES, np.ones(5), target=lambda x: x[:2]),
+        r"predicts shape \(5, 8\) .* \(2, 8\)",
+    ),
+    "more targets": (
+        lambda: tm.Task(FEATURES, target=lambda x: jnp.tile(x, (2, 1))),
+        r"predicts shape \(5, 8\) .* \(10, 8\)",
+    ),
     "one target": (
-        tm.Task(FEATURES, tm.GeometricImportance(0.9), lambda x: x.sum(0)),
+        lambda: tm.Task(FEATURES, tm.GeometricImportance(0.9), lambda x: x.sum(0)),
         r"predicts shape \(5, 8\) .* \(8,\)",
     ),
 }
@@ -154,9 +195,9 @@ BAD_TASKS = {
 
 @pytest.mark.parametrize("case", BAD_TASKS)
 def test_bad_tasks(case: str):
-    task, message = BAD_TASKS[case]
+    make, message = BAD_TASKS[case]
     with pytest.raises(ValueError, match=message):
-        train(task=task)
+        train(task=make())
 
 
 @pytest.mark.parametrize("task", [FEATURES, None, [TASK], []])
@@ -166,23 +207,32 @@ def test_what_is_no_task(task: Any):
 
 
 BAD_MODELS = {
-    "no hidden dimension": (tm.Autoencoder(5, 0), "n_hidden of Autoencoder must be an integer of at least 1. Got 0."),
-    "no features": (tm.Autoencoder(0, 2), "n_features of Autoencoder must be an integer of at least 1. Got 0."),
-    "hidden activation": (replaced(MODEL, hidden_activation="relu"), "hidden_activation of .* Got 'relu'."),
-    "output activation": (replaced(MODEL, output_activation=None), "output_activation of .* Got None."),
-    "initializer": (replaced(MODEL, initializer=0.1), "initializer of Autoencoder must be a function. Got 0.1."),
-    "tied with outputs": (tm.Autoencoder(5, 2, n_outputs=3), r"must be n_features \(5\) when tied. Got 3; set tied=F"),
-    "no outputs": (tm.Autoencoder(5, 2, tied=False, n_outputs=0), "n_outputs of Autoencoder .* Got 0."),
-    "untied with other outputs": (tm.Autoencoder(5, 2, tied=False, n_outputs=3), r"shape \(3, 8\) .* \(5, 8\)"),
-    "another number of features": (tm.Autoencoder(6, 2), r"does not take features of shape \(5, 8\)"),
+    "no hidden dimension": (
+        lambda: tm.Autoencoder(5, 0),
+        "n_hidden of Autoencoder must be an integer of at least 1. Got 0.",
+    ),
+    "no features": (lambda: tm.Autoencoder(0, 2), "n_features of Autoencoder must be an integer of at least 1. Got 0."),
+    "hidden activation": (lambda: replaced(MODEL, hidden_activation="relu"), "hidden_activation of .* Got 'relu'."),
+    "output activation": (lambda: replaced(MODEL, output_activation=None), "output_activation of .* Got None."),
+    "initializer": (
+        lambda: replaced(MODEL, initializer=0.1),
+        "initializer of Autoencoder must be a function. Got 0.1.",
+    ),
+    "tied with outputs": (
+        lambda: tm.Autoencoder(5, 2, n_outputs=3),
+        r"must be n_features \(5\) when tied. Got 3; set tied=F",
+    ),
+    "no outputs": (lambda: tm.Autoencoder(5, 2, tied=False, n_outputs=0), "n_outputs of Autoencoder .* Got 0."),
+    "untied with other outputs": (lambda: tm.Autoencoder(5, 2, tied=False, n_outputs=3), r"shape \(3, 8\) .* \(5, 8\)"),
+    "another number of features": (lambda: tm.Autoencoder(6, 2), r"does not take features of shape \(5, 8\)"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_MODELS)
 def test_bad_models(case: str):
-    model, message = BAD_MODELS[case]
+    make, message = BAD_MODELS[case]
     with pytest.raises(ValueError, match=message):
-        train(model=model)
+        train(model=make())
 
 
 class Strange(nnx.Module):
@@ -226,42 +276,60 @@ def test_what_is_no_model():
 
 
 BAD_RECIPES = {
-    "steps": (tm.Recipe(steps=0), "steps of Recipe must be an integer of at least 1. Got 0."),
-    "steps a fraction": (replaced(RECIPE, steps=1e3), "steps of Recipe must be an integer of at least 1. Got 1000.0."),
-    "batch_size": (tm.Recipe(batch_size=-1), "batch_size of Recipe must be an integer of at least 1. Got -1."),
-    "evaluation_samples": (tm.Recipe(evaluation_samples=0), "evaluation_samples of Recipe must .* Got 0."),
-    "negative rate": (tm.Recipe(learning_rate=-1e-3), "learning_rate of Recipe must be .* at least 0. Got -0.001."),
-    "several rates": (tm.Recipe(learning_rate=(0.1, 0.2)), "learning_rate of Recipe must be one number"),
-    "a rate in quotes": (tm.Recipe(learning_rate="0.1"), "learning_rate of Recipe must be numeric. Got '0.1'."),
-    "rate NaN": (tm.Recipe(learning_rate=np.nan), "learning_rate of Recipe must be finite"),
-    "weight_decay": (tm.Recipe(weight_decay=np.inf), "weight_decay of Recipe must be finite"),
-    "weight_decay of a name": (tm.Recipe(weight_decay={"V": 0.1}), "weight_decay of Recipe names 'V'"),
-    "weight_decay of W": (tm.Recipe(weight_decay={"W": np.nan}), "weight_decay of 'W' of Recipe must be finite"),
-    "schedule": (replaced(RECIPE, schedule=0.1), "schedule of Recipe must be a function. Got 0.1."),
+    "steps": (lambda: tm.Recipe(steps=0), "steps of Recipe must be an integer of at least 1. Got 0."),
+    "steps a fraction": (
+        lambda: replaced(RECIPE, steps=1e3),
+        "steps of Recipe must be an integer of at least 1. Got 1000.0.",
+    ),
+    "batch_size": (lambda: tm.Recipe(batch_size=-1), "batch_size of Recipe must be an integer of at least 1. Got -1."),
+    "evaluation_samples": (lambda: tm.Recipe(evaluation_samples=0), "evaluation_samples of Recipe must .* Got 0."),
+    "negative rate": (
+        lambda: tm.Recipe(learning_rate=-1e-3),
+        "learning_rate of Recipe must be .* at least 0. Got -0.001.",
+    ),
+    "several rates": (lambda: tm.Recipe(learning_rate=(0.1, 0.2)), "learning_rate of Recipe must be one number"),
+    "a rate in quotes": (lambda: tm.Recipe(learning_rate="0.1"), "learning_rate of Recipe must be numeric. Got '0.1'."),
+    "rate NaN": (lambda: tm.Recipe(learning_rate=np.nan), "learning_rate of Recipe must be finite"),
+    "weight_decay": (lambda: tm.Recipe(weight_decay=np.inf), "weight_decay of Recipe must be finite"),
+    "weight_decay of a name": (lambda: tm.Recipe(weight_decay={"V": 0.1}), "weight_decay of Recipe names 'V'"),
+    "weight_decay of W": (
+        lambda: tm.Recipe(weight_decay={"W": np.nan}),
+        "weight_decay of 'W' of Recipe must be finite",
+    ),
+    "schedule": (lambda: replaced(RECIPE, schedule=0.1), "schedule of Recipe must be a function. Got 0.1."),
     "an optimiser with a rate": (
-        replaced(RECIPE, optimizer=optax.adam(0.1)),
+        lambda: replaced(RECIPE, optimizer=optax.adam(0.1)),
         "must be a function of the learning rate",
     ),
-    "the class of an optimiser": (replaced(RECIPE, optimizer=tm.Adam), r"optimizer of Recipe is the class Adam. Write"),
-    "a rate for a schedule": (tm.Recipe(schedule=lambda rate, steps: rate), "must return a function of the step"),
-    "a schedule of one argument": (tm.Recipe(schedule=lambda rate: rate), r"schedule of Recipe, called as .*TypeError"),
+    "the class of an optimiser": (
+        lambda: replaced(RECIPE, optimizer=tm.Adam),
+        r"optimizer of Recipe is the class Adam. Write",
+    ),
+    "a rate for a schedule": (
+        lambda: tm.Recipe(schedule=lambda rate, steps: rate),
+        "must return a function of the step",
+    ),
+    "a schedule of one argument": (
+        lambda: tm.Recipe(schedule=lambda rate: rate),
+        r"schedule of Recipe, called as .*TypeError",
+    ),
     "a schedule that fails": (
-        tm.Recipe(schedule=lambda rate, steps: lambda step: step.nothing),
+        lambda: tm.Recipe(schedule=lambda rate, steps: lambda step: step.nothing),
         r"schedule of Recipe, called as schedule\(learning_rate, steps\)\(step\), failed: AttributeError",
     ),
     "a schedule that asks": (
-        tm.Recipe(schedule=lambda rate, steps: lambda step: rate if rate > 0 else 1.0),
+        lambda: tm.Recipe(schedule=lambda rate, steps: lambda step: rate if rate > 0 else 1.0),
         "asks for the value of a number, which differs from model to model",
     ),
-    "no optimiser": (tm.Recipe(optimizer=lambda rate: rate), "must return an optax.GradientTransformation"),
+    "no optimiser": (lambda: tm.Recipe(optimizer=lambda rate: rate), "must return an optax.GradientTransformation"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_RECIPES)
 def test_bad_recipes(case: str):
-    recipe, message = BAD_RECIPES[case]
+    make, message = BAD_RECIPES[case]
     with pytest.raises(ValueError, match=message):
-        train(recipe=recipe)
+        train(recipe=make())
 
 
 def test_an_importance_for_each_input_where_there_are_fewer_outputs():
@@ -271,21 +339,33 @@ def test_an_importance_for_each_input_where_there_are_fewer_outputs():
 
 
 BAD_PENALTIES = {
-    "strength": (tm.HiddenL1(-1), "strength of HiddenL1 must be finite and at least 0. Got -1."),
-    "no strength": (tm.HiddenL1(None), "strength of HiddenL1 must be numeric. Got None."),
-    "no hidden activations": (tm.HiddenL1(0.5), "HiddenL1 needs activations 'hidden', which the model does not have"),
-    "no such parameter": (tm.WeightL2(0.5, ("V",)), "WeightL2 needs parameters 'V', which the model does not have"),
-    "not one number": (lambda x: x, r"penalties\[0\] of Task must return one number. It returned shape \(5, 8\)"),
-    "unknown argument": (lambda densty: densty, "argument 'densty', which is neither a parameter nor an activation"),
-    "fails": (lambda x: x @ x, r"penalties\[0\] of Task, called as <lambda>\(x\), failed: TypeError: "),
+    "strength": (lambda: tm.HiddenL1(-1), "strength of HiddenL1 must be finite and at least 0. Got -1."),
+    "no strength": (lambda: tm.HiddenL1(None), "strength of HiddenL1 must be numeric. Got None."),
+    "no hidden activations": (
+        lambda: tm.HiddenL1(0.5),
+        "HiddenL1 needs activations 'hidden', which the model does not have",
+    ),
+    "no such parameter": (
+        lambda: tm.WeightL2(0.5, ("V",)),
+        "WeightL2 needs parameters 'V', which the model does not have",
+    ),
+    "not one number": (
+        lambda: lambda x: x,
+        r"penalties\[0\] of Task must return one number. It returned shape \(5, 8\)",
+    ),
+    "unknown argument": (
+        lambda: lambda densty: densty,
+        "argument 'densty', which is neither a parameter nor an activation",
+    ),
+    "fails": (lambda: lambda x: x @ x, r"penalties\[0\] of Task, called as <lambda>\(x\), failed: TypeError: "),
 }
 
 
 @pytest.mark.parametrize("case", BAD_PENALTIES)
 def test_bad_penalties(case: str):
-    penalty, message = BAD_PENALTIES[case]
+    make, message = BAD_PENALTIES[case]
     with pytest.raises(ValueError, match=message):
-        train(model=Doubling, task=tm.Task(FEATURES, penalties=(penalty,)))
+        train(model=Doubling, task=tm.Task(FEATURES, penalties=(make(),)))
 
 
 BAD_OPTIONS = {

@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 
 import toymodels as tm
+from toymodels.specifications import with_fields
 from toymodels.sweeps.fields import Field, find, leaf_numbers, path_name, replaced, value_at
 from toymodels.training.engine.cells import Cell
 
@@ -38,6 +39,9 @@ class Pair:
     inner: Any
     scales: Any
     turns: int = tm.static(default=1)
+
+    def sample(self, key: jax.Array, batch_size: int) -> jax.Array:
+        return self.inner.sample(key, batch_size)
 
 
 # --- What a name means -------------------------------------------------------------------------------------------
@@ -92,7 +96,7 @@ def test_a_full_name_wins_over_an_end_that_is_the_same():
         n_features: int = tm.static()
         model: float = 0.5
 
-    both = cell(Named(5))
+    both = CELL._replace(task=with_fields(CELL.task, features=Named(5)))
     assert find(both, "model").value is MODEL
     assert find(both, "features.model").value == 0.5
 

@@ -101,7 +101,7 @@ def test_descriptions_survive_json():
     )
     assert json.loads(json.dumps(described)) == described
     assert described["3"] == [True, 1.5]
-    assert described["recipe"]["schedule"] == "toymodels.training.recipe.constant"
+    assert described["recipe"]["schedule"] == "toymodels.training.optimisers.constant"
 
 
 class Threshold:

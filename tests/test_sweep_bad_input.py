@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import toymodels as tm
 from toymodels.analysis import geometry
+from toymodels.specifications import with_fields
 from toymodels.training import constant
 
 MODEL = tm.Autoencoder(n_features=5, n_hidden=2)
@@ -80,7 +81,7 @@ not_numbers = st.sampled_from([None, "0.1", "much", object(), {}, 1j, [], [[0.1]
 not_integers = st.one_of(
     st.integers(max_value=0), st.sampled_from([1.0, 2.5, True, "3", None, math.nan, (1,), np.float32(2)])
 )
-not_functions = st.sampled_from([None, 0.5, "relu", np.eye(2), optax.adam(0.1), ()])
+not_functions = st.sampled_from([None, 0.5, "rleu", np.eye(2), optax.adam(0.1), ()])
 other_lengths = st.lists(fractions, min_size=1, max_size=9).filter(lambda values: len(values) != 5)
 
 NUMBERS: dict[str, tuple[Any, Any]] = {  # good values, bad ones
@@ -111,7 +112,9 @@ FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "values": ([tm.UNIFORM, tm.EXPONENTIAL], st.one_of(not_functions, st.just(jnp.abs))),
     "features": (
         [TASK.features, tm.Independent(5, 0.5)],
-        st.sampled_from([None, 0.5, tm.Independent, tm.Independent(4), tm.Independent(5, 2.0), TASK]),
+        st.sampled_from(
+            [None, 0.5, tm.Independent, tm.Independent(4), with_fields(tm.Independent(5), density=2.0), TASK]
+        ),
     ),
 }
 
@@ -367,12 +370,12 @@ def parts_of_the_configuration(draw: Callable, bad: bool) -> Case:
     wrong: list[tuple[Options, str]] = [
         *(({"model": one}, "model") for one in (None, 5, "model", tm.Autoencoder(4, 2))),
         *(({"task": one}, "task must be a Task") for one in (None, TASK.features, [TASK], tm.Task)),
-        *(({"task": tm.Task(one)}, "features") for one in (None, 0.5, tm.Independent)),
+        *(({"task": with_fields(TASK, features=one)}, "features") for one in (None, 0.5, tm.Independent)),
         *(({"recipe": one}, "recipe must be a Recipe") for one in (None, 5, tm.Recipe, {"steps": 3})),
-        ({"model": tm.Autoencoder(5, 0)}, "n_hidden"),
-        ({"model": tm.Autoencoder(5, 2, n_outputs=6)}, "n_outputs"),
-        ({"recipe": tm.Recipe(steps=0)}, "steps"),
-        ({"recipe": tm.Recipe(learning_rate="0.1")}, "learning_rate"),
+        ({"model": with_fields(MODEL, n_hidden=0)}, "n_hidden"),
+        ({"model": with_fields(MODEL, n_outputs=6)}, "n_outputs"),
+        ({"recipe": with_fields(RECIPE, steps=0)}, "steps"),
+        ({"recipe": with_fields(RECIPE, learning_rate="0.1")}, "learning_rate"),
     ]
     options, word = draw(st.sampled_from(wrong))
     return (options if bad else draw(st.sampled_from(good))), (word,)

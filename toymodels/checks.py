@@ -65,14 +65,24 @@ def check_instance(owner: str, name: str, value: Any) -> None:
 
 
 def near_matches(name: str, names: Iterable[str]) -> str:
-    """A sentence with the names that are most like `name`, or with all of them if none is like it.
+    """A sentence with the names that are most like `name`, that have it as a word, or that it abbreviates; or with all
+    of them if there is none.
 
     >>> near_matches("densty", ["density", "steps"])
     'Did you mean density?'
+    >>> near_matches("lr", ["learning_rate", "steps"])
+    'Did you mean learning_rate?'
     """
     names = sorted(set(names))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    meant = [one for one in names if _stands_for(name.lower(), one.lower().split("_"))]
+    close = list(dict.fromkeys([*meant, *difflib.get_close_matches(name, names, n=3, cutoff=0.5)]))[:3]
     return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names[:20])}."
+
+
+def _stands_for(name: str, words: list[str]) -> bool:
+    """Whether a name is one of some words, in the singular or plural, or made of their initials."""
+    initials = "".join(word[:1] for word in words)
+    return name == initials or any(name in (word, f"{word}s") for word in words)
 
 
 def _interval(minimum: float | int, maximum: float | int) -> str:

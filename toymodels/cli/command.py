@@ -5,6 +5,9 @@ import io
 import sys
 from collections.abc import Sequence
 
+import toymodels
+from toymodels.checks import near_matches
+
 COMMANDS = {
     "train": "toymodels.cli.train",
     "sweep": "toymodels.cli.sweep",
@@ -27,7 +30,8 @@ Train toy models of superposition.
   toymodels workshop                             six lessons on superposition, in JupyterLab
 
   toymodels train --help   every setting, and how to write them in a TOML file
-  toymodels sweep --help   how to say in a TOML file what is varied"""
+  toymodels sweep --help   how to say in a TOML file what is varied
+  toymodels --version      which version this is"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,12 +39,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whatever letters the terminal has
+    if arguments == ["--version"]:
+        print(f"toymodels {toymodels.__version__}")
+        return
     if not arguments or arguments[0] not in COMMANDS:
         asked = arguments[:1] in ([], ["-h"], ["--help"])
-        print(_USAGE if asked else f"toymodels: there is no command {arguments[0]!r}.\n\n{_USAGE}", file=sys.stderr)
+        print(_USAGE if asked else f"toymodels: {_unknown(arguments[0])}\n\n{_USAGE}", file=sys.stderr)
         sys.exit(0 if asked and arguments else 2)
     try:
         importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
     except (ValueError, TypeError, OSError) as error:
         print(f"toymodels: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _unknown(command: str) -> str:
+    """What is said of a command that there is not."""
+    if command.startswith("-"):
+        return f"{command} is an option of a command, which comes first, for example: toymodels train {command} ..."
+    return f"there is no command {command!r}. {near_matches(command, COMMANDS)}"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from toymodels.checks import near_matches
-from toymodels.configuration import read_value
+from toymodels.cli.toml import read_value
 from toymodels.sweeps.axes import Over
 from toymodels.sweeps.fields import find
 from toymodels.training.engine.cells import Cell

@@ -9,7 +9,7 @@ import tyro
 
 from toymodels.cli import train
 from toymodels.cli.flags import parse
-from toymodels.configuration import read_table, updated
+from toymodels.cli.toml import read_table, updated
 from toymodels.tasks import Task
 from toymodels.training import Recipe
 

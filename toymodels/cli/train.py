@@ -10,7 +10,7 @@ import numpy as np
 from toymodels.analysis import geometry
 from toymodels.cli.flags import parse
 from toymodels.cli.pictures import write_picture
-from toymodels.configuration import read_toml
+from toymodels.cli.toml import read_toml
 from toymodels.features import Independent
 from toymodels.models import Autoencoder
 from toymodels.tasks import GeometricImportance, Task

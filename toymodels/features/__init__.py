@@ -1,6 +1,7 @@
 """What models are trained on: distributions over sparse features, and finite data sets."""
 
 from toymodels.features.datasets import (
+    BATCHES,
     Dataset,
     DrawnDataset,
     HiddenActivations,
@@ -11,8 +12,10 @@ from toymodels.features.datasets import (
 )
 from toymodels.features.distributions import (
     EXPONENTIAL,
+    FEATURES,
     SIGNED_UNIFORM,
     UNIFORM,
+    VALUES,
     AnticorrelatedSets,
     Concatenated,
     CorrelatedSets,
@@ -24,9 +27,12 @@ from toymodels.features.distributions import (
 )
 
 __all__ = [
+    "BATCHES",
     "EXPONENTIAL",
+    "FEATURES",
     "SIGNED_UNIFORM",
     "UNIFORM",
+    "VALUES",
     "AnticorrelatedSets",
     "Concatenated",
     "CorrelatedSets",

@@ -2,7 +2,7 @@
 Double Descent")."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,9 @@ from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
 from toymodels.arrays import unit_columns
 from toymodels.checks import check_function, check_integer
-from toymodels.features.distributions import Features, validate_features
+from toymodels.features.distributions import FEATURES, Features, validate_features
+from toymodels.names import Names
 from toymodels.specifications import specification, static
-
-Batches = Callable[[PRNGKeyArray, Integer[Array, ""], int, int], Int[Array, " batch"]]
 
 
 def with_replacement(
@@ -45,6 +44,20 @@ def full_batch(key: PRNGKeyArray, step: Integer[Array, ""], n_samples: int, batc
     return jnp.arange(n_samples)
 
 
+BATCHES = Names(
+    "a way to choose batches",
+    {
+        "with_replacement": with_replacement,
+        "without_replacement": without_replacement,
+        "epochs": epochs,
+        "full_batch": full_batch,
+    },
+    "It is called with (key, step, n_samples, batch_size).",
+)
+Batches = Annotated[Callable[[PRNGKeyArray, Integer[Array, ""], int, int], Int[Array, " batch"]], BATCHES]
+"""A function of (key, step, n_samples, batch_size), or its name."""
+
+
 @specification
 class Dataset:
     """A finite data set of T samples. Its evaluation sees every sample once.
@@ -53,7 +66,7 @@ class Dataset:
         samples: (..., T), the last axis is that of the samples; transpose ordinary (T, n) data first. Several arrays,
             such as inputs and labels, as `Labelled(input, label)`, a tuple or a dict.
         batches: chooses the samples of a batch: `with_replacement`, `without_replacement`, `epochs`, `full_batch` or
-            your own function of (key, step, T, batch_size), whose key is the same at every step.
+            your own function of (key, step, T, batch_size), whose key is the same at every step; or its name.
     """
 
     samples: Any
@@ -129,7 +142,7 @@ class DrawnDataset:
         batches: as in `Dataset`.
     """
 
-    features: Any
+    features: Annotated[Any, FEATURES]
     n_samples: int = static()
     unit_norm: bool = static(default=False)
     batches: Batches = static(default=full_batch)
@@ -169,7 +182,7 @@ class HiddenActivations:
     """
 
     W: Any
-    features: Any
+    features: Annotated[Any, FEATURES]
 
     @property
     def n_features(self) -> int:

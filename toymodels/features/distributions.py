@@ -16,7 +16,7 @@ called sparsity; other code calls the density `feature_probability`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from toymodels.checks import check_function, check_integer, check_numbers
 from toymodels.features.uniform import SMALLEST_DENSITY, draws, ranks, split_draw
+from toymodels.names import Names
 from toymodels.specifications import specification, static, written
 
 
@@ -87,6 +88,17 @@ UNIFORM = Values(lambda u: u, mean=1 / 2, second_moment=1 / 3)
 SIGNED_UNIFORM = Values(lambda u: 2 * u - 1, mean=0.0, second_moment=1 / 3)
 EXPONENTIAL = Values(lambda u: -jnp.log1p(-u), mean=1.0, second_moment=2.0)
 
+VALUES = Names(
+    "a distribution of values",
+    {"uniform": UNIFORM, "signed_uniform": SIGNED_UNIFORM, "exponential": EXPONENTIAL},
+    "Values(inverse_cdf) makes others.",
+)
+NamedValues = Annotated[Values, VALUES]
+"""A distribution of values, or its name."""
+
+FEATURES = Names("a distribution of features", {}, "Features are made: Independent(n_features, density).")
+"""A distribution has no name, but that of one's own is found: "module:object"."""
+
 
 # --- Distributions -----------------------------------------------------------------------------------------------
 
@@ -98,12 +110,12 @@ class Independent:
     Attributes:
         n_features: number of features n.
         density: probability that a feature is on, 0 or from 1e-7 to 1; one number, or n of them.
-        values: distribution of the value of a feature that is on.
+        values: distribution of the value of a feature that is on, or its name, such as "exponential".
     """
 
     n_features: int = static()
     density: Any = 0.1
-    values: Values = static(default=UNIFORM)
+    values: NamedValues = static(default=UNIFORM)
 
     def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
         """Draw `batch_size` feature vectors, one per column."""
@@ -135,7 +147,7 @@ class CorrelatedSets:
     Attributes:
         sets: the features of each set; together every feature 0 ... n-1 exactly once.
         density: probability that a set is on, 0 or from 1e-7 to 1; one number, or one per set.
-        values: distribution of the value of a feature that is on.
+        values: distribution of the value of a feature that is on, or its name, such as "exponential".
         correlation: of any two members of a set in being on (Pearson's), in [0, 1]; one number, or one per set. With
             this probability one draw decides for the whole set, as always in the paper; else each member has its own.
             At 0 all features are independent.
@@ -143,7 +155,7 @@ class CorrelatedSets:
 
     sets: tuple[tuple[int, ...], ...] = static()
     density: Any = 0.1
-    values: Values = static(default=UNIFORM)
+    values: NamedValues = static(default=UNIFORM)
     correlation: Any = 1.0
 
     @property
@@ -199,12 +211,12 @@ class AnticorrelatedSets:
         sets: the features of each set; together every feature 0 ... n-1 exactly once.
         density: probability that a set is on, 0 or from 1e-7 to 1; one number, or one per set. A feature of a set of
             k is on with probability density / k.
-        values: distribution of the value of a feature that is on.
+        values: distribution of the value of a feature that is on, or its name, such as "exponential".
     """
 
     sets: tuple[tuple[int, ...], ...] = static()
     density: Any = 0.1
-    values: Values = static(default=UNIFORM)
+    values: NamedValues = static(default=UNIFORM)
 
     @property
     def n_features(self) -> int:
@@ -251,7 +263,7 @@ class Concatenated:
         parts: the distributions; the first part's features come first.
     """
 
-    parts: tuple[Any, ...]
+    parts: tuple[Annotated[Any, FEATURES], ...]
 
     @property
     def n_features(self) -> int:

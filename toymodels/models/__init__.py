@@ -1,11 +1,20 @@
 """What is trained: flax.nnx modules over samples in columns."""
 
-from toymodels.models.autoencoder import (
+from toymodels.models.autoencoder import Autoencoder, AutoencoderModule
+from toymodels.models.functions import (
+    ACTIVATIONS,
+    INITIALIZERS,
     Activation,
-    Autoencoder,
-    AutoencoderModule,
+    Initializer,
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
     identity,
+    lecun_normal,
+    orthogonal,
     scaled_normal,
+    softmax,
     solu,
     square,
 )
@@ -14,18 +23,28 @@ from toymodels.models.network import Network, NetworkModule
 from toymodels.models.sparse_autoencoder import SparseAutoencoder
 
 __all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
     "Activation",
     "Autoencoder",
     "AutoencoderModule",
+    "Initializer",
     "Model",
     "Network",
     "NetworkModule",
     "SparseAutoencoder",
     "activations",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
     "identity",
+    "lecun_normal",
     "module_with",
+    "orthogonal",
     "param_shapes",
     "scaled_normal",
+    "softmax",
     "solu",
     "square",
 ]

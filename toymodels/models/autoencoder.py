@@ -1,7 +1,5 @@
 """The paper's models: one hidden layer, samples in columns."""
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,34 +8,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from toymodels.checks import check_function, check_integer, check_numbers
+from toymodels.models.functions import Activation, Initializer, identity, scaled_normal
 from toymodels.specifications import specification, static
-
-Activation = Callable[[Array], Array]
-
-
-def identity(x: Array) -> Array:
-    """x itself: the activation of a linear layer."""
-    return x
-
-
-def square(x: Array) -> Array:
-    """x²: the quadratic activation of Scherlis et al. 2022, "Polysemanticity and Capacity in Neural Networks"."""
-    return jnp.square(x)
-
-
-def solu(x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
-    """x softmax(x), the softmax over the rows of each sample (Elhage et al. 2022b)."""
-    return x * jax.nn.softmax(x, axis=0)
-
-
-def scaled_normal(key: Array, shape: tuple[int, ...], dtype: Any = float) -> Array:
-    """Normal with variance 4 / (n m), so that ‖W‖_F is about 2 whatever the size.
-
-    The scale was chosen by the losses it leads to. From half of it, very sparse models leave features out that they
-    could represent: with n = 80, m = 20 and a density of .001 their loss is 18 times as high. From twice of it, or from
-    `jax.nn.initializers.glorot_normal()`, outputs of dense models with n = 200 die, their ReLU never on again.
-    """
-    return 2 * jax.random.normal(key, shape, dtype) / math.prod(shape) ** 0.5
 
 
 @specification
@@ -56,11 +28,11 @@ class Autoencoder:
         n_features: number of features n.
         n_hidden: number of hidden dimensions m.
         hidden_activation, output_activation: functions of (units, batch), e.g. from `jax.nn`, `solu` or `square`, or
-            specifications whose numbers can be swept.
+            their names, such as "relu"; or specifications whose numbers can be swept.
         hidden_bias, output_bias: whether the layer has a bias.
         tied: whether the decoder is the encoder's transpose.
         n_outputs: number of outputs where it is not n; only when not tied.
-        initializer: function of (key, shape, dtype) as in `jax.nn.initializers`; sees one model's shape.
+        initializer: function of (key, shape, dtype) as in `jax.nn.initializers`, or its name; sees one model's shape.
         initial_hidden_bias, initial_output_bias: what every element of the bias starts from.
     """
 
@@ -72,7 +44,7 @@ class Autoencoder:
     output_bias: bool = static(default=True)
     tied: bool = static(default=True)
     n_outputs: int | None = static(default=None)
-    initializer: Callable[..., Array] = scaled_normal
+    initializer: Initializer = scaled_normal
     initial_hidden_bias: Any = 0.0
     initial_output_bias: Any = 0.0
 

@@ -1,6 +1,5 @@
 """Networks of several layers."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -10,14 +9,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from toymodels.checks import check_function, check_integer, check_numbers
-from toymodels.models.autoencoder import Activation, identity
+from toymodels.models.functions import Activation, Initializer, he_normal, identity
 from toymodels.specifications import specification, static
-
-
-def he_normal(key: Array, shape: tuple[int, ...], dtype: Any = float) -> Array:
-    """Normal with variance 2 / inputs, for shapes (units, inputs), which keeps the size of activations through layers
-    of ReLUs (He et al. 2015, "Delving Deep into Rectifiers")."""
-    return jax.random.normal(key, shape, dtype) * (2 / shape[-1]) ** 0.5
 
 
 @specification
@@ -29,12 +22,13 @@ class Network:
 
     Attributes:
         sizes: numbers of inputs, of the units of each hidden layer, and of outputs.
-        activation: f, of hidden layers: a function of (units, batch), or a specification whose numbers can be swept.
+        activation: f, of hidden layers: a function of (units, batch), its name, or a specification whose numbers can
+            be swept.
         output_activation: g.
         bias: whether layers have biases.
         initial_bias: what every element of the hidden layers' biases starts from.
         residual: as above.
-        initializer: function of (key, shape, dtype), for shapes (units, inputs).
+        initializer: function of (key, shape, dtype), for shapes (units, inputs), or its name.
     """
 
     sizes: tuple[int, ...] = static()
@@ -43,7 +37,7 @@ class Network:
     bias: bool = static(default=True)
     initial_bias: Any = 0.0
     residual: bool = static(default=False)
-    initializer: Callable[..., Array] = he_normal
+    initializer: Initializer = he_normal
 
     def __call__(self, *, rngs: nnx.Rngs) -> "NetworkModule":
         """The module with fresh parameters."""

@@ -10,7 +10,7 @@ from toymodels.features import AnticorrelatedSets, CorrelatedSets, Independent
 from toymodels.models import Activation, Autoencoder, identity, solu, square
 from toymodels.playground.settings import complete
 from toymodels.tasks import GeometricImportance, Task
-from toymodels.training.recipe import Recipe, constant
+from toymodels.training import Recipe, constant
 
 ACTIVATIONS: Mapping[str, Activation] = {
     "relu": jax.nn.relu,

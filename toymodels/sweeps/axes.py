@@ -17,7 +17,7 @@ import numpy as np
 
 from toymodels.checks import check_seed
 from toymodels.specifications import describe
-from toymodels.sweeps.fields import Field, Path, find, path_name
+from toymodels.sweeps.fields import Field, Path, find, path_name, replaced, value_at
 from toymodels.training.engine.cells import Cell
 from toymodels.training.engine.code import is_numeric
 
@@ -137,12 +137,19 @@ def _read_field(label: str, values: Any, cell: Cell) -> Varied:
             check_seed("over", "each seed", item)
         return Varied(label, SEED, tuple(items), numeric=False)
     field = find(cell, label)
+    items = [_named(cell, field, item) for item in items]
     if not field.static and all(map(_is_numbers, items)):
         items = [item if is_numeric(item) else np.asarray(item) for item in items]
     for number, item in enumerate(items):
         if is_numeric(item) and np.isnan(np.asarray(item, dtype=float)).any():
             raise ValueError(f"over must not have NaN among the values for {label!r}. Got {item!r} at index {number}.")
     return Varied(label, field.path, tuple(items), _numeric(field, items))
+
+
+def _named(cell: Cell, field: Field, item: Any) -> Any:
+    """A value of a field, or what a name there stands for."""
+    named = isinstance(item, str) or (isinstance(item, tuple | list) and any(isinstance(one, str) for one in item))
+    return value_at(replaced(cell, field.path, item), field.path) if named else item
 
 
 def _numeric(field: Field, items: Sequence[Any]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 from toymodels.checks import near_matches
+from toymodels.specifications import with_fields
 from toymodels.training.engine.code import is_numeric
 
 Path = tuple[str | int, ...]
@@ -70,7 +71,7 @@ def value_at(node: Any, path: Path) -> Any:
 
 
 def replaced(node: Any, path: Path, value: Any) -> Any:
-    """`node` with `value` at `path`."""
+    """`node` with `value` at `path`, or with what a name there stands for. Whether it fits is not checked."""
     if not path:
         return value
     first, *rest = path
@@ -82,7 +83,7 @@ def replaced(node: Any, path: Path, value: Any) -> Any:
     if hasattr(node, "_replace"):
         return node._replace(**{str(first): inside})
     if dataclasses.is_dataclass(node):
-        return dataclasses.replace(node, **{str(first): inside})  # type: ignore[type-var]
+        return with_fields(node, **{str(first): inside})
     if isinstance(node, functools.partial):
         return functools.partial(node.func, *node.args, **{**node.keywords, str(first): inside})
     if isinstance(node, Mapping):

@@ -1,11 +1,15 @@
 """What is to be learnt: a target, a loss, penalties, importance, and attacks."""
 
-from toymodels.tasks.attacks import Attack, FeatureAttack, GradientAttack
-from toymodels.tasks.losses import PowerLoss, cross_entropy, squared_error
-from toymodels.tasks.penalties import HiddenL1, WeightL1, WeightL2
-from toymodels.tasks.task import GeometricImportance, Task
+from toymodels.tasks.attacks import ATTACKS, Attack, FeatureAttack, GradientAttack
+from toymodels.tasks.losses import LOSSES, PowerLoss, cross_entropy, squared_error
+from toymodels.tasks.penalties import PENALTIES, HiddenL1, WeightL1, WeightL2
+from toymodels.tasks.task import TARGETS, GeometricImportance, Task
 
 __all__ = [
+    "ATTACKS",
+    "LOSSES",
+    "PENALTIES",
+    "TARGETS",
     "Attack",
     "FeatureAttack",
     "GeometricImportance",

@@ -26,9 +26,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray, gram, unit_columns
 from toymodels.checks import check_integer, check_numbers
+from toymodels.names import Names
 from toymodels.specifications import specification, static
 
-Loss = Callable[[Array, Array], Array]
+LossOn = Callable[[Array, Array], Array]
 
 
 @runtime_checkable
@@ -36,7 +37,7 @@ class Attack(Protocol):
     """What training needs of an attack."""
 
     def perturb(
-        self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"], loss: Loss
+        self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"], loss: LossOn
     ) -> Float[Array, "n batch"]: ...
 
 
@@ -55,7 +56,7 @@ class FeatureAttack:
     norm: Any = 0.1
 
     def perturb(
-        self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"], loss: Loss
+        self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"], loss: LossOn
     ) -> Float[Array, "n batch"]:
         """x with the step added."""
         n, batch = x.shape
@@ -87,7 +88,7 @@ class GradientAttack:
     steps: int = static(default=10)
 
     def perturb(
-        self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"], loss: Loss
+        self, key: PRNGKeyArray, module: nnx.Module, x: Float[Array, "n batch"], loss: LossOn
     ) -> Float[Array, "n batch"]:
         """x with the step added."""
         start = unit_columns(jax.random.normal(key, x.shape))
@@ -104,6 +105,9 @@ class GradientAttack:
         """Raise ValueError if a field is out of range."""
         check_numbers("GradientAttack", "norm", self.norm, minimum=0)
         check_integer("GradientAttack", "steps", self.steps, minimum=1)
+
+
+ATTACKS = Names("an attack", {"feature": FeatureAttack(), "gradient": GradientAttack()})
 
 
 def mean_length(x: Float[Array, "n batch"]) -> Float[Array, ""]:

@@ -4,13 +4,15 @@ A loss is a function of (prediction, wanted), or a specification that is called 
 returns has the batch as its last axis. The task weights its rows, the outputs, by importance and takes the mean.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.checks import check_numbers
+from toymodels.names import Names
 from toymodels.specifications import specification
 
 
@@ -71,3 +73,18 @@ def cross_entropy(
 def _check_same_shape(prediction: Array, wanted: Array) -> None:
     if prediction.shape != wanted.shape:
         raise ValueError(f"model predicts shape {prediction.shape} but the task's target has shape {wanted.shape}.")
+
+
+LOSSES = Names(
+    "a loss",
+    {
+        "squared_error": squared_error,
+        "mse": squared_error,
+        "absolute_error": PowerLoss(1.0),
+        "power": PowerLoss(),
+        "cross_entropy": cross_entropy,
+    },
+    "It is called with (prediction, wanted).",
+)
+Loss = Annotated[Callable[[Array, Array], Array], LOSSES]
+"""A function of (prediction, wanted), or its name."""

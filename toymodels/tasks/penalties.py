@@ -12,13 +12,14 @@ after what it needs: parameters (`W`), activations (`hidden`), `params`, `activa
             return self.strength * jnp.square(W @ W.T - jnp.eye(len(W))).mean()
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.checks import check_numbers, near_matches
+from toymodels.names import Names
 from toymodels.specifications import specification, static
 
 
@@ -106,3 +107,8 @@ def _chosen(owner: str, kind: str, of: str | tuple[str, ...], there: Mapping[str
                 f"{owner} needs {kind} {name!r}, which the model does not have. {near_matches(name, there)}"
             )
     return [there[name] for name in names]
+
+
+PENALTIES = Names("a penalty", {}, "A penalty needs a strength: HiddenL1(0.03), WeightL1(1e-3), WeightL2(1e-3).")
+Penalty = Annotated[Callable[..., Array], PENALTIES]
+"""A function of what its arguments are named after, or "module:function"."""

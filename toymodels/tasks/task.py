@@ -1,7 +1,7 @@
 """Tasks: features, what is to be computed from them, and what counts as an error."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,11 +9,17 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.checks import check_function, check_numbers
-from toymodels.features import Labelled, validate_features
-from toymodels.models import identity
+from toymodels.features import FEATURES, Labelled, validate_features
+from toymodels.models import ACTIVATIONS, identity
+from toymodels.names import Names
 from toymodels.specifications import specification
-from toymodels.tasks.attacks import Attack, validate_attack
-from toymodels.tasks.losses import squared_error
+from toymodels.tasks.attacks import ATTACKS, Attack, validate_attack
+from toymodels.tasks.losses import Loss, squared_error
+from toymodels.tasks.penalties import Penalty
+
+TARGETS = Names("a target", ACTIVATIONS.table, "It is called with samples (..., batch).")
+Target = Annotated[Callable[[Any], Array], TARGETS]
+"""A function of samples (..., batch), or its name."""
 
 
 @specification
@@ -42,22 +48,22 @@ class Task:
         features: what is trained on, e.g. `Independent(n_features=5, density=0.1)`, or a `DrawnDataset`.
         importance: weight I_i >= 0 of each output's loss: one number, one per output, or `GeometricImportance(decay)`.
         target: function from samples x (..., batch), or from the label of a `Labelled` sample, to what is to be
-            predicted (..., batch), e.g. `jnp.abs`.
+            predicted (..., batch), e.g. `jnp.abs`, or its name.
         attack: what an adversary does to x before the model sees it, in training and in evaluation; see
             `toymodels.tasks.attacks`. The target stays that of x.
         loss: function of (prediction, wanted), e.g. `squared_error`, `PowerLoss(4.0)` or `cross_entropy`; see
-            `toymodels.tasks.losses`.
+            `toymodels.tasks.losses`; or its name, such as "cross_entropy".
         penalties: what is added to the loss, e.g. `(HiddenL1(0.03), WeightL2(1e-3))`; see `toymodels.tasks.penalties`.
         evaluation: other features to evaluate on, such as fresh samples beside a finite training set.
     """
 
-    features: Any
+    features: Annotated[Any, FEATURES]
     importance: Any = 1.0
-    target: Callable[[Any], Array] = identity
-    attack: Attack | None = None
-    loss: Callable[[Array, Array], Array] = squared_error
-    penalties: tuple[Callable[..., Array], ...] = ()
-    evaluation: Any = None
+    target: Target = identity
+    attack: Annotated[Attack | None, ATTACKS] = None
+    loss: Loss = squared_error
+    penalties: tuple[Penalty, ...] = ()
+    evaluation: Annotated[Any, FEATURES] = None
 
     @property
     def evaluation_features(self) -> Any:

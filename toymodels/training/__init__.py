@@ -2,11 +2,23 @@
 
 from toymodels.training.evaluation import evaluate
 from toymodels.training.launch import DivergenceWarning, log_spaced, train
-from toymodels.training.optimisers import SGLD, Adam, Averaged, Clipped, WarmupCosine
-from toymodels.training.recipe import Recipe, constant
+from toymodels.training.optimisers import (
+    OPTIMIZERS,
+    SCHEDULES,
+    SGLD,
+    Adam,
+    Averaged,
+    Clipped,
+    WarmupCosine,
+    constant,
+    linear,
+)
+from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
 
 __all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
     "SGLD",
     "Adam",
     "Averaged",
@@ -17,6 +29,7 @@ __all__ = [
     "WarmupCosine",
     "constant",
     "evaluate",
+    "linear",
     "log_spaced",
     "train",
 ]

@@ -17,7 +17,8 @@ from toymodels.training.engine.execution import execute
 from toymodels.training.engine.plan import Keep
 from toymodels.training.fit import check_fit
 from toymodels.training.launch import describe_run, key_data, named_metrics, one_cell_plan, run_of
-from toymodels.training.recipe import Recipe, constant
+from toymodels.training.optimisers import constant
+from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
 from toymodels.training.start import start_arrays, state_shapes
 

@@ -17,7 +17,7 @@ the specification has a method `averaged(params, state)`, what it returns stands
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,20 @@ import optax
 from jaxtyping import Array, PRNGKeyArray
 
 from toymodels.checks import check_function, check_numbers
+from toymodels.names import Names
 from toymodels.specifications import specification
+
+_OF_OPTAX = (
+    "adabelief adadelta adagrad adam adamax adamaxw adamw adan amsgrad fromage lamb lion nadam nadamw novograd radam "
+    "rmsprop sgd sign_sgd yogi"
+)
+OPTIMIZERS = Names(
+    "an optimizer",
+    {name: getattr(optax, name) for name in _OF_OPTAX.split() if hasattr(optax, name)},
+    "It is called with a learning rate or schedule: `lambda rate: optax.sgd(rate, momentum=0.9)` is one.",
+)
+Optimizer = Annotated[Callable[..., optax.GradientTransformation], OPTIMIZERS]
+"""A function of a learning rate or schedule, or its name."""
 
 
 @specification
@@ -62,7 +75,7 @@ class Clipped:
     """
 
     norm: Any = 1.0
-    optimizer: Callable[..., optax.GradientTransformation] = optax.adam
+    optimizer: Optimizer = optax.adam
 
     def __call__(self, rate: Any) -> optax.GradientTransformation:
         """The transformation for a learning rate or schedule."""
@@ -91,7 +104,7 @@ class Averaged:
         decay: of the exponential average, in [0, 1); its start from 0 is corrected.
     """
 
-    optimizer: Callable[..., optax.GradientTransformation] = optax.adam
+    optimizer: Optimizer = optax.adam
     decay: Any = 0.99
 
     def __call__(self, rate: Any) -> optax.GradientTransformationExtraArgs:
@@ -172,6 +185,16 @@ class SGLD:
         check_numbers("SGLD", "localization", self.localization, minimum=0)
 
 
+def constant(rate: Any, steps: int) -> optax.Schedule:
+    """A learning rate that stays what it is."""
+    return lambda step: rate
+
+
+def linear(rate: Any, steps: int) -> optax.Schedule:
+    """A learning rate that falls to 0 along a straight line."""
+    return optax.linear_schedule(rate, 0.0, steps)
+
+
 @specification
 class WarmupCosine:
     """A learning rate that rises linearly from 0 and then falls along a half cosine (Loshchilov & Hutter 2017).
@@ -200,3 +223,22 @@ class WarmupCosine:
         """Raise ValueError if a field is out of range."""
         check_numbers("WarmupCosine", "warmup", self.warmup, minimum=0, maximum=1 - 1e-7)
         check_numbers("WarmupCosine", "end", self.end, minimum=0)
+
+
+SCHEDULES = Names(
+    "a schedule",
+    {
+        "constant": constant,
+        "constant_schedule": constant,
+        "cosine": optax.cosine_decay_schedule,
+        "cosine_decay": optax.cosine_decay_schedule,
+        "cosine_decay_schedule": optax.cosine_decay_schedule,
+        "linear": linear,
+        "linear_schedule": linear,
+        "warmup_cosine": WarmupCosine(),
+        "warmup_cosine_decay_schedule": WarmupCosine(),
+    },
+    "It is called with (learning_rate, steps): `lambda rate, steps: optax.exponential_decay(rate, steps, 0.1)` is one.",
+)
+Schedule = Annotated[Callable[[Any, int], optax.Schedule], SCHEDULES]
+"""A function of (learning_rate, steps) to an optax schedule, or its name."""

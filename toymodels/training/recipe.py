@@ -10,11 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from toymodels.checks import check_function, check_instance, check_integer, check_numbers, near_matches
 from toymodels.specifications import specification, static
-
-
-def constant(rate: Any, steps: int) -> optax.Schedule:
-    """A learning rate that stays what it is."""
-    return lambda step: rate
+from toymodels.training.optimisers import Optimizer, Schedule, constant
 
 
 @specification
@@ -28,11 +24,11 @@ class Recipe:
         weight_decay: decoupled, as in AdamW: each step takes rate * weight_decay * parameter off every parameter
             (torch's AdamW has 1e-2 by default, optax's 1e-4). A mapping such as {"W": 1e-2} decays the parameters that
             it names. Below 0, parameters grow.
-        optimizer: makes the optimiser from a learning rate or schedule: `optax.adam`, your own function, such as
+        optimizer: makes the optimiser from a learning rate or schedule: `optax.adam` or "adam", your own function, as
             `lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))`, or a specification whose
             numbers can be swept, such as `Adam(b1=0.95)`; see `toymodels.training.optimisers`.
         schedule: makes the schedule from (learning_rate, steps), as `optax.cosine_decay_schedule` does; any other is
-            `lambda rate, steps: ...` of it, or a specification such as `WarmupCosine(0.1)`.
+            `lambda rate, steps: ...` of it, or a specification such as `WarmupCosine(0.1)`; or a name, "constant".
         independent_data: give each restart draws of its own. By default all models of a seed transform the same
             uniform draws (common random numbers): each still sees fresh samples at every step, and comparisons between
             models are less noisy.
@@ -44,8 +40,8 @@ class Recipe:
     batch_size: int = static(default=1_024)
     learning_rate: Any = 1e-2
     weight_decay: Any = 0.0
-    optimizer: Callable[..., optax.GradientTransformation] = optax.adam
-    schedule: Callable[[Any, int], optax.Schedule] = optax.cosine_decay_schedule
+    optimizer: Optimizer = optax.adam
+    schedule: Schedule = optax.cosine_decay_schedule
     independent_data: bool = static(default=False)
     evaluation_samples: int = static(default=65_536)
 

@@ -1,54 +1,22 @@
-"""Specifications from TOML: tables name fields, strings name functions.
+"""Specifications from TOML.
 
 A table changes the fields that it names and leaves the others as they are. `type = "CorrelatedSets"` in a table makes a
-new specification of that type from the table alone. Functions are given by name: "relu" is `jax.nn.relu`.
+new specification of that type from the table alone; a type of one's own is `type = "module:Class"`. Functions are given
+by name, which the specifications look up themselves.
 """
 
 import dataclasses
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-
-import jax
-import jax.numpy as jnp
-import optax
 
 import toymodels
 from toymodels import files
 from toymodels.checks import near_matches
-from toymodels.features import (
-    EXPONENTIAL,
-    SIGNED_UNIFORM,
-    UNIFORM,
-    Values,
-    epochs,
-    full_batch,
-    with_replacement,
-    without_replacement,
-)
-from toymodels.models import identity, scaled_normal, solu
-from toymodels.tasks import cross_entropy, squared_error
-from toymodels.training.recipe import constant
+from toymodels.names import imported
 
 T = TypeVar("T")
-
-VALUES: Mapping[str, Values] = {"uniform": UNIFORM, "signed_uniform": SIGNED_UNIFORM, "exponential": EXPONENTIAL}
-_OWN_FUNCTIONS = {
-    function.__name__: function
-    for function in (
-        identity,
-        solu,
-        scaled_normal,
-        constant,
-        squared_error,
-        cross_entropy,
-        epochs,
-        full_batch,
-        with_replacement,
-        without_replacement,
-    )
-}
 
 
 def read_toml(path: Path, defaults: T) -> T:
@@ -93,8 +61,8 @@ def updated(spec: T, table: Mapping[str, Any], where: str) -> T:
 def read_value(value: Any, default: Any, where: str) -> Any:
     """What a value in a TOML file stands for instead of `default`; `where` is named in errors.
 
-    >>> read_value("relu", jnp.tanh, "here") is jax.nn.relu
-    True
+    >>> read_value([[0, 1], [2]], (), "here")
+    ((0, 1), (2,))
 
     Raises:
         ValueError: for names of what does not exist.
@@ -103,10 +71,6 @@ def read_value(value: Any, default: Any, where: str) -> Any:
         return updated(default, value, where)
     if isinstance(default, float) and type(value) is int:
         return float(value)
-    if isinstance(value, str) and isinstance(default, Values):
-        return values_named(value)
-    if isinstance(value, str) and callable(default):
-        return function_named(value)
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return tuple(updated(None, item, where) for item in value)
     if isinstance(value, list) and value and isinstance(value[0], list):
@@ -114,43 +78,13 @@ def read_value(value: Any, default: Any, where: str) -> Any:
     return value
 
 
-def function_named(name: str) -> Callable[..., Any]:
-    """The function of that name in toymodels, jax.nn, optax or jax.numpy, in this order.
-
-    >>> function_named("relu") is jax.nn.relu
-    True
-
-    Raises:
-        ValueError: if there is none, with the nearest names that there are.
-    """
-    if name in _OWN_FUNCTIONS:
-        return _OWN_FUNCTIONS[name]
-    for library in (jax.nn, optax, jnp):
-        if callable(found := getattr(library, name, None)):
-            return found
-    raise ValueError(
-        f"There is no function {name!r}. {near_matches(name, [*_OWN_FUNCTIONS, *dir(jax.nn), *dir(optax)])}"
-    )
-
-
-def values_named(name: str) -> Values:
-    """The distribution of values of that name.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    if name not in VALUES:
-        raise ValueError(f"There are no values {name!r}. {near_matches(name, VALUES)}")
-    return VALUES[name]
-
-
 def _made(table: dict[str, Any], where: str) -> Any:
     """A new specification of the type that the table names."""
     name = table.pop("type")
-    cls = getattr(toymodels, name, None)
+    cls = imported(f"type of {where}", name) if ":" in str(name) else getattr(toymodels, str(name), None)
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         kinds = [kind for kind in toymodels.__all__ if dataclasses.is_dataclass(getattr(toymodels, kind))]
-        raise ValueError(f"{where} has type {name!r}, which is not a specification. {near_matches(name, kinds)}")
+        raise ValueError(f"{where} has type {name!r}, which is not a specification. {near_matches(str(name), kinds)}")
     defaults = {field.name: field.default for field in dataclasses.fields(cls)}
     for key in table:
         if key not in defaults:
