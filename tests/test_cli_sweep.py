@@ -199,9 +199,9 @@ def test_every_setting_reaches_the_sweep(tmp_path: Path, monkeypatch: pytest.Mon
         ("n_hidden = { range = [1, 6, 2] }", {"n_hidden": [1, 3, 5]}),
         ('"importance.decay" = [0.7]', {"importance.decay": [0.7]}),
         ("density = [[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]]", None),
-        ('output_activation = ["relu", "gelu"]', {"output_activation": [jax.nn.relu, jax.nn.gelu]}),
-        ('values = ["uniform", "exponential"]', {"values": [tm.UNIFORM, tm.EXPONENTIAL]}),
-        ('target = ["abs"]', {"target": [jax.numpy.abs]}),
+        ('output_activation = ["relu", "gelu"]', {"output_activation": ["relu", "gelu"]}),
+        ('values = ["uniform", "exponential"]', {"values": ["uniform", "exponential"]}),
+        ('target = ["abs"]', {"target": ["abs"]}),
         (
             "[pair]\ndensity = { linspace = [0.1, 0.2, 2] }\ndecay = [0.7, 0.9]\nseed = { range = [2] }",
             {"pair": {"density": [0.1, 0.2], "decay": [0.7, 0.9], "seed": [0, 1]}},
@@ -232,8 +232,8 @@ def test_what_over_stands_for(text: str, wanted: Any):
 def test_a_list_of_points_in_toml():
     points = '[[over]]\ndensity = 0.1\ntarget = "abs"\nseed = 3\n[[over]]\ndensity = 0.2\ntarget = "square"\nseed = 4'
     assert read_over(tomllib.loads(points)["over"], CELL) == [
-        {"density": 0.1, "target": jax.numpy.abs, "seed": 3},
-        {"density": 0.2, "target": jax.numpy.square, "seed": 4},
+        {"density": 0.1, "target": "abs", "seed": 3},
+        {"density": 0.2, "target": "square", "seed": 4},
     ]
 
 
@@ -327,8 +327,8 @@ def test_on_the_workers_of_a_scheduler(tmp_path: Path, monkeypatch: pytest.Monke
         ("[over]\nseed = { range = [3], linspace = [0, 1, 2] }", "", "Give a list, or one of range, linspace"),
         ("[over]\nrecipe.steps = [3]\n", "", "over has a table 'recipe', which is a part of the configuration"),
         ("[over.pair]\ndensity = [0.1]\ndecay = [0.1, 0.2]", "", "whose numbers of values differ"),
-        ('[over]\noutput_activation = ["rellu"]', "", "no function 'rellu'. Did you mean relu"),
-        ('[over]\nvalues = ["unifrom"]', "", "no values 'unifrom'. Did you mean uniform"),
+        ('[over]\noutput_activation = ["rellu"]', "", "'rellu', which is not an activation. Did you mean relu"),
+        ('[over]\nvalues = ["unifrom"]', "", "'unifrom', which is not a distribution of values. Did you mean uniform"),
         ('[over]\nfeatures = [{ type = "Correlated" }]', "", "not a specification. Did you mean CorrelatedSets"),
         ("[over]\ndensity = [{ decay = 3 }]", "", "over: density must be a value, or a table with a type"),
         ("[over]\nseed = [1, 2]", "--seed 3", "seed of sweep cannot be given (3) where over varies it"),
@@ -344,7 +344,7 @@ def test_on_the_workers_of_a_scheduler(tmp_path: Path, monkeypatch: pytest.Monke
         ("snapshots = [1.5]", "", "snapshots = [1.5]. It must be a list of whole numbers."),
         ("a = = 3", "", "is not valid TOML"),
         ("[over]\ndensity = [0.1]", "--metrics n_represnted", "Did you mean n_represented"),
-        ("[over]\ndensity = [0.1]", "--metrics nowhere_to_be_found:f", "cannot import 'nowhere_to_be_found'"),
+        ("[over]\ndensity = [0.1]", "--metrics nowhere_to_be_found:f", "'nowhere_to_be_found' cannot be imported"),
         ("[over]\ndensity = [0.1]", "--metrics json:dump json:dump", "Got two that are called 'dump'"),
         ("[over]\ndensity = [0.1]", "--metrics json:dmps", "which 'json' lacks. Did you mean dump"),
         ("[over]\ndensity = [0.1]", "--shard 3/2", "--shard must be i/n with i = 0 ... n-1"),

@@ -22,7 +22,7 @@ from toymodels.training.engine.cells import Cell
 
 
 def read_over(table: Any, cell: Cell) -> Over:
-    """What `over` of a TOML file stands for, as `sweep` takes it: ranges as numbers, names as functions.
+    """What `over` of a TOML file stands for, as `sweep` takes it: ranges as numbers, tables as specifications.
 
     Args:
         table: a table of fields and axes, or a list of tables, one per point.
