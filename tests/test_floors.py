@@ -34,7 +34,7 @@ FLOORS = {
             "cases",
             "techniques",
             "",  # the front door: what `import toymodels` gives
-            "configuration playground",
+            "playground",
             "cli workshop",
         ],
         start=1,

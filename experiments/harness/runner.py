@@ -179,7 +179,6 @@ def versions() -> Mapping[str, str]:
 _NOT_IN_METRICS = (
     "plots/",
     "cli",
-    "configuration.py",
     "__init__.py",
     "sweeps/select.py",
     "sweeps/show.py",
