@@ -15,6 +15,7 @@ from flax import nnx
 import toymodels as tm
 from toymodels.analysis import robustness
 from toymodels.models import module_with
+from toymodels.specifications import with_fields
 
 N, M = 6, 3
 MODEL = tm.Autoencoder(N, M)
@@ -238,11 +239,23 @@ UNTIED = tm.Autoencoder(N, M, tied=False)
         (MODEL, 0.1, "attack of Task must have a method `perturb"),
         (MODEL, jnp.square, "attack of Task must have a method `perturb"),
         (MODEL, Unready(), "attack of Task must have a method `perturb"),
-        (MODEL, tm.FeatureAttack(-0.1), "norm of FeatureAttack must be finite and at least 0. Got -0.1"),
-        (MODEL, tm.FeatureAttack(np.array([0.1, 0.2])), "norm of FeatureAttack must be one number"),
-        (MODEL, tm.GradientAttack(np.nan), "norm of GradientAttack must be finite and at least 0. Got nan"),
-        (MODEL, tm.GradientAttack("0.1"), "norm of GradientAttack must be numeric"),
-        (MODEL, tm.GradientAttack(steps=0), "steps of GradientAttack must be an integer of at least 1. Got 0"),
+        (
+            MODEL,
+            with_fields(tm.FeatureAttack(), norm=-0.1),
+            "norm of FeatureAttack must be finite and at least 0. Got -0.1",
+        ),
+        (MODEL, with_fields(tm.FeatureAttack(), norm=np.array([0.1, 0.2])), "norm of FeatureAttack must be one number"),
+        (
+            MODEL,
+            with_fields(tm.GradientAttack(), norm=np.nan),
+            "norm of GradientAttack must be finite and at least 0. Got nan",
+        ),
+        (MODEL, with_fields(tm.GradientAttack(), norm="0.1"), "norm of GradientAttack must be numeric"),
+        (
+            MODEL,
+            with_fields(tm.GradientAttack(), steps=0),
+            "steps of GradientAttack must be an integer of at least 1. Got 0",
+        ),
         (MODEL, Short(), r"attack of Task must return samples of the shape of x, \(6, 64\). Got \(5, 64\)"),
         (
             Scale,
@@ -259,7 +272,7 @@ UNTIED = tm.Autoencoder(N, M, tied=False)
 @pytest.mark.usefixtures("as_users_have_it", "nothing_compiled")
 @pytest.mark.parametrize("through", ["train", "sweep", "axis"])
 def test_bad_attacks_are_refused(model: Any, attack: Any, words: str, through: str):
-    task = tm.Task(FEATURES, attack=attack)
+    task = with_fields(tm.Task(FEATURES), attack=attack)
     calls = {
         "train": lambda: tm.train(model, task, RECIPE),
         "sweep": lambda: tm.sweep(model, task, RECIPE, over={"density": [0.1, 0.2]}),

@@ -15,6 +15,7 @@ from flax import nnx
 
 import toymodels as tm
 from toymodels.features import epochs, full_batch
+from toymodels.specifications import with_fields
 from toymodels.training import constant
 
 MODEL = tm.Autoencoder(5, 2)
@@ -124,7 +125,10 @@ def test_cross_entropy_is_optaxs():
     [
         (replace(TASK, loss=tm.cross_entropy), "loss of Task, called as .* cross_entropy needs integer labels"),
         (replace(TASK, loss=lambda prediction: prediction), "loss of Task, called as .* failed: TypeError"),
-        (replace(TASK, loss=tm.PowerLoss(0.5)), "q of PowerLoss must be finite and at least 1. Got 0.5."),
+        (
+            with_fields(TASK, loss=with_fields(tm.PowerLoss(), q=0.5)),
+            "q of PowerLoss must be finite and at least 1. Got 0.5.",
+        ),
         (
             replace(TASK, loss=lambda p, w: (p - w).sum(0), importance=np.ones(5)),
             "importance of Task must be one number",
