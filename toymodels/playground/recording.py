@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from toymodels.tasks import GeometricImportance
 from toymodels.training import Run
+from toymodels.training.doubts import importance_of
 
 Recording = dict[str, Any]
 DIGITS = 6  # significant ones: float32 has about seven
@@ -51,7 +51,7 @@ def record(run: Run, restart: int = 0) -> Recording:
         "W": _rounded(W),
         "b": _rounded(b),
         "loss": _losses(run, restart, steps),
-        "importance": _rounded(_importance(run.config.get("task"), n)),
+        "importance": _rounded(importance_of(run.config.get("task"), n)),
         "activation": _activation(run.config.get("model")),
     }
 
@@ -94,16 +94,6 @@ def _losses(run: Run, restart: int, steps: Int[np.ndarray, " k"]) -> list[float]
     if not len(run.history_steps):
         return None
     return _rounded(run.history[restart][np.searchsorted(run.history_steps, steps)])
-
-
-def _importance(task: Any, n: int) -> Float[np.ndarray, " n"]:
-    """The importance of n features, from the description of a task."""
-    importance = task.get("importance", 1.0) if isinstance(task, Mapping) else 1.0
-    if isinstance(importance, Mapping) and importance.get("type") == "GeometricImportance":
-        return np.asarray(GeometricImportance(importance["decay"]).weights(n))
-    if isinstance(importance, int | float) or (isinstance(importance, list) and len(importance) == n):
-        return np.broadcast_to(np.asarray(importance, dtype=float), (n,))
-    return np.ones(n)
 
 
 def _activation(model: Any) -> str:

@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from toymodels import files
 from toymodels.models import module_with
 from toymodels.specifications import from_description
+from toymodels.training.doubts import doubts, importance_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +58,8 @@ class Run:
 
     def __repr__(self) -> str:
         (what, how), shapes = self._summary(), ", ".join(f"{name} {one.shape}" for name, one in self.params.items())
-        return f"Run of {what}: {how}\n  {shapes}"
+        doubts = "; ".join(self.doubts())
+        return f"Run of {what}: {how}\n  {shapes}" + (f"\n  Trained to the end? {doubts}." if doubts else "")
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -65,7 +67,20 @@ class Run:
         rows = "".join(
             f"<tr><td>{html.escape(name)}</td><td>{one.shape}</td></tr>" for name, one in self.params.items()
         )
-        return f"<div><b>Run</b> of <code>{what}</code><br>{how}<table>{rows}</table></div>"
+        doubts = html.escape("; ".join(self.doubts()))
+        end = f"Trained to the end? {doubts}." if doubts else ""
+        return f"<div><b>Run</b> of <code>{what}</code><br>{how}<table>{rows}</table>{end}</div>"
+
+    def doubts(self, place: int = 0) -> list[str]:
+        """Signs that a model was not trained to its end, as sentences: a loss that was still falling, dead outputs, and
+        features that are left out although less important ones are represented; see `training.doubts`.
+
+        Args:
+            place: which of the restarts, in the order of the run: 0 is the best one.
+        """
+        params = {name: value[place] for name, value in self.params.items()}
+        n_features = np.shape(params.get("W", np.zeros((0, 0))))[-1]
+        return doubts(self.history[place], params, importance_of(self.config.get("task"), n_features))
 
     @property
     def W(self) -> Float[np.ndarray, "restarts m n"]:
