@@ -182,11 +182,13 @@ class TestSite:
             assert any(link.endswith(notebook.name) for link in read(page).links)
 
     def test_the_playground_is_in_its_page_and_in_a_file_of_its_own(self, site: Path):
-        script = bundle.page().partition('<script type="module">')[2].partition("</script>")[0]
-        assert len(script) > 10_000
-        assert script in (site / "playground.html").read_text()
         assert read(site / "playground.html").places.count("playground") == 1  # or it would take another's place
-        assert (site / "_static" / "playground.html").read_text() == bundle.page()
+        for place, above in (("playground.html", ""), ("_static/playground.html", "../")):
+            links = {"lessons": f"{above}lessons/index.html", "documentation": f"{above}index.html"}
+            assert all((site / place).parent.joinpath(address).exists() for address in links.values())
+            script = bundle.page(links=links).partition('<script type="module">')[2].partition("</script>")[0]
+            assert len(script) > 10_000
+            assert script in (site / place).read_text()
 
     def test_signatures_have_their_shapes(self, site: Path):
         text = text_of(site / "api" / "toymodels.analysis.geometry.html")

@@ -61,7 +61,7 @@ def test_all_controls_are_reached_by_tab_in_the_order_of_the_page_and_show_it(vi
             page.keyboard.press("Tab")
         bar = ["presets", "play", "step", "restart", "new-seed", "copy", "speed"]
         form = ["n", "m-3", "density", "decay", "pairs", "correlation", "activation", "seed", "rate", "batch"]
-        assert seen == [*bar, "arrows", *form, "matrix"]
+        assert seen == [*bar, "guide", "arrows", *form, "matrix", "paper"]
 
 
 def test_presets_by_keyboard_alone(visit: Open, constants: dict[str, Any]) -> None:
@@ -191,6 +191,50 @@ def test_no_width_makes_the_page_scroll_sideways(visit: Open, width: int) -> Non
             "(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0).map((e) => e.outerHTML)"
         )
         assert clipped == []
+
+
+def shown_note(page: Any, place: int) -> str:
+    """What the term at a place shows beside it, or "none"."""
+    return page.locator(".term").nth(place).evaluate("(term) => getComputedStyle(term, '::after').content")
+
+
+@pytest.mark.parametrize("options", [{}, PHONE])
+def test_terms_say_what_they_mean_when_pointed_at_or_tapped(visit: Open, options: dict[str, Any]) -> None:
+    with visit("#n=20", reduced_motion="reduce", **options) as page:
+        two_frames(page)
+        terms = page.locator(".term")
+        assert terms.count() >= 8
+        for place in range(terms.count()):
+            assert shown_note(page, place) == "none"
+            terms.nth(place).tap() if options else terms.nth(place).hover()
+            assert len(shown_note(page, place)) > 30
+            width = page.viewport_size["width"]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_fold_explains_what_is_seen(visit: Open) -> None:
+    with visit(reduced_motion="reduce") as page:
+        explained = page.locator(".guide dl")
+        assert explained.is_hidden()
+        named(page, "guide").click()
+        text = explained.text_content()
+        assert explained.is_visible()
+        for word in ("Arrows", "colour", "circle", "lines", "Bars", "Hollow"):
+            assert word in text
+
+
+def test_a_phone_is_not_told_to_point_or_to_press_keys(visit: Open) -> None:
+    with visit("#m=3", reduced_motion="reduce", **PHONE) as page:
+        two_frames(page)
+        named(page, "guide").tap()
+        text = page.locator(".frame").evaluate("(frame) => frame.innerText")
+        labels = page.locator("[title], [aria-label]").evaluate_all(
+            "(all) => all.map((e) => (e.title ?? '') + e.getAttribute('aria-label'))"
+        )
+        said = " ".join([text, *labels])
+        assert "Tap a cell" in said
+        for word in ("Point at", "Keys", "keys", "(space)", "(r)", "Drag", "press"):
+            assert word not in said
 
 
 CONTRAST = """(root) => {

@@ -80,7 +80,7 @@ def p_value(first: Counter[str], second: Counter[str]) -> float:
 # --- What presets promise ---------------------------------------------------------------------------------------------
 
 PRESET_SEEDS = range(24)
-PRESET_STEPS = 2_000  # some four seconds of a playground that takes ten a frame
+PRESET_STEPS = 2_000  # some four seconds of a playground that takes ten per frame
 
 
 def named(*names: str) -> Callable[[np.ndarray], bool]:

@@ -97,13 +97,13 @@ def test_page_hands_over_whatever_a_recording_says(sources: Path):
         "}\nexport default {};\n"
     )
     recording, settings = {"title": NASTY, "steps": [0], "loss": None}, {"pairs": NASTY, "n": 6}
-    page = bundle.page(recording, settings)
+    page = bundle.page(recording, settings, {"lessons": NASTY})
     elements = Elements(page)
     (script,) = elements.scripts
     assert (elements.counts["script"], "<!--" in page, "b" in elements.counts) == (1, False, False)
     assert "".join(elements.titles) == f"{NASTY} - toymodels"
     printed = run_module("globalThis.document = { getElementById: (id) => id };\n" + script, sources)
-    options = {"settings": settings, "recording": recording, "inAddress": True}
+    options = {"settings": settings, "recording": recording, "links": {"lessons": NASTY}, "inAddress": True}
     assert json.loads(printed) == ["playground", options, said, said, True]
 
 

@@ -21,7 +21,7 @@ def test_trains_at_the_rate_of_the_screen(visit: Open) -> None:
         seconds = (ended - began) / 1000
         print(
             f"\n{(second['frames'] - first['frames']) / seconds:.0f} frames and "
-            f"{(second['step'] - first['step']) / seconds:.0f} steps a second"
+            f"{(second['step'] - first['step']) / seconds:.0f} steps per second"
         )
         assert second["playing"]
         assert second["step"] > first["step"]
@@ -83,7 +83,7 @@ def test_speed_is_in_steps_a_frame(visit: Open) -> None:
         speed = page.locator('input[name="speed"]')
         speed.press("Home")
         assert state(page)["stepsPerFrame"] == 1
-        assert "1 step a frame" in page.locator('[data-name="speed-value"]').text_content()
+        assert "1 step per frame" in page.locator('[data-name="speed-value"]').text_content()
         first = state(page)
         wait(page, f"p.state().frames > {first['frames'] + 20}")
         second = state(page)
@@ -210,6 +210,71 @@ def test_garbage_in_the_address_does_no_harm(visit: Open, constants: dict[str, A
         page.evaluate(f"location.hash = '#n=3&{garbage}'")
         wait(page, "p.settings().n === 3")
         assert all(map(math.isfinite, state(page)["W"]))
+
+
+def test_what_a_link_cannot_have_is_said_and_the_address_follows(visit: Open) -> None:
+    with visit("#n=99&m=9&densty=0.2&density=0.2&preset=hexagn", reduced_motion="reduce") as page:
+        notice = named(page, "notice")
+        assert notice.text_content() == (
+            "In the link, there is no setting densty; there is no preset hexagn; n cannot be 99 and is 20; "
+            "m cannot be 9 and is 2."
+        )
+        assert page.url.endswith("#n=20&density=0.2")
+        page.locator('input[name="density"]').press("ArrowLeft")
+        assert notice.is_hidden()
+        page.evaluate("location.hash = '#seed=-1'")
+        expect(notice).to_have_text("In the link, seed cannot be -1 and is 0.")
+        page.wait_for_function("location.hash === ''")
+
+
+@pytest.mark.parametrize("hash", ["", "#elsewhere", "#n=6&preset=octahedron"])
+def test_a_link_that_is_right_or_not_meant_for_the_playground_stays(visit: Open, hash: str) -> None:
+    with visit(hash, reduced_motion="reduce") as page:
+        two_frames(page)
+        assert named(page, "notice").is_hidden()
+        assert page.evaluate("location.hash") == hash
+
+
+def test_the_formula_is_that_of_the_activation(visit: Open, constants: dict[str, Any]) -> None:
+    with visit(reduced_motion="reduce") as page:
+        shown = set()
+        for value in constants["CHOICES"]["activation"]:
+            page.locator('select[name="activation"]').select_option(value)
+            formula, _, trained = named(page, "formula").text_content().partition(". ")
+            shown.add(formula)
+            assert (
+                trained
+                == "Trained are W and the bias b, to make the mean of the importance Iᵢ times (xᵢ − x′ᵢ)² small."
+            )
+        assert shown == {
+            f"x′ = {f}" for f in ("ReLU(WᵀW x + b)", "WᵀW x + b", "GELU(WᵀW x + b)", "SoLU(WᵀW x + b)", "(WᵀW x + b)²")
+        }
+
+
+def test_numbers_do_not_pile_up_where_features_are_many(visit: Open) -> None:
+    script = """
+      window.written = [];
+      const fill = CanvasRenderingContext2D.prototype.fillText;
+      CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+        if (this.canvas.dataset.name === "arrows") written.push([text, x, y]);
+        fill.call(this, text, x, y);
+      };
+      mount(document.body, { settings: { n: 20, density: 0.01 } });
+    """
+    with visit(html=custom_page(script), reduced_motion="reduce") as page:
+        page.evaluate("document.body.playground.play()")
+        page.wait_for_function("document.body.playground.state().step > 150")
+        page.evaluate("document.body.playground.pause(); written.length = 0")
+        page.evaluate("document.body.playground.set({ density: 0.02 })")
+        two_frames(page)
+        shown, written = page.evaluate("[document.body.playground.state(), written]")
+        lengths = [math.hypot(shown["W"][i], shown["W"][20 + i]) for i in range(20)]
+        numbers = {int(text) for text, _, _ in written}
+        assert numbers
+        assert all(lengths[i] > 0.5 for i in numbers)
+        places = list({text: (x, y) for text, x, y in written}.values())
+        for k, (x, y) in enumerate(places):
+            assert all(abs(x - a) > 15 or abs(y - b) > 13 for a, b in places[:k])
 
 
 def test_copied_link(visit: Open) -> None:

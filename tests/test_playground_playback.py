@@ -58,7 +58,7 @@ def test_playback_plays_to_the_end_and_again(visit: Open) -> None:
     with visit(html=bundle.page(RECORDING)) as page:
         wait(page, "p.state().snapshot > 0")
         page.locator('input[name="speed"]').press("End")
-        assert "60 a second" in named(page, "speed-value").text_content()
+        assert "60 per second" in named(page, "speed-value").text_content()
         wait(page, "!p.state().playing")
         assert state(page)["snapshot"] == 4
         assert named(page, "play").text_content() == "Play"

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import tyro
 
+from toymodels import files
 from toymodels.cli.flags import parse
 from toymodels.workshop.notebooks import NOTEBOOKS, copy_to
 
@@ -39,8 +40,9 @@ class Workshop:
 def run(arguments: Sequence[str]) -> None:
     """`toymodels workshop`: copy, say what was kept, and start JupyterLab until it is stopped."""
     job = parse("workshop", HELP, Workshop, arguments)
-    written, kept = copy_to(job.folder, solved=job.solved)
-    print(f"The lessons are in {job.folder}: {len(written)} files are new.", flush=True)
+    folder = files.expanded(job.folder)
+    written, kept = copy_to(folder, solved=job.solved)
+    print(f"The lessons are in {folder}: {len(written)} files are new.", flush=True)
     if kept:
         print(f"Kept as they were, since they differ from those of toymodels: {', '.join(path.name for path in kept)}")
     if job.copy_only:
@@ -49,7 +51,7 @@ def run(arguments: Sequence[str]) -> None:
         raise ValueError("JupyterLab is not installed here: pip install 'toymodels[workshop]'")
     first = NOTEBOOKS[0].stem + ("_solved" if job.solved else "") + ".ipynb"
     options = ["--no-browser"] if job.no_browser else []
-    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options, first], cwd=job.folder)
+    server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options, first], cwd=folder)
     while True:
         try:
             sys.exit(server.wait())

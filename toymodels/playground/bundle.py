@@ -30,22 +30,28 @@ def module() -> str:
     return "\n".join([*(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts), "export { mount };\n"])
 
 
-def page(recording: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None) -> str:
+def page(
+    recording: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    links: Mapping[str, str] | None = None,
+) -> str:
     """The playground as one HTML page that needs nothing else; write it as UTF-8.
 
     Args:
         recording: what to play back, see `toymodels.playground.recording`; a model that trains if there is none.
         settings: what to begin with where the page's address says nothing; the defaults for what is not named.
+        links: addresses of what else there is, by the names "lessons" and "documentation"; none if they are not known.
 
     Raises:
         ValueError: if a number in them is NaN or infinite.
     """
-    options = f"{{ settings: {_literal(settings)}, recording: {_literal(recording)}, inAddress: true }}"
+    given = {"settings": settings, "recording": recording, "links": links, "inAddress": True}
+    options = ", ".join(f"{name}: {_literal(value)}" for name, value in given.items())
     return _PAGE.format(
         title=html.escape(f"{recording['title']} - toymodels" if recording else "toymodels playground"),
         # A script element ends at "</script", wherever that stands, and not even there once "<!--" has come before.
         module=re.sub(r"<(?=/script|!--)", r"<\\", module(), flags=re.IGNORECASE),
-        start=f'mount(document.getElementById("playground"), {options});',
+        start=f'mount(document.getElementById("playground"), {{ {options} }});',
     )
 
 

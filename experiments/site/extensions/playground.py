@@ -11,19 +11,24 @@ from sphinx.application import Sphinx
 from toymodels import files
 from toymodels.playground import bundle
 
+LINKS = {"lessons": "lessons/index.html", "documentation": "index.html"}
+
 
 class Playground(Directive):
-    """`{playground}`: a playground at this place, which takes its colours from the site's theme."""
+    """`{playground}`, in a page at the top of the site: a playground, which takes its colours from the site's theme."""
 
     def run(self) -> list[nodes.Node]:
-        (inside,) = re.findall(r"<main id=\"playground\"></main>\n.*</script>", bundle.page(), flags=re.DOTALL)
+        (inside,) = re.findall(
+            r"<main id=\"playground\"></main>\n.*</script>", bundle.page(links=LINKS), flags=re.DOTALL
+        )
         return [nodes.raw("", inside.replace("main>", "div>").replace("<main ", "<div "), format="html")]
 
 
 def write_page(app: Sphinx, exception: Exception | None) -> None:
     """Write `_static/playground.html`, the playground without the site around it."""
     if exception is None and app.builder.format == "html":
-        files.write_text(Path(app.outdir) / "_static" / "playground.html", bundle.page())
+        links = {name: f"../{address}" for name, address in LINKS.items()}
+        files.write_text(Path(app.outdir) / "_static" / "playground.html", bundle.page(links=links))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

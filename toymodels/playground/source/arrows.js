@@ -5,6 +5,7 @@ import { hullEdges } from "./hull.js";
 const LIMIT = 1.1; // the longest arrow for which there is room without a smaller scale
 const RIM = 24; // pixels around it for numbers
 const HIDDEN = 0.15; // arrows shorter than this carry no number
+const CROWD = 8; // of more features, those that are not represented carry none either
 const NUMBER_PLACES = [[14, 0], [6, 14], [6, -14], [27, 0], [40, 0]]; // pixels beyond the tip, and aside
 const EYE = 7; // distance of the eye in three dimensions
 
@@ -79,7 +80,8 @@ function drawUnitSphere(context, m, project, palette) {
 function drawNumbers(context, tips, centre, lengths, palette) {
   const placed = [];
   const order = Array.from(tips.keys()).sort((i, j) => lengths[j] - lengths[i]);
-  for (const i of order.filter((feature) => lengths[feature] > HIDDEN)) {
+  const shortest = lengths.length > CROWD ? 0.5 : HIDDEN;
+  for (const i of order.filter((feature) => lengths[feature] > shortest)) {
     const [dx, dy] = [tips[i][0] - centre[0], tips[i][1] - centre[1]];
     const length = Math.max(1, Math.hypot(dx, dy));
     const at = ([out, aside]) => [

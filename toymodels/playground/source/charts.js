@@ -23,7 +23,7 @@ export function drawDimensionality(canvas, { W, m, n, importance }, palette) {
   const y = (value) => ground - value * (ground - top);
   for (const [value, name] of LEVELS[m]) {
     path(context, [[left, y(value)], [width - right, y(value)]], palette.line, 1);
-    label(context, name, left - 8, y(value), { color: palette.soft, size: 11, align: "right" });
+    label(context, name, left - 8, y(value), { color: palette.soft, size: 10, align: "right" });
   }
   const values = dimensionality(W, m, n);
   const lengths = norms(W, m, n);

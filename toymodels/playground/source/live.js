@@ -1,10 +1,11 @@
 import { button, grouped, make, write } from "./dom.js";
 import { makePresets, makeSettings, slider } from "./controls.js";
 import { importanceOf } from "./features.js";
-import { checked, fromHash, toHash } from "./settings.js";
+import { formulaOf, touched, writeWithTerms } from "./guide.js";
+import { checked, readHash, toHash } from "./settings.js";
 import { Trainer } from "./training.js";
 
-const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // steps a frame
+const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // steps per frame
 const BUDGET = 10; // milliseconds of a frame for training
 const POINTS = 1000; // of the loss curve
 const SETTLED = 300; // milliseconds without a change before the address is written, which browsers ration
@@ -17,12 +18,20 @@ const SETTLED = 300; // milliseconds without a change before the address is writ
  * @param {AbortSignal} signal ends it
  */
 export function makeLive(stage, { settings, inAddress = false, onSettings = () => {} }, signal) {
-  const start = () => (inAddress && location.hash.length > 1 ? fromHash(location.hash) : checked(settings));
-  const trainer = new Trainer(start());
+  const start = () =>
+    inAddress && location.hash.length > 1 ? readHash(location.hash) : { settings: checked(settings), replaced: [] };
+  const began = start();
+  const trainer = new Trainer(began.settings);
   let curve = lossCurve();
   let [speed, writing] = [5, 0];
 
+  /** Say what of an address could not be used, until something is chosen. */
+  const warn = (replaced) => {
+    notice.hidden = replaced.length === 0;
+    write(notice, replaced.length ? `In the link, ${replaced.join("; ")}.` : "");
+  };
   const showSettings = () => {
+    writeWithTerms(formula, formulaOf(trainer.settings.activation));
     form.show(trainer.settings, stage.palette());
     presets.show(trainer.settings);
   };
@@ -40,6 +49,7 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
   };
   const chooseByUser = (given, fresh = false) => {
     change(given, fresh);
+    warn([]);
     if (inAddress) {
       clearTimeout(writing);
       writing = setTimeout(writeAddress, SETTLED);
@@ -81,6 +91,9 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
     }
   };
 
+  const formula = make("p", { class: "soft", "data-name": "formula" });
+  const notice = make("p", { class: "notice", role: "alert", "data-name": "notice" });
+  warn(began.replaced);
   const form = makeSettings((given) => chooseByUser(given));
   const presets = makePresets((given) => {
     chooseByUser(given, true);
@@ -91,7 +104,7 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
   const speedSlider = slider(range, (place) => setSpeed(SPEEDS[place]));
   const setSpeed = (value) => {
     speed = value;
-    speedSlider.show(SPEEDS.indexOf(speed), speed === 1 ? "1 step a frame" : `${speed} steps a frame`);
+    speedSlider.show(SPEEDS.indexOf(speed), speed === 1 ? "1 step per frame" : `${speed} steps per frame`);
   };
   setSpeed(speed);
   const copyButton = button("copy", "Copy link", copy, { title: "A link to these settings" });
@@ -100,10 +113,15 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
   if (inAddress) {
     const follow = () => {
       clearTimeout(writing);
-      change(start(), true);
+      const { settings: linked, replaced } = start();
+      change(linked, true);
+      warn(replaced);
       writeAddress();
       stage.say("Settings of the link");
     };
+    if (began.replaced.length) {
+      writeAddress();
+    }
     addEventListener("hashchange", follow, { signal });
     signal.addEventListener("abort", () => clearTimeout(writing));
   }
@@ -111,14 +129,16 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
   return {
     title: "Superposition, trained live",
     buttons: [
-      button("step", "Step", step, { title: "One step (s)" }),
-      button("restart", "Restart", restart, { title: "Again from the same seed (r)" }),
-      button("new-seed", "New seed", newSeed, { title: "Again from another seed (n)" }),
+      button("step", "Step", step, { title: titled("One step", "s") }),
+      button("restart", "Restart", restart, { title: titled("Again from the same seed", "r") }),
+      button("new-seed", "New seed", newSeed, { title: titled("Again from another seed", "n") }),
       inAddress ? copyButton : "",
       speedSlider.element,
       counter,
     ],
     presets: presets.element,
+    formula,
+    notice,
     words: presets.words,
     form: form.element,
     keys: { s: step, r: restart, n: newSeed },
@@ -133,6 +153,11 @@ export function makeLive(stage, { settings, inAddress = false, onSettings = () =
     set: (given) => change(given),
     state: () => ({ stepsPerFrame: speed }),
   };
+}
+
+/** What a button does, and the key that does it where there are keys. */
+function titled(says, key) {
+  return touched() ? says : `${says} (${key})`;
 }
 
 function modelOf({ W, b, step, settings }) {

@@ -1,5 +1,6 @@
 import { makeClock } from "./clock.js";
 import { announcer, button, make, write } from "./dom.js";
+import { makeGuide, makeLinks, touched } from "./guide.js";
 import { makeLive } from "./live.js";
 import { makePlayback } from "./recording.js";
 import { makeScene } from "./scene.js";
@@ -19,6 +20,7 @@ const TALK = 150; // milliseconds between two updates of the words
  * @param {object} [options]
  * @param {object} [options.settings] of `DEFAULTS`, those that differ
  * @param {object | null} [options.recording] a recorded run, which takes the place of training
+ * @param {{ lessons?: string, documentation?: string }} [options.links] addresses of what else there is
  * @param {boolean} [options.inAddress] whether settings live in the hash of the page's address, and keys are listened
  *   for on the whole page
  * @param {(settings: object) => void} [options.onSettings] told when the user changed the settings
@@ -65,12 +67,14 @@ export function mount(el, options = {}) {
 
   const clock = makeClock(host, { advance, draw, changed }, signal);
   const status = announcer();
-  const playButton = button("play", "Play", toggle, { title: "Play or pause (space)" });
+  const playButton = button("play", "Play", toggle, {
+    title: touched() ? "Play or pause" : "Play or pause (space)",
+  });
   const scene = makeScene(clock.wake);
   const stage = { say: status.say, wake: clock.wake, play, pause: clock.pause, palette: () => PALETTES[theme] };
   const actor = recording ? makePlayback(stage, recording) : makeLive(stage, options, signal);
 
-  root.append(layout(actor, scene, playButton, status, recording !== null));
+  root.append(layout(actor, scene, playButton, status, recording !== null, options.links ?? {}));
   listenForKeys(inAddress ? document : host, { " ": toggle, ...actor.keys }, signal);
   followTheme((name) => {
     theme = name;
@@ -96,7 +100,7 @@ export function mount(el, options = {}) {
   return el.playground;
 }
 
-function layout(actor, scene, playButton, status, played) {
+function layout(actor, scene, playButton, status, played, links) {
   const { arrows, matrix, bars, loss } = scene.panels;
   loss.hidden = played && actor.model().losses.length === 0;
   return make(
@@ -104,9 +108,11 @@ function layout(actor, scene, playButton, status, played) {
     { class: "frame" },
     make("header", { class: "top" }, make("h1", {}, actor.title), actor.presets ?? ""),
     make("div", { class: "bar", role: "group", "aria-label": "Training" }, playButton, ...actor.buttons),
-    make("div", { class: "words" }, scene.words, actor.words),
+    actor.notice ?? "",
+    make("div", { class: "words" }, actor.formula ?? "", scene.words, actor.words),
+    makeGuide(),
     make("div", { class: played ? "stage played" : "stage" }, arrows, actor.form ?? "", matrix, bars, loss),
-    make("p", { class: "soft keys" }, actor.keysText),
+    make("div", { class: "foot" }, make("p", { class: "soft keys" }, actor.keysText), makeLinks(links)),
     status.element,
   );
 }

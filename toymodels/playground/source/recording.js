@@ -1,7 +1,7 @@
 import { button, grouped, make } from "./dom.js";
 import { slider } from "./controls.js";
 
-const RATES = [1, 2, 5, 10, 20, 30, 60]; // snapshots a second
+const RATES = [1, 2, 5, 10, 20, 30, 60]; // snapshots per second
 
 /**
  * A recorded run played back: what the playground shows instead of a model in training.
@@ -28,7 +28,7 @@ export function makePlayback(stage, recording) {
   };
   const setRate = (value) => {
     rate = value;
-    rateSlider.show(RATES.indexOf(value), `${value} a second`);
+    rateSlider.show(RATES.indexOf(value), `${value} per second`);
   };
   const time = slider({ name: "time", title: "Time", min: 0, max: last, step: 1, className: "time" }, (to) => {
     stage.pause();

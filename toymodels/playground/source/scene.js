@@ -2,11 +2,19 @@ import { drawArrows, turntable } from "./arrows.js";
 import { drawDimensionality, drawLoss } from "./charts.js";
 import { brief, decimal, make, write } from "./dom.js";
 import { dimensionality, dimensionsPerFeature, interference, norms } from "./geometry.js";
+import { arrowLegend, barLegend, term, touched, writeWithTerms } from "./guide.js";
 import { cellChooser, cellText, drawMatrix } from "./matrix.js";
 
 const HINTS = {
   mouse: { matrix: "Point at a cell for its value", arrows: "Drag or use arrow keys to turn" },
   touch: { matrix: "Tap a cell for its value", arrows: "Swipe sideways to turn" },
+};
+
+const TITLES = {
+  arrows: ["Directions W\u1d62", "Column i of W: what the hidden layer says if feature i alone is on."],
+  matrix: ["W\u1d40W and bias b", "Row i, column j: what output i is told of feature j. The bias is added to it."],
+  bars: ["Dimensionality D\u1d62", "The share of a dimension that each feature has. The shares add up to at most m."],
+  loss: ["Loss", "The mean of I\u1d62 (x\u1d62 \u2212 x\u2032\u1d62)\u00b2 over a batch of samples and all features."],
 };
 
 /**
@@ -28,15 +36,16 @@ export function makeScene(changed) {
   const notes = Object.fromEntries(
     ["arrows", "matrix", "loss"].map((name) => [name, make("small", { class: "number", "data-name": `${name}-note` })]),
   );
-  const hints = matchMedia("(pointer: coarse)").matches ? HINTS.touch : HINTS.mouse;
+  const hints = touched() ? HINTS.touch : HINTS.mouse;
   const colorBar = make("i", { "aria-hidden": "true" });
   const key = make("small", { class: "key" }, "\u2264\u2009\u22121", colorBar, "\u2265\u20091");
   const legend = make("footer", {}, key, notes.matrix);
+  const arrowKey = arrowLegend();
   const panels = {
-    arrows: scenePanel("arrows", "Directions W\u1d62", notes.arrows, canvases.arrows),
-    matrix: scenePanel("matrix", "W\u1d40W and bias b", "", canvases.matrix, legend),
-    bars: scenePanel("bars", "Dimensionality D\u1d62", "", canvases.bars),
-    loss: scenePanel("loss", "Loss", notes.loss, canvases.loss),
+    arrows: scenePanel("arrows", TITLES.arrows, notes.arrows, canvases.arrows, arrowKey.element),
+    matrix: scenePanel("matrix", TITLES.matrix, "", canvases.matrix, legend),
+    bars: scenePanel("bars", TITLES.bars, "", canvases.bars, barLegend()),
+    loss: scenePanel("loss", TITLES.loss, notes.loss, canvases.loss),
   };
   const words = make("p", { class: "number", "data-name": "summary" });
 
@@ -49,19 +58,22 @@ export function makeScene(changed) {
     drawMatrix(canvases.matrix, model, chosen, palette);
     drawDimensionality(canvases.bars, model, palette);
     drawLoss(canvases.loss, model, palette);
+    arrowKey.show(model.pairs);
     write(notes.arrows, model.m === 3 ? hints.arrows : "");
     write(notes.matrix, chosen ? cellText(model, chosen) : hints.matrix);
   };
   const describe = () => {
     const loss = Number.isFinite(shown.loss) ? brief(shown.loss) : "";
     write(notes.loss, loss);
-    write(words, summaryOf(shown));
+    writeWithTerms(words, summaryOf(shown));
     const lengths = Array.from(norms(shown.W, shown.m, shown.n), (length) => decimal(length, 1)).join(", ");
     const shares = Array.from(dimensionality(shown.W, shown.m, shown.n), (share) => decimal(share)).join(", ");
-    const turn = shown.m === 3 ? " Arrow keys turn the view." : "";
+    const turn = shown.m === 3 && !touched() ? " Arrow keys turn the view." : "";
     const labels = {
       arrows: `Directions of ${shown.n} features in ${shown.m} dimensions, of lengths ${lengths}.${turn}`,
-      matrix: "Matrix of the products of all pairs of directions, and the bias beside it. Arrow keys choose a cell.",
+      matrix: `Matrix of the products of all pairs of directions, and the bias beside it.${
+        touched() ? "" : " Arrow keys choose a cell."
+      }`,
       bars: `Dimensionality of each feature: ${shares}.`,
       loss: `Loss against step${loss && `, now ${loss}`}.`,
     };
@@ -73,7 +85,7 @@ export function makeScene(changed) {
 }
 
 function scenePanel(name, title, note, canvas, ...rest) {
-  return make("section", { class: `panel ${name}` }, make("header", {}, make("h2", {}, title), note), canvas, ...rest);
+  return make("section", { class: `panel ${name}` }, make("header", {}, make("h2", {}, term(...title)), note), canvas, ...rest);
 }
 
 /** What is to be seen, in words: how many features are represented, their share of a dimension, and D*. */

@@ -44,16 +44,37 @@ export function toHash(settings) {
  * @returns {object} complete and valid, whatever the hash
  */
 export function fromHash(hash) {
+  return readHash(hash).settings;
+}
+
+/**
+ * `fromHash`, and what in the hash could not be used, in words: ["n = 99 is now 20", "nn is no setting"]. A name alone,
+ * as the hash of a heading in a page is, is not meant for the playground.
+ *
+ * @param {string} hash
+ * @returns {{ settings: object, replaced: string[] }}
+ */
+export function readHash(hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
   const preset = PRESETS.find(({ name }) => name === given.get("preset"));
   const settings = { ...DEFAULTS, ...preset?.settings };
-  for (const [name, otherwise] of Object.entries(settings)) {
-    if (given.get(name)) {
-      const value = typeof otherwise === "number" ? Number(given.get(name)) : given.get(name);
-      settings[name] = checkedValue(name, value, otherwise);
+  const replaced = [];
+  for (const [name, text] of given) {
+    if (name === "preset" ? !preset : text && !Object.hasOwn(DEFAULTS, name)) {
+      replaced.push(name === "preset" ? `there is no preset ${text}` : `there is no setting ${name}`);
     }
   }
-  return settings;
+  for (const [name, otherwise] of Object.entries(settings)) {
+    const text = given.get(name);
+    if (text) {
+      const value = typeof otherwise === "number" ? Number(text) : text;
+      settings[name] = checkedValue(name, value, otherwise);
+      if (settings[name] !== value) {
+        replaced.push(`${name} cannot be ${text} and is ${settings[name]}`);
+      }
+    }
+  }
+  return { settings, replaced };
 }
 
 function checkedValue(name, value, otherwise) {

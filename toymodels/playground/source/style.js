@@ -129,7 +129,6 @@ canvas { display: block; width: 100%; border-radius: 6px; }
 .count { flex: 1 1 100%; }
 
 .top { display: grid; gap: 8px 16px; align-items: center; }
-@media (pointer: coarse) { .keys { display: none; } }
 .presets { display: contents; }
 .presets > button::after { content: "\\25be"; margin-left: 10px; color: var(--soft); }
 .presets > button[aria-expanded="true"]::after { content: "\\25b4"; }
@@ -140,10 +139,41 @@ canvas { display: block; width: 100%; border-radius: 6px; }
 .cards button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
 .cards strong { font-weight: 600; }
 
-.words { display: grid; gap: 2px; min-height: 7.5em; align-content: start; }
+.words { display: grid; gap: 2px; min-height: 10.5em; align-content: start; position: relative; }
+.notice { border-left: 4px solid var(--accent); padding: 4px 12px; }
+.notice[hidden] { display: none; }
+.term { border-bottom: 1px dotted var(--soft); cursor: help; }
+.term:hover::after, .term:focus::after {
+  content: attr(data-says); position: absolute; left: 0; right: 0; top: calc(100% + 2px); z-index: 3; max-width: 460px;
+  background: var(--ink); color: var(--page); border-radius: 8px; padding: 8px 12px; font-size: 13px; font-weight: 400;
+}
+.term:focus { outline: none; }
+.guide summary { cursor: pointer; min-height: 40px; display: flex; align-items: center; gap: 8px; color: var(--accent); }
+.guide summary::before { content: "\\25b8"; }
+.guide[open] summary::before { content: "\\25be"; }
+.guide dl { display: grid; gap: 4px 20px; margin: 0 0 8px; max-width: 900px; }
+.guide dt { font-weight: 600; }
+.guide dd { margin: 0 0 6px; }
+.panel .legend { flex-wrap: wrap; gap: 4px 16px; justify-content: flex-start; align-items: center; }
+.legend span { display: inline-flex; align-items: center; gap: 6px; }
+.legend i { display: block; flex: none; }
+.legend .arrow { width: 16px; height: 9px; display: flex; align-items: center; }
+.legend .arrow::before { content: ""; flex: 1; border-top: 2px solid var(--first); }
+.legend .arrow::after { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--first); }
+.legend .ramp { width: 44px; height: 10px; border-radius: 3px; background: var(--feature); }
+.legend .circle { width: 13px; height: 13px; border: 1.5px solid var(--faint); border-radius: 50%; }
+.legend .edge { width: 20px; border-top: 1.5px solid var(--faint); }
+.legend.pairs .edge { border-top-style: dashed; }
+.legend .full { width: 10px; height: 12px; background: var(--first); }
+.legend .hollow { width: 10px; height: 12px; border: 1px solid var(--faint); }
+.foot { display: flex; flex-wrap: wrap; gap: 4px 24px; justify-content: space-between; }
+.links { display: flex; flex-wrap: wrap; gap: 4px 20px; }
+a { color: var(--accent); }
+@media (pointer: coarse) { .keys { display: none; } .links a { min-height: 40px; display: inline-flex; align-items: center; } }
 .stage { display: grid; gap: 20px; grid-template-areas: "arrows" "settings" "matrix" "bars" "loss"; min-width: 0; }
 .stage.played { grid-template-areas: "arrows" "matrix" "bars" "loss"; }
 .panel { min-width: 0; display: grid; gap: 6px; align-content: start; }
+.panel header { position: relative; }
 .panel header, .panel footer { display: flex; justify-content: space-between; align-items: baseline; gap: 12px; }
 .panel small + small, .panel h2 + small { text-align: right; }
 .arrows canvas, .matrix canvas { height: 300px; }
@@ -175,7 +205,8 @@ input[type="range"] { width: 100%; height: 40px; margin: 0; accent-color: var(--
 @container (min-width: 600px) {
   .root { padding: 20px 24px; }
   .top { grid-template-columns: 1fr auto; }
-  .words { min-height: 4.5em; }
+  .words { min-height: 6em; }
+  .guide dl { grid-template-columns: 180px 1fr; }
   .bar button { flex: 0 0 auto; }
   .bar .field { flex: 1 1 260px; max-width: 360px; }
   .bar .field.time { max-width: none; }
@@ -189,7 +220,7 @@ input[type="range"] { width: 100%; height: 40px; margin: 0; accent-color: var(--
   .stage { gap: 20px 40px; grid-template-columns: 264px 1fr 1fr;
     grid-template-areas: "settings arrows matrix" "settings bars loss"; }
   .stage.played { grid-template-columns: 1fr 1fr; }
-  .words { min-height: 3em; }
+  .words { min-height: 4.5em; }
   .bar .field { margin-left: 12px; }
   .arrows canvas, .matrix canvas { height: 328px; }
   .bars canvas, .loss canvas { height: 140px; }
@@ -204,6 +235,7 @@ input[type="range"] { width: 100%; height: 40px; margin: 0; accent-color: var(--
 /** Give an element the colours of a theme, as the custom properties of `STYLE`. */
 export function dress(element, theme) {
   const palette = PALETTES[theme];
+  const feature = Array.from({ length: 11 }, (_, k) => palette.feature(k / 10));
   const signed = Array.from({ length: 11 }, (_, k) => palette.signed(k / 10));
   const properties = {
     scheme: theme,
@@ -215,6 +247,8 @@ export function dress(element, theme) {
     faint: palette.faint,
     accent: palette.accent,
     "on-accent": palette.onAccent,
+    first: palette.feature(0),
+    feature: `linear-gradient(to right, ${feature.join(", ")})`,
     signed: `linear-gradient(to right, ${signed.join(", ")})`,
   };
   element.dataset.theme = theme;
