@@ -45,7 +45,7 @@ def test_features_left_out_by_importance_whatever_their_order():
 
 def test_a_run_says_it_at_a_prompt_and_when_read_from_a_file(tmp_path):
     task = tm.Task(tm.Independent(5, 1.0), tm.GeometricImportance(0.5))
-    run = tm.train(tm.Autoencoder(5, 2), task, tm.Recipe(steps=60, learning_rate=3e-3, schedule=constant), restarts=2)
+    run = tm.train(tm.Autoencoder(5, 2), task, tm.Recipe(steps=30, learning_rate=3e-3, schedule=constant), restarts=2)
     assert "Trained to the end? the loss was still falling" in repr(run)
     assert "Trained to the end?" in run._repr_html_()
     run.save(tmp_path / "run.safetensors")
