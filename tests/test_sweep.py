@@ -452,6 +452,48 @@ def test_labels_of_arrays_specifications_and_nothing():
     assert labels("density", [np.float64(0.1), jnp.asarray(0.5), 1]) == [0.1, 0.5, 1]
 
 
+@pytest.mark.parametrize("low", [np.float16, np.float32, jnp.float32])
+@pytest.mark.parametrize("given", [list, np.asarray, jnp.asarray])
+def test_an_axis_of_low_precision_is_selected_by_what_was_meant(low: Any, given: Any):
+    assert labels("density", given([low(0.1), low(0.25), low(0.3)])) == [0.1, 0.25, 0.3]
+    assert labels("density", jnp.asarray([0.1, 0.25], jnp.bfloat16)) == [0.100098, 0.25]  # its own shortest form
+
+
+def test_whole_numbers_and_truth_values_stay_what_they_are():
+    for whole in (np.int32([2, 3]), jnp.asarray([2, 3]), [np.int64(2), 3], range(2, 4)):
+        assert [type(label) for label in labels("n_hidden", whole)] == [int, int]
+    assert labels("tied", [np.True_, False]) == [True, False]
+
+
+def test_a_float32_axis_is_selected_like_any_other():
+    results = sweep(over={"density": np.float32([0.1, 0.2])})
+    assert results.loss.sel(density=0.1).ndim == 0
+    exact = sweep(over={"density": [0.1, 0.2]})
+    np.testing.assert_array_equal(results.W, exact.W)
+
+
+def test_labels_are_short_and_distinct():
+    many = np.random.default_rng(0).random((3, 20, 5))
+    values = [
+        *many,
+        many[0].astype(np.float32),
+        jnp.asarray([0.1, 0.2], jnp.float32),
+        tm.Independent(200, many[0].ravel()),
+        tm.Independent(200, many[1].ravel()),
+        tm.CorrelatedSets(PAIRS * 20),
+        partial(constant, steps=many[2]),
+        {"a": many},
+        "a\nb" * 100,
+    ]
+    given = labels("importance", [*values, values[0]])
+    assert max(map(len, given)) <= 65
+    assert len(set(given)) == len(given)
+    assert "\n" not in "".join(given)
+    assert given[0].startswith("array(20, 5) #")
+    assert given[4] == "[0.1, 0.2]"
+    assert given == labels("importance", [*values, values[0]])  # the same in every process
+
+
 def test_labels_do_not_depend_on_where_something_lies_in_memory():
     values = [tm.Values(lambda u: u), tm.Values(lambda u: 2 * u)]
     described = labels("features", [tm.Independent(5, 0.5, values[0]), tm.CorrelatedSets(PAIRS)])

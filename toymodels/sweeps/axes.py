@@ -5,7 +5,9 @@
 [{"density": 0.1, "n_hidden": 2}, {...}]                  an explicit list of points
 """
 
+import dataclasses
 import functools
+import hashlib
 import json
 import re
 import sys
@@ -13,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from toymodels.checks import check_seed
-from toymodels.specifications import describe
 from toymodels.sweeps.fields import Field, Path, find, path_name, replaced, value_at
 from toymodels.training.engine.cells import Cell
 from toymodels.training.engine.code import is_numeric
@@ -28,6 +30,9 @@ RESERVED = frozenset(
     {"feature", "hidden", "restart", "step", "snapshot", "loss", "objective", "final_loss", "diverged", "history"}
 )
 """Names of results that no axis can have."""
+
+LONGEST, MOST_NUMBERS = 60, 6
+"""Characters of a label, and numbers of an array that are written out in it."""
 
 
 class Varied(NamedTuple):
@@ -162,10 +167,15 @@ def _is_numbers(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A number of numpy's as Python's, and an array of JAX's as numpy's."""
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray | jax.Array) and value.ndim == 0):
-        return value.item()
-    return np.asarray(value) if isinstance(value, jax.Array) else value
+    """A number of numpy's or JAX's as Python's, and an array of JAX's as numpy's.
+
+    A number of low precision becomes the decimal number that was meant: 0.1 of float32, not 0.10000000149011612.
+    """
+    if isinstance(value, jax.Array):
+        value = np.asarray(value)
+    if not isinstance(value, np.generic) and not (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value
+    return float(str(value)) if jnp.issubdtype(value.dtype, jnp.floating) else value.item()
 
 
 def _check_names(axes: Sequence[Axis]) -> None:
@@ -191,7 +201,7 @@ def _check_distinct(varied: Varied) -> None:
 
 
 def _labels(values: Sequence[Any]) -> list[Any]:
-    """Numbers and strings as they are, functions by name, all else by number and description; no label twice."""
+    """Numbers and strings as they are, functions by name, all else by a short description; no label twice."""
     if all(isinstance(value, bool | int | float | str) for value in values):
         return list(values)
     labels = [_label(value) for value in values]
@@ -199,14 +209,45 @@ def _labels(values: Sequence[Any]) -> list[Any]:
 
 
 def _label(value: Any) -> str:
+    """One line of at most `LONGEST` characters. What was cut ends in a digest of the whole."""
+    text = _described(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 10]}... #{_digest(text.encode())}"
+
+
+def _described(value: Any) -> str:
     if isinstance(value, functools.partial):
-        given = [*map(str, value.args), *(f"{name}={item}" for name, item in value.keywords.items())]
-        return f"{_label(value.func)}({', '.join(given)})"
+        return _call(value.func, value.args, value.keywords)
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        return _described_array(np.asarray(value))
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
-    if isinstance(value, np.ndarray):
-        return json.dumps(describe(value))
     for name, known in vars(sys.modules[type(value).__module__]).items():
         if known is value:  # a constant, such as UNIFORM
             return name
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _call(type(value), (), {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_described, value))}]"
+    return " ".join(re.sub(r" at 0x[0-9a-f]+", "", repr(value)).split())
+
+
+def _call(function: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
+    given = [*map(_described, arguments), *(f"{name}={_described(item)}" for name, item in keywords.items())]
+    return f"{_described(function)}({', '.join(given)})"
+
+
+def _described_array(array: np.ndarray) -> str:
+    """Few numbers as they are, many by their shape and a digest."""
+    if array.size <= MOST_NUMBERS:
+        return json.dumps(_numbers(array), default=str)
+    content = f"{array.shape}".encode() + np.ascontiguousarray(array).astype(float).tobytes()
+    return f"array{array.shape} #{_digest(content)}"
+
+
+def _numbers(array: Any) -> Any:
+    """Nested lists of Python's numbers."""
+    return [_numbers(row) for row in array] if np.ndim(array) else _plain(array)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:6]
