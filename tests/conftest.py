@@ -1,6 +1,5 @@
 """Strictness for all tests: silent broadcasting between ranks is an error, and hypothesis draws the same every time."""
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +7,9 @@ import jax
 import matplotlib.pyplot as plt
 import pytest
 from hypothesis import HealthCheck, settings
-from tqdm.auto import tqdm
+from tqdm.std import tqdm
 
+from toymodels.training import progress
 from toymodels.training.engine import step
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -34,7 +34,7 @@ class Bar(tqdm):
     """In place of a progress bar: keeps what it is told."""
 
     def __init__(self, **options: Any):
-        self.options, self.count, self.postfix = options, 0.0, ""
+        self.options, self.total, self.n, self.postfix = options, options["total"], 0.0, ""
 
     def __enter__(self) -> "Bar":
         return self
@@ -46,7 +46,7 @@ class Bar(tqdm):
         pass
 
     def update(self, count: float) -> None:
-        self.count += count
+        self.n += count
 
     def set_postfix(self, *, loss: str, refresh: bool) -> None:
         self.postfix = loss
@@ -64,8 +64,7 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
         made.append(Bar(**options))
         return made[-1]
 
-    for name in ("training", "sweeps"):
-        monkeypatch.setattr(importlib.import_module(f"toymodels.{name}.progress"), "tqdm", make)
+    monkeypatch.setattr(progress, "tqdm", make)
     return made
 
 

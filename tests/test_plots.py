@@ -54,15 +54,13 @@ def test_norm_bars_have_norms_as_widths_and_interference_as_colour() -> None:
 
 def test_superposition_uses_the_given_figure() -> None:
     figure = plt.figure()
-    assert plots.superposition(PENTAGON, np.zeros(5), title="here", figure=figure) is figure
-    assert figure.axes[0].get_title() == "here"
-    assert len(figure.axes) == 2
+    matrix, bars = plots.superposition(PENTAGON, np.zeros(5), title="here", figure=figure)
+    assert matrix.figure is bars.figure is figure
+    assert (matrix.get_title(), len(figure.axes)) == ("here", 2)
 
 
 def test_keys_span_the_scales_of_the_plots() -> None:
-    figure = plt.figure()
-    plots.superposition_keys(figure)
-    assert [ax.get_ylim() for ax in figure.axes] == [(-1.0, 1.0), (0.0, 1.0)]
+    assert [ax.get_ylim() for ax in plots.superposition_keys(figure=plt.figure())] == [(-1.0, 1.0), (0.0, 1.0)]
 
 
 def test_dimensions_per_feature_is_plotted_against_inverse_density() -> None:
@@ -104,10 +102,10 @@ def test_feature_graph_of_a_model_that_represents_nothing_is_empty() -> None:
 
 def test_panels_draw_one_item_each_in_rows() -> None:
     W = np.stack([PENTAGON, 0.5 * PENTAGON, 0.2 * PENTAGON])
-    figure = plots.panels(plots.directions, W, ["a", "b", "c"], columns=2, limit=3.0)
-    assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c"]
-    assert figure.axes[2].get_xlim() == (-3.0, 3.0)
-    ends = [line.get_xydata()[-1] for line in figure.axes[1].lines if len(line.get_xydata()) == 2]
+    axes = plots.panels(plots.directions, W, ["a", "b", "c"], columns=2, limit=3.0)
+    assert [ax.get_title() for ax in axes] == ["a", "b", "c"]
+    assert axes[2].get_xlim() == (-3.0, 3.0)
+    ends = [line.get_xydata()[-1] for line in axes[1].lines if len(line.get_xydata()) == 2]
     np.testing.assert_allclose(ends, 0.5 * PENTAGON.T)
 
 

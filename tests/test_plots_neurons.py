@@ -52,16 +52,18 @@ def test_limit_of_the_bars() -> None:
 
 
 def test_models_side_by_side_have_one_scale() -> None:
-    figure = plots.neurons(np.stack([W, 2 * W]), ["first", "second"])
-    panels = figure.axes[:4]
-    assert [ax.get_title() for ax in panels[:2]] == ["first", "second"]
-    np.testing.assert_array_equal([ax.images[0].get_array() for ax in panels[:2]], [W.T, 2 * W.T])
-    for ax in panels[2:]:
+    matrices, bars = plots.neurons(np.stack([W, 2 * W]), ["first", "second"])
+    assert [ax.get_title() for ax in matrices] == ["first", "second"]
+    np.testing.assert_array_equal([ax.images[0].get_array() for ax in matrices], [W.T, 2 * W.T])
+    for ax in bars:
         assert ax.get_ylim() == pytest.approx((-2.8 * 1.05, 2.8 * 1.05))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["monosemantic neuron", "polysemantic neuron"]
+    assert [text.get_text() for text in bars[0].figure.legends[0].get_texts()] == [
+        "monosemantic neuron",
+        "polysemantic neuron",
+    ]
     cut = plots.neurons(np.stack([W, 2 * W]), ["first", "second"], limit=3.0, bar_limit=2.0)
-    assert [ax.get_ylim() for ax in cut.axes[2:4]] == [(-2.0, 2.0)] * 2
-    assert cut.axes[0].images[0].get_clim() == (-3.0, 3.0)
+    assert [ax.get_ylim() for ax in cut[1]] == [(-2.0, 2.0)] * 2
+    assert cut[0, 0].images[0].get_clim() == (-3.0, 3.0)
 
 
 def test_titles_must_be_one_a_model() -> None:

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgba
 
 from toymodels import plots
 from toymodels.analysis import polytopes
-from toymodels.plots.restart_lines import CLASS_COLORS
+from toymodels.plots import SET_COLORS
 
 X = np.array([0.1, 0.2, 0.4])
 LOSSES = np.array([[3.0, 1.0, 7.0, 9.0], [2.0, 5.0, np.nan, 4.0], [6.0, 2.5, 8.0, 0.5]])
@@ -17,9 +17,9 @@ def test_restarts_has_a_dot_for_each_loss_in_the_colour_of_its_class() -> None:
     ax = plots.restarts(X, LOSSES, CLASSES, names=("one", "two"))
     dots = {to_rgba(line.get_color())[:3]: line.get_xydata() for line in ax.lines if line.get_linestyle() == "None"}
     assert len(dots) == 3
-    np.testing.assert_array_equal(dots[to_rgba(CLASS_COLORS[0])[:3]], [[0.1, 3], [0.1, 7], [0.2, 2], [0.2, 5]])
+    np.testing.assert_array_equal(dots[to_rgba(SET_COLORS[0])[:3]], [[0.1, 3], [0.1, 7], [0.2, 2], [0.2, 5]])
     np.testing.assert_array_equal(
-        dots[to_rgba(CLASS_COLORS[1])[:3]], [[0.1, 1], [0.2, np.nan], [0.2, 4], [0.4, 6], [0.4, 2.5], [0.4, 0.5]]
+        dots[to_rgba(SET_COLORS[1])[:3]], [[0.1, 1], [0.2, np.nan], [0.2, 4], [0.4, 6], [0.4, 2.5], [0.4, 0.5]]
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from toymodels.plots.arrows import SET_COLORS
+from toymodels.plots import SET_COLORS
 
 OCTAHEDRON = np.array([[1.0, 0, 0, -1, 0, 0], [0, 0.9, 0, 0, -0.9, 0], [0, 0, 1.1, 0, 0, -1.1]])
 

@@ -308,7 +308,7 @@ def test_small_multiples_have_a_panel_for_each_position() -> None:
     values = array(
         np.arange(24.0).reshape(2, 3, 4) + 1, "loss", seed=[8, 9], activation=list(WORDS), density=[1, 0.5, 0.25, 0.125]
     ).expand_dims(n_hidden=[6])
-    figure = small_multiples(heat_map, values, row="seed", column="activation", x="density")
+    figure = small_multiples(heat_map, values, row="seed", column="activation", x="density")[0, 0].figure
     panels = np.array(figure.axes[:6]).reshape(2, 3)
     for i, j in np.ndindex(2, 3):
         np.testing.assert_array_equal(mesh(panels[i, j]).get_array()[0], values.values[0, i, j][::-1])
@@ -324,7 +324,7 @@ def test_small_multiples_have_a_panel_for_each_position() -> None:
 @pytest.mark.parametrize("where", ["row", "column"])
 def test_panels_along_one_dimension_have_titles(where: str) -> None:
     values = array(np.arange(8.0).reshape(2, 2, 2), density=[0.1, 0.05], n_hidden=[2, 3], seed=[0, 1])
-    figure = small_multiples(heat_map, values, **{where: "density"})
+    figure = small_multiples(heat_map, values, **{where: "density"})[0, 0].figure
     first, second, _ = figure.axes
     assert [first.get_title(), second.get_title()] == ["density = 0.1", "density = 0.05"]
     assert first.get_subplotspec().get_gridspec().get_geometry() == ((2, 1) if where == "row" else (1, 2))
@@ -335,32 +335,34 @@ def test_panels_along_one_dimension_have_titles(where: str) -> None:
 
 def test_small_heat_maps_share_one_scale_for_signs_and_arrows() -> None:
     values = array([[[1.0, 2.0]], [[-0.5, 0.3]]], "score", density=[0.1, 0.05], n_hidden=[2], seed=[0, 1])
-    figure = small_multiples(heat_map, values, column="density", label="advantage")
+    figure = small_multiples(heat_map, values, column="density", label="advantage")[0, 0].figure
     assert [mesh(ax).get_clim() for ax in figure.axes[:2]] == [(-2, 2), (-2, 2)]
     assert [mesh(ax).get_cmap().name for ax in figure.axes[:2]] == ["RdBu_r", "RdBu_r"]
     assert color_bars(figure)[0].get_ylabel() == "advantage"
-    given = small_multiples(heat_map, abs(values), column="density", vmin=0, vmax=1.5)
+    given = small_multiples(heat_map, abs(values), column="density", vmin=0, vmax=1.5)[0, 0].figure
     assert [mesh(ax).get_clim() for ax in given.axes[:2]] == [(0, 1.5), (0, 1.5)]
     assert mesh(given.axes[0]).colorbar.extend == "max"
-    assert color_bars(small_multiples(heat_map, values, column="density", colorbar=False)) == []
+    assert color_bars(small_multiples(heat_map, values, column="density", colorbar=False)[0, 0].figure) == []
 
 
 def test_legends_of_panels_are_joined() -> None:
     values = array([[[1.0, 2.0]], [[NAN, 0.3]], [[NAN, 4.0]]], density=[0.2, 0.1, 0.05], n_hidden=[2], seed=[0, 1])
-    figure = small_multiples(heat_map, values, column="density")
+    figure = small_multiples(heat_map, values, column="density")[0, 0].figure
     assert [ax.get_legend() for ax in figure.axes[:3]] == [None] * 3
     assert [[text.get_text() for text in one.get_texts()] for one in figure.legends] == [["NaN: diverged or missing"]]
-    without = small_multiples(heat_map, values.fillna(1.0), column="density")
+    without = small_multiples(heat_map, values.fillna(1.0), column="density")[0, 0].figure
     assert without.legends == []
     assert figure.get_figheight() > without.get_figheight()  # panels give no room to it
-    drawn = small_multiples(lines, SEEDS.expand_dims(decay=[0.9, 0.8]), column="decay", x="density", by="n_hidden")
+    drawn = small_multiples(lines, SEEDS.expand_dims(decay=[0.9, 0.8]), column="decay", x="density", by="n_hidden")[
+        0, 0
+    ].figure
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == ["2", "3"]
     assert legend.get_title().get_text() == "n_hidden"
 
 
 def test_small_multiples_of_lines() -> None:
-    figure = small_multiples(lines, SEEDS, column="n_hidden", x="density", band=(0, 1))
+    figure = small_multiples(lines, SEEDS, column="n_hidden", x="density", band=(0, 1))[0, 0].figure
     assert [ax.get_title() for ax in figure.axes] == ["n_hidden = 3", "n_hidden = 2"]
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [2.25, 3.0])
     np.testing.assert_allclose(figure.axes[1].lines[0].get_ydata(), [NAN, 3.0])
@@ -373,11 +375,14 @@ def test_small_multiples_of_any_function() -> None:
         ax.plot(values.values, color=color)
         return ax
 
-    figure = small_multiples(draw, SEEDS.isel(density=0), row="n_hidden", color="red", panel_inches=3.0)
+    figure = small_multiples(draw, SEEDS.isel(density=0), row="n_hidden", color="red", panel_inches=3.0)[0, 0].figure
     assert [line.get_color() for ax in figure.axes for line in ax.lines] == ["red", "red"]
     np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), SEEDS[1, 0])
     assert figure.get_figheight() > 6
-    assert small_multiples(draw, SEEDS[:, 0], column="n_hidden", color="red", panel_inches=3.0).get_figwidth() > 6
+    assert (
+        small_multiples(draw, SEEDS[:, 0], column="n_hidden", color="red", panel_inches=3.0)[0, 0].figure.get_figwidth()
+        > 6
+    )
 
 
 def test_small_multiples_of_images_share_their_scale() -> None:
@@ -386,7 +391,9 @@ def test_small_multiples_of_images_share_their_scale() -> None:
         ax.imshow(values.values, vmin=vmin, vmax=vmax)
         return ax
 
-    figure = small_multiples(draw, array([[[1.0, 2.0]], [[5.0, 0.3]]], a=[0, 1], b=[0], c=[0, 1]), column="a")
+    figure = small_multiples(draw, array([[[1.0, 2.0]], [[5.0, 0.3]]], a=[0, 1], b=[0], c=[0, 1]), column="a")[
+        0, 0
+    ].figure
     assert [ax.images[0].get_clim() for ax in figure.axes[:2]] == [(0.3, 5), (0.3, 5)]
     assert len(color_bars(figure)) == 1
 
@@ -398,7 +405,6 @@ def test_given_axes_are_used_and_nothing_is_set_globally() -> None:
     assert lines(SEEDS[0], "density", ax=axes[1]) is axes[1]
     small_multiples(lines, SEEDS, column="n_hidden", x="density")
     assert dict(mpl.rcParams) == before
-    assert len(plt.get_fignums()) == 2
 
 
 @pytest.mark.parametrize(

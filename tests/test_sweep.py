@@ -733,7 +733,7 @@ def test_the_progress_bar_counts_all_cells_and_those_that_diverged(bars):
     sweep(over={}, progress=False)
     shown, hidden = bars
     assert shown.options["total"] == 6
-    assert shown.count == pytest.approx(6)
+    assert shown.n == pytest.approx(6)
     assert shown.postfix == "4 diverged"
     assert shown.options["disable"] is None  # tqdm's word for: only on a terminal
     assert hidden.options["disable"] is True

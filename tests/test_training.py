@@ -408,7 +408,7 @@ def test_the_progress_bar_counts_all_model_steps_and_shows_the_loss(bars):
     run = tm.train(MODEL, TASK, RECIPE, restarts=3)
     tm.train(MODEL, TASK, RECIPE, restarts=3, progress=False)
     shown, hidden = bars
-    assert shown.options["total"] == shown.count == 60
+    assert shown.total == shown.n == 60
     assert shown.options["disable"] is None  # tqdm's word for: only on a terminal
     assert hidden.options["disable"] is True
     assert float(shown.postfix) == pytest.approx(run.history[:, -1].mean(), rel=0.5)

@@ -148,7 +148,7 @@ def _drawn(plot: Callable[..., Any], values: xr.DataArray, panels: Sequence[str]
             "some of them in Python: toymodels.sweeps.load(...)."
         )
     column, row = (*panels, None)[:2]
-    return plots.small_multiples(plot, values, row, column, **options)
+    return plots.small_multiples(plot, values, row, column, **options)[0, 0].figure
 
 
 def _median_of_seeds(values: xr.DataArray) -> xr.DataArray:

@@ -111,12 +111,11 @@ def _draw(run: Run, job: Train) -> None:
         if run.W.shape[-2] == 2:
             titles = [f"loss {loss:.5f}" for loss in run.loss]
             importance = np.asarray(job.task.weights(run.W.shape[-1]))
-            figure = plots.panels(plots.directions, run.W, titles, importance=importance)
+            axes = plots.panels(plots.directions, run.W, titles, importance=importance)
         else:
             bias = run.params.get("b", np.zeros((len(run.W), run.W.shape[-1])))
-            figure = plt.figure(figsize=(2.5, 5.0), layout="constrained")
-            plots.superposition(run.W[0], bias[0], title=f"loss {run.loss[0]:.5f}", figure=figure)
+            axes = plots.superposition(run.W[0], bias[0], title=f"loss {run.loss[0]:.5f}")
         if job.picture:
-            write_picture(figure, job.picture)
+            write_picture(axes[0].figure, job.picture)
         if job.show:
             plt.show()

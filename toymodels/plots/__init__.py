@@ -1,16 +1,48 @@
-"""Plots: arrays in, Axes or Figure out. Nothing is shown, saved or set globally."""
+"""Plots: arrays in, Axes out.
 
-from toymodels.plots.arrows import SET_COLORS, directions
+A plot draws on the Axes that it is given (`ax=`), or on a figure of its own, and returns the Axes: one where it has one
+panel, an array of them where it has several. The figure is `ax.figure`. Nothing is shown, saved or set globally.
+
+A figure of its own is pyplot's current one, as if `pyplot.figure` had been called: `pyplot.show()` shows it,
+`pyplot.savefig` saves it, and a notebook displays it below its cell. Where nothing can be shown (a script without a
+screen, the backend Agg) pyplot keeps only the newest, so that a loop may draw as many as it likes; older ones live as
+long as their Axes.
+
+Names of dimensions, coordinates and variables are written as they stand. In titles and labels that a caller gives, what
+stands between dollars is mathematics. Both hold with `text.usetex` too.
+"""
+
+from toymodels.plots.arrows import directions
 from toymodels.plots.bars import neuron_bars, neuron_matrix, neurons
+from toymodels.plots.density import INVERSE_DENSITY, against_density, scatter_by_density
 from toymodels.plots.dimensions import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.graphs import neuron_graph
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
 from toymodels.plots.polytopes import overlay, polytope
 from toymodels.plots.restart_lines import restarts
 from toymodels.plots.spatial import directions_3d, training_animation
-from toymodels.plots.styles import FEATURE_COLORS, INTERFERENCE_COLORS, WEIGHT_COLORS, panels, style
+from toymodels.plots.styles import (
+    BLUE,
+    FAINT,
+    FEATURE_COLORS,
+    INK,
+    INTERFERENCE_COLORS,
+    LEVEL_COLORS,
+    NEGATIVE,
+    ORANGE,
+    PALE,
+    POSITIVE,
+    RED,
+    SET_COLORS,
+    SHADE,
+    WEIGHT_COLORS,
+    panels,
+    shades,
+    style,
+)
 from toymodels.plots.sweeps import heat_map, lines, small_multiples
 from toymodels.plots.weights import (
+    WEIGHTS,
     interference_key,
     norm_bars,
     superposition,
@@ -18,13 +50,27 @@ from toymodels.plots.weights import (
     weight_key,
     weight_matrix,
 )
+from toymodels.plots.words import literal, prose
 
 __all__ = [
+    "BLUE",
     "CLASS_COLORS",
+    "FAINT",
     "FEATURE_COLORS",
+    "INK",
     "INTERFERENCE_COLORS",
+    "INVERSE_DENSITY",
+    "LEVEL_COLORS",
+    "NEGATIVE",
+    "ORANGE",
+    "PALE",
+    "POSITIVE",
+    "RED",
     "SET_COLORS",
+    "SHADE",
+    "WEIGHTS",
     "WEIGHT_COLORS",
+    "against_density",
     "dimensionality",
     "dimensions_per_feature",
     "directions",
@@ -33,6 +79,7 @@ __all__ = [
     "heat_map",
     "interference_key",
     "lines",
+    "literal",
     "loss_surface",
     "neuron_bars",
     "neuron_graph",
@@ -45,7 +92,10 @@ __all__ = [
     "phase_diagram",
     "phase_key",
     "polytope",
+    "prose",
     "restarts",
+    "scatter_by_density",
+    "shades",
     "small_multiples",
     "style",
     "superposition",

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from toymodels.arrays import AnyArray, norms
-from toymodels.plots.styles import FAINT, FEATURE_COLORS
-
-SET_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
+from toymodels.plots.figures import axes_or_new
+from toymodels.plots.styles import FAINT, FEATURE_COLORS, SET_COLORS
 
 
 def directions(
@@ -29,7 +27,7 @@ def directions(
     Args:
         W: (2, n).
         importance: (n,); without it features are coloured by their number.
-        sets: the features of each set, which get one colour in place of that of their importance. Arrows of a set's
+        sets: the features of each set, which get one colour instead of that of their importance. Arrows of a set's
             first feature end in a dot, those of the others in a ring, so that two that coincide are seen as such.
             Features of no set are grey.
         limit: half the width of the square that is shown.
@@ -41,7 +39,7 @@ def directions(
     if importance is not None and sets is not None:
         raise ValueError("directions colours by importance or by sets. Got both.")
     W = np.asarray(W)
-    ax = plt.subplots(figsize=(2.5, 2.5), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 2.5, 2.5)
     rank = np.arange(W.shape[1]) if importance is None else np.argsort(np.argsort(-np.asarray(importance)))
     colors = list(mpl.colormaps[FEATURE_COLORS](0.85 * rank / max(1, W.shape[1] - 1)))
     ringed = set()

@@ -2,20 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from toymodels.analysis.geometry import interference
 from toymodels.analysis.neurons import monosemantic, polysemantic
 from toymodels.arrays import AnyArray
-from toymodels.plots.styles import FAINT, INK, WEIGHT_COLORS
+from toymodels.plots.figures import axes_or_new, new_figure
+from toymodels.plots.styles import FAINT, INK, SET_COLORS, WEIGHT_COLORS
 from toymodels.plots.weights import interference_key, weight_key
+from toymodels.plots.words import prose
 
-KIND_MARKERS: Mapping[str, tuple[str, str]] = {"monosemantic": ("s", "#0072b2"), "polysemantic": ("D", "#d55e00")}
+KIND_MARKERS: Mapping[str, tuple[str, str]] = {
+    "monosemantic": ("s", SET_COLORS[0]),
+    "polysemantic": ("D", SET_COLORS[1]),
+}
 """Marker and colour of a neuron that stands for one feature, and of one that stands for several."""
 
 
@@ -25,8 +28,8 @@ def neurons(
     *,
     limit: float = 1.0,
     bar_limit: float | None = None,
-    panel_inches: float = 1.4,
-) -> Figure:
+    panel_inches: float | int = 1.4,
+) -> np.ndarray:
     """The weights of the neurons of several models side by side, and below them the same as stacked bars on a common
     scale (Elhage et al. 2022, "Superposition in a Privileged Basis"). Neurons stand in the order of the rows of W; see
     `analysis.neurons.neuron_order`.
@@ -38,6 +41,9 @@ def neurons(
         bar_limit: where bars are cut off, above and below; as long as the longest if not given.
         panel_inches: width of a model's column.
 
+    Returns:
+        The Axes (2, models), heat maps above and bars below.
+
     Raises:
         ValueError: if there is not one title a model.
     """
@@ -45,10 +51,10 @@ def neurons(
     models = len(weights)
     if len(titles) != models:
         raise ValueError(f"titles of neurons must be one for each of the {models} models. Got {len(titles)}.")
-    size = (panel_inches * models + 1.6, 4.8)
-    figure, axes = plt.subplots(2, models, figsize=size, sharey="row", squeeze=False, layout="constrained")
+    figure = new_figure(panel_inches * models + 1.6, 4.8)
+    axes = figure.subplots(2, models, sharey="row", squeeze=False)
     for model, title, (matrix_ax, bars_ax) in zip(weights, titles, axes.T, strict=True):
-        neuron_matrix(model, limit=limit, ax=matrix_ax).set_title(title)
+        neuron_matrix(model, limit=limit, ax=matrix_ax).set_title(prose(title))
         neuron_bars(model, ax=bars_ax)
     bar_limit = _limit(weights) if bar_limit is None else bar_limit
     axes[1, 0].set_ylim(-bar_limit, bar_limit)
@@ -61,7 +67,7 @@ def neurons(
         for kind, (marker, color) in KIND_MARKERS.items()
     ]
     figure.legend(handles=marks, loc="outside lower center", ncols=2, fontsize=8, handletextpad=0.2)
-    return figure
+    return axes
 
 
 def neuron_matrix(W: Float[AnyArray, "m n"], *, limit: float = 1.0, ax: Axes | None = None) -> Axes:
@@ -73,7 +79,7 @@ def neuron_matrix(W: Float[AnyArray, "m n"], *, limit: float = 1.0, ax: Axes | N
         limit: the weight of the full colour.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(1.6, 2.6), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 1.6, 2.6)
     weights = np.asarray(W)
     ax.imshow(weights.T, cmap=WEIGHT_COLORS, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto")
     m, n = weights.shape
@@ -96,7 +102,7 @@ def neuron_bars(W: Float[AnyArray, "m n"], *, limit: float | None = None, ax: Ax
         limit: upper and lower end of the axis; as long as the longest bar if not given.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(1.8, 2.2), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 1.8, 2.2)
     weights = np.asarray(W)
     m = len(weights)
     colors = interference_key().to_rgba(interference(weights))

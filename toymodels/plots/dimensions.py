@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -16,7 +15,9 @@ from toymodels.analysis.geometry import (
     norms,
 )
 from toymodels.analysis.geometry import feature_graph as adjacency
-from toymodels.plots.styles import FAINT, INK
+from toymodels.plots.density import against_density
+from toymodels.plots.figures import axes_or_new
+from toymodels.plots.styles import BLUE, FAINT, INK
 
 ARRANGEMENTS: Mapping[str, Fraction] = {
     "dedicated": Fraction(1),
@@ -39,10 +40,10 @@ def dimensions_per_feature(
         values: (k,), D* of the model trained at each density.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(6, 3), layout="constrained")[1] if ax is None else ax
-    ax.plot(1 / np.asarray(densities), np.asarray(values), "o-", color=INK, markersize=3.5, linewidth=1.2)
-    ax.set(xscale="log", ylim=(0, 1.1))
-    ax.set_xlabel("1 / density   [ = 1 / (1 − S) ]")
+    ax = axes_or_new(ax, 6, 3)
+    x = against_density(ax, densities)
+    ax.plot(x, np.asarray(values), "o-", color=INK, markersize=3.5, linewidth=1.2)
+    ax.set(ylim=(0, 1.1))
     ax.set_ylabel("dimensions per feature   $D^* = m\\,/\\,\\Vert W \\Vert_F^2$")
     return ax
 
@@ -62,10 +63,10 @@ def dimensionality(
         shown: (k, n) which features to draw, as a rule those with a norm that is not negligible; all if not given.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(9, 4), layout="constrained")[1] if ax is None else ax
-    densities, values = np.asarray(densities), np.asarray(values)
+    ax = axes_or_new(ax, 9, 4)
+    values = np.asarray(values)
     shown = np.ones(values.shape, bool) if shown is None else np.asarray(shown)
-    x = 1 / densities
+    x = against_density(ax, densities)
     places = np.log(x)
     gaps = abs(places - places[:, None]) + np.diag(np.full(len(x), np.inf))
     widths = np.minimum(gaps.min(0), 0.2)  # room for the points of each density before the next one's begin
@@ -76,9 +77,8 @@ def dimensionality(
     for place, width, row, keep in zip(places, widths, values, shown, strict=True):
         points = np.sort(row[keep])
         spread = np.linspace(-0.4, 0.4, len(points)) if len(points) > 1 else np.zeros(len(points))
-        ax.plot(np.exp(place + width * spread), points, ".", color="#1f5a99", markersize=2.2, alpha=0.55, mew=0)
-    ax.set(xscale="log", ylim=(0, 1.08))
-    ax.set_xlabel("1 / density   [ = 1 / (1 − S) ]")
+        ax.plot(np.exp(place + width * spread), points, ".", color=BLUE, markersize=2.2, alpha=0.55, mew=0)
+    ax.set(ylim=(0, 1.08))
     ax.set_ylabel("feature dimensionality $D_i$")
     return ax
 
@@ -93,7 +93,7 @@ def feature_graph(W: Float[AnyArray, "m n"], *, min_cosine: float = 0.2, ax: Axe
         min_cosine: least |cos| between two features to be joined.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(3, 3), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 3, 3)
     W = np.asarray(W)
     joined = adjacency(W, min_cosine=min_cosine)
     labels = connected_components(joined)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.patches import Circle
 
 from toymodels.arrays import AnyArray
-from toymodels.plots.styles import INK
+from toymodels.plots.figures import axes_or_new
+from toymodels.plots.styles import INK, NEGATIVE, POSITIVE
+from toymodels.plots.words import prose
 
-POSITIVE, NEGATIVE = "#b2182b", "#2166ac"  # of the same hues as in WEIGHT_COLORS
 RADIUS = 0.22
 SPACING = 0.62  # of nodes in the tallest column; columns are 2 apart
 NEAR_NEURON = 0.28  # of an edge from the neuron on: there edges to different neurons are well apart
@@ -57,13 +58,13 @@ def neuron_graph(
     ]
     tallest = max(n, m, n_outputs)
     places = [_column(2.0 * layer, len(names), tallest) for layer, names in enumerate(columns)]
-    ax = plt.subplots(figsize=(5, 0.75 * tallest + 0.3), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 5, 0.75 * tallest + 0.3)
     _edges(W, places[0], places[1], min_weight, 1 - NEAR_NEURON, labels, ax)
     _edges(W_out, places[1], places[2], min_weight, NEAR_NEURON, labels, ax)
     for names, column in zip(columns, places, strict=True):
         for name, (x, y) in zip(names, column, strict=True):
-            ax.add_patch(plt.Circle((x, y), RADIUS, facecolor="white", edgecolor=INK, linewidth=0.9, zorder=3))
-            ax.text(x, y, name, ha="center", va="center", fontsize=8, zorder=4)
+            ax.add_patch(Circle((x, y), RADIUS, facecolor="white", edgecolor=INK, linewidth=0.9, zorder=3))
+            ax.text(x, y, prose(name), ha="center", va="center", fontsize=8, zorder=4)
     ax.set(xlim=(-0.3, 4.3), ylim=(0, tallest * SPACING), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -11,10 +10,12 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import FuncFormatter
 
 from toymodels.arrays import AnyArray
-from toymodels.plots.styles import INK
+from toymodels.plots.figures import axes_or_new
+from toymodels.plots.styles import BLUE, INK, LEVEL_COLORS
+from toymodels.plots.words import prose
 
 DEDICATED_COLOR = "#d9541e"
-SUPERPOSED_COLOR = "#1f5a99"
+SUPERPOSED_COLOR = BLUE
 CLASS_COLORS = np.array([(1.0, 1.0, 1.0), to_rgb(SUPERPOSED_COLOR), to_rgb(DEDICATED_COLOR)])
 """The colours of the classes of `analysis.phases`, by number."""
 
@@ -55,17 +56,17 @@ def phase_diagram(
         borders: by what they are called in a legend, lines (importances, densities); up to three kinds of them.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(3.6, 3.4), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 3.6, 3.4)
     across, down = _edges(np.asarray(importance)), _edges(np.asarray(density))
     ax.pcolormesh(across, down, np.asarray(colors, float), rasterized=True)
     for (label, lines), style in zip(borders.items(), ("-", "--", ":"), strict=False):
         for number, (x, y) in enumerate(lines):
-            ax.plot(x, y, style, color=INK, linewidth=1.2, label="_" * (number > 0) + label)
+            ax.plot(x, y, style, color=INK, linewidth=1.2, label=prose(label) if number == 0 else None)
     ax.set(xscale="log", yscale="log", xlim=(across.min(), across.max()), ylim=(down.min(), down.max()))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: rf"{value:g}$\times$"))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.minorticks_off()
-    ax.set(xlabel="relative importance of the extra feature", ylabel="density   [ = 1 − S ]", box_aspect=1)
+    ax.set(xlabel="relative importance of the extra feature", ylabel="density   [$\\,= 1 - S\\,$]", box_aspect=1)
     ax.spines[:].set_visible(True)
     return ax
 
@@ -76,7 +77,7 @@ def phase_key(*, ax: Axes | None = None) -> Axes:
     Args:
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(1.6, 1.6), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 1.6, 1.6)
     steps = np.linspace(0, 1, 64)
     ax.imshow(
         phase_colors(*np.meshgrid(steps, steps, indexing="ij")), origin="lower", extent=(0, 1, 0, 1), aspect="equal"
@@ -104,10 +105,10 @@ def loss_surface(
         levels: the number of contours, whose losses are in geometric progression.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(3.4, 3.4), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 3.4, 3.4)
     loss = np.asarray(loss, float)
     steps = np.geomspace(loss.min(), loss.max(), levels)
-    ax.contourf(a, c, loss, steps, cmap="viridis", norm=LogNorm())
+    ax.contourf(a, c, loss, steps, cmap=LEVEL_COLORS, norm=LogNorm())
     ax.contour(a, c, loss, steps, colors="white", linewidths=0.4, alpha=0.6)
     ax.set(aspect="equal", xlabel="$a = W_1$", ylabel="$c = W_2$")
     return ax

@@ -1,15 +1,14 @@
 """Arrangements drawn as polytopes, and solutions in the plane laid over each other."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from toymodels.arrays import AnyArray
-from toymodels.plots.styles import FAINT, INK
+from toymodels.plots.figures import axes_or_new
+from toymodels.plots.styles import BLUE, FAINT, INK
 
 EDGE = 1.25  # neighbours are at most so much farther apart than the nearest two
-BLUE = (0.12, 0.35, 0.6)
 
 
 def polytope(
@@ -36,17 +35,17 @@ def polytope(
     W = np.asarray(W, dtype=float)
     if not 1 <= len(W) <= 3:
         raise ValueError(f"W of polytope must have 1, 2 or 3 dimensions. Got {len(W)}.")
-    ax = plt.subplots(figsize=(2, 2), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 2, 2)
     right, up, towards = _seen(W, azimuth, elevation)
     near = np.interp(towards, [-1, 1], [0.3, 1]) if len(W) == 3 else np.ones(W.shape[1])
     distances = np.linalg.norm(W[:, :, None] - W[:, None, :], axis=0)
     first, second = np.triu_indices(W.shape[1], 1)
     apart = distances[first, second]
     for i, j in zip(first[apart < EDGE * apart.min()], second[apart < EDGE * apart.min()], strict=True):
-        ax.plot(right[[i, j]], up[[i, j]], color=(*BLUE, (near[i] + near[j]) / 2), linewidth=1.1)
+        ax.plot(right[[i, j]], up[[i, j]], color=(BLUE, (near[i] + near[j]) / 2), linewidth=1.1)
     for x, y, strength in zip(right, up, near, strict=True):
         ax.plot([0, x], [0, y], color=FAINT, linewidth=0.7, zorder=0)
-        ax.plot(x, y, "o", color=(*BLUE, strength), markersize=3 + 1.5 * strength, markeredgewidth=0)
+        ax.plot(x, y, "o", color=(BLUE, strength), markersize=3 + 1.5 * strength, markeredgewidth=0)
     ax.plot(0, 0, ".", color=FAINT, markersize=3, zorder=0)
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
@@ -71,7 +70,7 @@ def overlay(
         ax: where to draw; a new figure if not given.
     """
     W = np.asarray(W)
-    ax = plt.subplots(figsize=(2, 2), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 2, 2)
     circle = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(circle), np.sin(circle), color=FAINT, linewidth=0.5, zorder=0)
     for number, solution in enumerate(W):

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 
 from toymodels.analysis.alignment import lowest_losses
 from toymodels.arrays import AnyArray
-from toymodels.plots.styles import FAINT
-
-CLASS_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito 2008
+from toymodels.plots.figures import axes_or_new
+from toymodels.plots.styles import FAINT, SET_COLORS
+from toymodels.plots.words import prose
 
 
 def restarts(
@@ -38,19 +37,19 @@ def restarts(
         ValueError: for more than six names, and for a class without a name.
     """
     x, losses, classes = np.asarray(x), np.asarray(losses), np.asarray(classes)
-    if len(names) > len(CLASS_COLORS):
-        raise ValueError(f"names of restarts must be at most {len(CLASS_COLORS)}. Got {len(names)}.")
+    if len(names) > len(SET_COLORS):
+        raise ValueError(f"names of restarts must be at most {len(SET_COLORS)}. Got {len(names)}.")
     if classes.min() < -1 or classes.max() >= len(names):
         raise ValueError(
             f"classes of restarts must be in [-1, {len(names) - 1}]. Got {classes.min()} to {classes.max()}."
         )
-    ax = plt.subplots(figsize=(6, 3.5), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 6, 3.5)
     places = np.broadcast_to(x[:, None], losses.shape)
     dots: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 3, "markeredgewidth": 0, "alpha": 0.45}
     others = classes == -1
     ax.plot(places[others], losses[others], color=FAINT, zorder=1, **dots)
-    for number, (name, color) in enumerate(zip(names, CLASS_COLORS, strict=False)):
+    for number, (name, color) in enumerate(zip(names, SET_COLORS, strict=False)):
         member = classes == number
         ax.plot(places[member], losses[member], color=color, zorder=2, **dots)
-        ax.plot(x, lowest_losses(losses, member), color=color, linewidth=1.4, zorder=3, label=name)
+        ax.plot(x, lowest_losses(losses, member), color=color, linewidth=1.4, zorder=3, label=prose(name))
     return ax

@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from toymodels.plots.words import literal
+
 if TYPE_CHECKING:
     from xarray import DataArray
 else:
@@ -78,17 +80,18 @@ def rule(ax: Axes, side: str, ruler: Ruler) -> None:
     axis = ax.xaxis if side == "x" else ax.yaxis
     box = ax.get_window_extent()
     inches = 0.8 * (box.width if side == "x" else box.height) / ax.figure.dpi  # a colour bar will take some
+    texts = list(map(literal, ruler.texts))
     fits = _fits(ruler, inches, wide=side == "x")
     if ruler.kind == "log":
         ax.set(**{f"{side}scale": "log"})
     if ruler.kind == "names":
         every = -(-len(ruler.places) // max(1, int(inches / LINE_INCHES)))
-        axis.set_ticks(ruler.places[::every], labels=ruler.texts[::every])
+        axis.set_ticks(ruler.places[::every], labels=texts[::every])
         if side == "x" and not fits:
             for text in axis.get_ticklabels():
                 text.set(rotation=45, ha="right", rotation_mode="anchor")
     elif fits:
-        axis.set_ticks(ruler.places, labels=ruler.texts)
+        axis.set_ticks(ruler.places, labels=texts)
         axis.set_minor_locator(NullLocator())
     elif ruler.kind == "log":
         longest = max(len(f"{place:.1g}") for place in (ruler.places[0], ruler.places[-1]))
@@ -99,7 +102,7 @@ def rule(ax: Axes, side: str, ruler: Ruler) -> None:
         axis.set_minor_formatter(NullFormatter())
     else:
         axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
-    ax.set(**{f"{side}label": ruler.dim})
+    ax.set(**{f"{side}label": literal(ruler.dim)})
 
 
 def _is_geometric(places: np.ndarray) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.animation import FuncAnimation
@@ -11,8 +10,8 @@ from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
 
 from toymodels.arrays import AnyArray, gram, norms
-from toymodels.plots.arrows import SET_COLORS
-from toymodels.plots.styles import FAINT, INK
+from toymodels.plots.figures import new_figure
+from toymodels.plots.styles import FAINT, INK, SET_COLORS
 
 
 def directions_3d(
@@ -37,7 +36,7 @@ def directions_3d(
     W = np.asarray(W)
     if W.shape[0] != 3:
         raise ValueError(f"W of directions_3d must have three hidden dimensions. Got shape {W.shape}.")
-    ax = plt.figure(figsize=(3, 3)).add_subplot(projection="3d") if ax is None else ax
+    ax = new_figure(3, 3, layout=None).add_subplot(projection="3d") if ax is None else ax
     for i, j in _edges(W):
         ax.plot(*W[:, [i, j]], color=FAINT, linewidth=0.8)
     for (x, y, z), color in zip(W.T, _colors(W.shape[1], sets), strict=True):
@@ -73,12 +72,12 @@ def training_animation(
         figure: where to draw; a new one if not given.
     """
     snapshots, steps = np.asarray(snapshots), np.asarray(steps)
-    figure = plt.figure(figsize=(6.4, 3.2)) if figure is None else figure
+    figure = new_figure(6.4, 3.2, layout=None) if figure is None else figure
     space = figure.add_subplot(1, 2, 1, projection="3d")
     curve = figure.add_axes((0.62, 0.2, 0.34, 0.66))
     curve.plot(loss_steps, losses, color=INK, linewidth=1)
     curve.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
-    (moment,) = curve.plot([], [], color="#d55e00", linewidth=1)
+    (moment,) = curve.plot([], [], color=SET_COLORS[1], linewidth=1)
     limit = 1.15 * float(norms(snapshots).max())
 
     def draw(frame: int) -> list[Line2D]:

@@ -3,16 +3,32 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.colors import to_hex
+
+from toymodels.plots.figures import new_figure
+from toymodels.plots.words import prose
 
 FEATURE_COLORS = "viridis"  # importance: dark is most important
 INTERFERENCE_COLORS = "cividis"  # 0 dark: a dimension of its own; 1 bright: fully shared
+LEVEL_COLORS = "viridis"  # numbers of one sign: dark is low
 WEIGHT_COLORS = "RdBu_r"  # signed: blue negative, white 0, red positive
-INK = "#303030"
-FAINT = "#b8b8b8"
+POSITIVE, NEGATIVE = "#b2182b", "#2166ac"  # one sign each, of the same hues
+SET_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # for the colour-blind too (Okabe, Ito)
+INK, FAINT = "#303030", "#b8b8b8"  # lines that are meant to be read, and lines to compare with
+PALE, SHADE = "#d8d8d8", "#ececec"  # areas of what is left over, and of what is marked
+BLUE, ORANGE, RED = "#1f5a99", "#d08a3c", "#c1443c"  # curves: the first, one beside it, and a third one
+
+
+def shades(count: int) -> list[str]:
+    """Colours of curves that are ordered by a number, from dark to bright.
+
+    >>> shades(3)
+    ['#440154', '#25848e', '#bddf26']
+    """
+    return [to_hex(color) for color in mpl.colormaps[LEVEL_COLORS](np.linspace(0, 0.9, count))]
 
 
 def style() -> dict[Any, Any]:
@@ -40,22 +56,27 @@ def panels(
     titles: Sequence[str] | None = None,
     *,
     columns: int | None = None,
-    panel_inches: float = 2.0,
+    panel_inches: float | int = 2.0,
     **options: Any,
-) -> Figure:
-    """Small multiples: `draw(item, ax=ax, **options)` for each item, in rows of `columns`.
+) -> np.ndarray:
+    """Small multiples: `draw(item, ax=ax, **options)` for each item, in rows of `columns`. Returns the Axes (items,).
 
     For example `panels(directions, run.W)` draws all restarts.
+
+    Raises:
+        ValueError: without items, and if there are not as many titles.
     """
+    if len(items) == 0:
+        raise ValueError("items of panels must be one or more. Got none.")
+    if titles is not None and len(titles) != len(items):
+        raise ValueError(f"titles of panels must be one for each of the {len(items)} items. Got {len(titles)}.")
     columns = min(len(items), columns or 8)
     rows = -(-len(items) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(panel_inches * columns, panel_inches * rows), squeeze=False, layout="constrained"
-    )
-    for ax in axes.flat[len(items) :]:
+    axes = new_figure(panel_inches * columns, panel_inches * rows).subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(items) :]:
         ax.remove()
-    for number, (item, ax) in enumerate(zip(items, axes.flat, strict=False)):
+    for number, (item, ax) in enumerate(zip(items, axes, strict=False)):
         draw(item, ax=ax, **options)
         if titles is not None:
-            ax.set_title(titles[number])
-    return figure
+            ax.set_title(prose(titles[number]))
+    return axes[: len(items)]

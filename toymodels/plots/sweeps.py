@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,18 +14,18 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
+from toymodels.plots.figures import axes_or_new, new_figure
 from toymodels.plots.rulers import Ruler, names, rule, ruler_of
-from toymodels.plots.styles import FAINT, WEIGHT_COLORS
+from toymodels.plots.styles import BLUE, FAINT, LEVEL_COLORS, SHADE, WEIGHT_COLORS, shades
+from toymodels.plots.words import literal, prose
 
 if TYPE_CHECKING:
     from xarray import DataArray
 else:
     DataArray = Any  # plots of single models do not need xarray, which takes long to import
 
-LEVEL_COLORS = "viridis"  # of one sign: dark is low
-MISSING: dict[str, Any] = {"facecolor": "#ececec", "edgecolor": FAINT, "hatch": "////", "linewidth": 0}
+MISSING: dict[str, Any] = {"facecolor": SHADE, "edgecolor": FAINT, "hatch": "////", "linewidth": 0}
 UNFRAMED: dict[str, Any] = {"frameon": False, "borderaxespad": 0.2}
-LINE = "#1f5a99"
 
 
 def heat_map(
@@ -52,7 +51,7 @@ def heat_map(
         label: of the colour bar; the name of the values if not given.
         vmin, vmax: ends of the scale; those of the values if not given. A scale that crosses 0 is extended to equal
             reach.
-        cmap: name of a colour map in place of these.
+        cmap: name of a colour map instead of these.
         colorbar: whether to draw one.
         ax: where to draw; a new figure if not given.
 
@@ -69,7 +68,7 @@ def heat_map(
     (down,) = (str(dim) for dim in values.dims if dim != across)
     numbers = values.transpose(down, across).values
     vmin, vmax = _limits(numbers, vmin, vmax)
-    ax = plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 4.4, 3.2)
     rows, columns = ruler_of(values, down), ruler_of(values, across)
     cells = numbers[np.ix_(rows.order, columns.order)].astype(float)
     missing = np.isnan(cells)
@@ -83,7 +82,7 @@ def heat_map(
         ax.patch.set(**MISSING)  # seen where there is no cell
         _legend_below(ax, Patch(**MISSING, label="NaN: diverged or missing"))
     if colorbar:
-        _color_bar(mesh, np.array([[ax]]), numbers, str(values.name or "") if label is None else label)
+        _color_bar(mesh, np.array([[ax]]), numbers, _label(values, label))
     return ax
 
 
@@ -130,19 +129,20 @@ def lines(
     else:
         low = middle = high = values.transpose(*order).values.astype(float)
 
-    ax = plt.subplots(figsize=(4.4, 3.2), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 4.4, 3.2)
     ruler = ruler_of(values, x)
     groups = None if by is None else ruler_of(values, by)
     for place, color in enumerate(_line_colors(groups)):
-        at, text = (ruler.order, None) if groups is None else ((groups.order[place], ruler.order), groups.texts[place])
-        ax.plot(ruler.places, middle[at], "o-", color=color, label=text, markersize=3, linewidth=1.3)
+        at: Any = ruler.order if groups is None else (groups.order[place], ruler.order)
+        name = None if groups is None else literal(groups.texts[place])
+        ax.plot(ruler.places, middle[at], "o-", color=color, label=name, markersize=3, linewidth=1.3)
         if summarised:
             ax.fill_between(ruler.places, low[at], high[at], color=color, alpha=0.18, linewidth=0)
     rule(ax, "x", ruler)
     spread = f"\nmedian, {100 * band[0]:g}–{100 * band[1]:g}% over {', '.join(summarised)}" if summarised else ""
-    ax.set_ylabel(f"{values.name or ''}{spread}".strip() if label is None else label)
+    ax.set_ylabel(literal(f"{values.name or ''}{spread}".strip()) if label is None else prose(label))
     if by is not None:
-        ax.legend(title=by, loc="upper left", bbox_to_anchor=(1, 1), **UNFRAMED)
+        ax.legend(title=literal(by), loc="upper left", bbox_to_anchor=(1, 1), **UNFRAMED)
     return ax
 
 
@@ -152,9 +152,9 @@ def small_multiples(
     row: str | None = None,
     column: str | None = None,
     *,
-    panel_inches: float = 2.2,
+    panel_inches: float | int = 2.2,
     **options: Any,
-) -> Figure:
+) -> np.ndarray:
     """A panel for each position along one or two dimensions: `draw(panel, ax=ax, **options)`, with shared axes.
 
     A function that takes `vmin`, `vmax` and `colorbar`, as `heat_map` does, gets the limits of all values, and one
@@ -168,6 +168,9 @@ def small_multiples(
         row, column: the dimensions along which panels are placed.
         panel_inches: width and height of a panel.
         options: for `draw`.
+
+    Returns:
+        The Axes of the panels (rows, columns), without that of the colour bar.
 
     Raises:
         TypeError: if `values` is not a DataArray.
@@ -187,7 +190,7 @@ def small_multiples(
 
     width, height = panel_inches * len(across) + 1, panel_inches * len(down) + 0.6
     grid = {"left": 0.6 / width, "right": 1 - 0.4 / width}  # about what the layout will make of it
-    figure = plt.figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08))
+    figure = new_figure(width, height, layout=ConstrainedLayoutEngine(w_pad=0.08))
     axes = figure.subplots(len(down), len(across), sharex=True, sharey=True, squeeze=False, gridspec_kw=grid)
     for (i, j), ax in np.ndenumerate(axes):
         (row_index, row_title), (column_index, column_title) = down[i], across[j]
@@ -200,13 +203,18 @@ def small_multiples(
     if row is not None and len({ax.get_ylabel() for ax in axes[:, 0]}) == 1:  # one label for all rows
         label = axes[0, 0].yaxis.label
         figure.supylabel(label.get_text(), fontsize=label.get_fontsize(), multialignment="center")
-        plt.setp(axes[:, 0], ylabel="")
+        for ax in axes[:, 0]:
+            ax.set_ylabel("")
     _join_legends(figure)
     if colored and options.get("colorbar", True):
         mesh = next(one for ax in axes.flat for one in (*ax.collections, *ax.images) if one.get_array() is not None)
-        text = options.get("label")
-        _color_bar(mesh, axes, values.values, str(values.name or "") if text is None else text)
-    return figure
+        _color_bar(mesh, axes, values.values, _label(values, options.get("label")))
+    return axes
+
+
+def _label(values: DataArray, label: str | None) -> str:
+    """The given label, or the name of the values."""
+    return literal(values.name or "") if label is None else prose(label)
 
 
 def _limits(numbers: np.ndarray, vmin: float | int | None, vmax: float | int | None) -> tuple[float, float]:
@@ -247,23 +255,23 @@ def _legend_below(ax: Axes, key: Patch) -> None:
 
 
 def _line_colors(groups: Ruler | None) -> list[Any]:
-    """One colour a line: dark to bright along numbers, else unordered ones."""
+    """One colour per line: dark to bright along numbers, else unordered ones."""
     if groups is None:
-        return [LINE]
+        return [BLUE]
     if groups.kind == "names":
         return [f"C{place}" for place in range(len(groups.places))]
-    return list(mpl.colormaps[LEVEL_COLORS](np.linspace(0, 0.85, len(groups.places))))
+    return list(shades(len(groups.places)))
 
 
 def _positions(values: DataArray, dim: str | None) -> list[tuple[dict[str, int], str]]:
     """The index and the title of each panel along a dimension; one panel without a title where there is none."""
     if dim is None:
         return [({}, "")]
-    return [({dim: place}, f"{dim} = {text}") for place, text in enumerate(names(values[dim].values))]
+    return [({dim: place}, literal(f"{dim} = {text}")) for place, text in enumerate(names(values[dim].values))]
 
 
 def _join_legends(figure: Figure) -> None:
-    """One legend below the panels in place of one in each."""
+    """One legend below the panels instead of one in each."""
     title = ""
     keys: dict[str, Artist] = {}
     for ax in figure.axes:

@@ -1,6 +1,5 @@
 """What a model computes and which features it superposes: WᵀW, b, and the features' norms."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -10,7 +9,14 @@ from matplotlib.figure import Figure, SubFigure
 
 from toymodels.analysis.geometry import interference
 from toymodels.arrays import AnyArray, gram, norms
+from toymodels.plots.figures import axes_or_new, new_figure
 from toymodels.plots.styles import INTERFERENCE_COLORS, WEIGHT_COLORS
+from toymodels.plots.words import prose
+
+WEIGHTS = "$W^TW$ and $b$"
+"""Label of the scale of `weight_matrix`."""
+
+HEIGHTS = [1, 1.3]  # of the matrix and the bars
 
 
 def superposition(
@@ -19,7 +25,7 @@ def superposition(
     *,
     title: str = "",
     figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+) -> np.ndarray:
     """WᵀW and b as a heat map, and below them ‖W_i‖ as bars coloured by interference (Elhage et al. 2022, "Basic
     Results").
 
@@ -27,21 +33,33 @@ def superposition(
         W: (m, n).
         b: (n,).
         figure: where to draw; a new one if not given.
+
+    Returns:
+        The two Axes (2,), from above.
     """
-    figure = plt.figure(figsize=(2.0, 4.0), layout="constrained") if figure is None else figure
-    matrix_ax, bars_ax = figure.subplots(2, 1, height_ratios=[1, 1.3])
-    weight_matrix(W, b, ax=matrix_ax)
-    norm_bars(W, ax=bars_ax)
-    matrix_ax.set_title(title)
-    return figure
+    figure = new_figure(2.0, 4.0) if figure is None else figure
+    axes = figure.subplots(2, 1, height_ratios=HEIGHTS)
+    weight_matrix(W, b, ax=axes[0]).set_title(prose(title))
+    norm_bars(W, ax=axes[1])
+    return axes
 
 
-def superposition_keys(figure: Figure | SubFigure) -> None:
-    """The two scales of colour of `superposition`, for a narrow figure beside a row of them."""
-    keys = {"WᵀW and b": weight_key(), "interference": interference_key()}
-    for ax, (label, key) in zip(figure.subplots(2, 1, height_ratios=[1, 1.3]), keys.items(), strict=True):
+def superposition_keys(*, figure: Figure | SubFigure | None = None) -> np.ndarray:
+    """The two scales of colour of `superposition`, for a narrow figure beside a row of them.
+
+    Args:
+        figure: where to draw; a new one if not given.
+
+    Returns:
+        The two Axes (2,), from above.
+    """
+    figure = new_figure(0.9, 4.0) if figure is None else figure
+    axes = figure.subplots(2, 1, height_ratios=HEIGHTS)
+    keys = {WEIGHTS: weight_key(), "interference": interference_key()}
+    for ax, (label, key) in zip(axes, keys.items(), strict=True):
         figure.colorbar(key, cax=ax, label=label)
         ax.set_box_aspect(9)
+    return axes
 
 
 def weight_key(limit: float = 1.0) -> ScalarMappable:
@@ -65,7 +83,7 @@ def weight_matrix(
         limit: the value of the full colour.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(2.5, 2.2), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 2.5, 2.2)
     W, b = np.asarray(W), np.asarray(b)
     n = W.shape[1]
     gap = max(1.0, 0.06 * n)
@@ -90,7 +108,7 @@ def norm_bars(W: Float[AnyArray, "m n"], *, limit: float = 1.3, ax: Axes | None 
         limit: the right end of the axis of norms.
         ax: where to draw; a new figure if not given.
     """
-    ax = plt.subplots(figsize=(2.0, 2.5), layout="constrained")[1] if ax is None else ax
+    ax = axes_or_new(ax, 2.0, 2.5)
     W = np.asarray(W)
     ax.barh(np.arange(W.shape[1]), norms(W), height=0.85, color=interference_key().to_rgba(interference(W)))
     ax.set(xlim=(0, limit), ylim=(W.shape[1] - 0.4, -0.6), xticks=[0, 1], yticks=[])

@@ -5,12 +5,10 @@
 [{"density": 0.1, "n_hidden": 2}, {...}]                  an explicit list of points
 """
 
-import dataclasses
 import functools
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from toymodels.checks import check_seed
+from toymodels.specifications import written
 from toymodels.sweeps.fields import Field, Path, find, path_name, replaced, value_at
 from toymodels.training.engine.cells import Cell
 from toymodels.training.engine.code import is_numeric
@@ -215,25 +214,12 @@ def _label(value: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    if isinstance(value, functools.partial):
-        return _call(value.func, value.args, value.keywords)
     if isinstance(value, np.ndarray | np.generic | jax.Array):
         return _described_array(np.asarray(value))
-    if callable(value) and hasattr(value, "__name__"):
-        return value.__name__
-    for name, known in vars(sys.modules[type(value).__module__]).items():
-        if known is value:  # a constant, such as UNIFORM
-            return name
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _call(type(value), (), {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_described, value))}]"
-    return " ".join(re.sub(r" at 0x[0-9a-f]+", "", repr(value)).split())
-
-
-def _call(function: Any, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
-    given = [*map(_described, arguments), *(f"{name}={_described(item)}" for name, item in keywords.items())]
-    return f"{_described(function)}({', '.join(given)})"
+    if isinstance(value, functools.partial):
+        given = [*map(_described, value.args), *(f"{name}={_described(one)}" for name, one in value.keywords.items())]
+        return f"{_described(value.func)}({', '.join(given)})"
+    return " ".join(re.sub(r" at 0x[0-9a-f]+", "", written(value)).split())
 
 
 def _described_array(array: np.ndarray) -> str:

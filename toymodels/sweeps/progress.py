@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from tqdm.auto import tqdm
+from tqdm.std import tqdm
 
 from toymodels import files
 from toymodels.training.engine.plan import Chunk
+from toymodels.training.progress import advance, open_bar
 
 
 class Progress:
@@ -26,7 +27,7 @@ class Progress:
     def add(self, chunk: Chunk, models: float | int, loss: float) -> None:
         """Count so many models' worth of training more."""
         with self._lock:
-            self._bar.update(models / self._restarts)
+            advance(self._bar, models / self._restarts)
 
     def finish(self, models: int, diverged: int) -> None:
         """Count the models of a chunk as finished, some of which diverged."""
@@ -51,16 +52,14 @@ class Progress:
 @contextmanager
 def sweep_progress(models: int, restarts: int, *, show: bool, log: str | Path | None) -> Iterator[Progress]:
     """A bar with cells per second, time left and the number of diverged models, on a terminal or in a notebook; and a
-    line a unit at the end of the file `log`."""
+    line per unit at the end of the file `log`."""
     cells = models / restarts
     with (
-        tqdm(
+        open_bar(
+            cells,
+            show=show,
             desc=f"{cells:,.0f} cells",
-            total=cells,
-            delay=1.0,
             unit=" cells",
-            leave=False,
-            disable=None if show else True,  # None: unless the output is not a terminal
             bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
         ) as bar,
         nullcontext() if log is None else files.appended(log) as add,

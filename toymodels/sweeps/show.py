@@ -18,6 +18,7 @@ from toymodels.sweeps.select import best, fraction, summary
 
 KNOWN = {
     "loss": "mean task loss on the evaluation sample, NaN if diverged",
+    "objective": "mean of what was minimised on the same sample: the loss with all penalties",
     "final_loss": "mean task loss of the batches of the last stretch of training",
     "history": "mean task loss of the batches up to each step since the one before",
     "diverged": "step at which the loss stopped being finite, or -1",
@@ -131,7 +132,8 @@ def _variables(results: xr.Dataset, config: Mapping[str, Any]) -> list[list[str]
     rows = []
     for name in sorted(map(str, results), key=lambda name: (name not in KNOWN, name in metrics, name)):
         sizes = [f"{size} {dim}" for dim, size in results[name].sizes.items() if dim not in grid]
-        meaning = "parameters at snapshots" if name.startswith("snapshots.") else "parameters"
+        kind, dot, _ = name.partition(".")
+        meaning = {"snapshots.": "parameters at snapshots", "state.": "other state"}.get(kind + dot, "parameters")
         rows.append([name, " x ".join(sizes) or "one number", (KNOWN | metrics).get(name, meaning)])
     return rows
 

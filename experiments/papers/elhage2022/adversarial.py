@@ -73,27 +73,28 @@ def draw_adversarial(results: Results) -> Figure:
         [["vulnerability", "scatter"], ["features", "scatter"]], figsize=(9, 4.6), layout="constrained"
     )
     above, below, beside = axes["vulnerability"], axes["features"], axes["scatter"]
-    above.plot(1 / found.density, found.by_gradient, "-", color="#d08a3c", label="gradient attack")
-    above.plot(1 / found.density, found.by_feature, "o-", color="#1f5a99", markersize=3.5, label="best feature attack")
+    x = tm.plots.against_density(above, found.density)
+    above.plot(x, found.by_gradient, "-", color=tm.plots.ORANGE, label="gradient attack")
+    above.plot(x, found.by_feature, "o-", color=tm.plots.BLUE, markersize=3.5, label="best feature attack")
     above.legend(loc="upper left")
     above.set(ylabel="adversarial vulnerability\nrelative to no superposition")
-    below.plot(1 / found.density, found.features, "o-", color="#303030", markersize=3.5)
-    below.set(xlabel="1 / density   [ = 1 / (1 − S) ]", ylabel="features per dimension\n$\\Vert W \\Vert_F^2\\,/\\,m$")
+    x = tm.plots.against_density(below, found.density)
+    below.plot(x, found.features, "o-", color=tm.plots.INK, markersize=3.5)
+    above.set_xlabel("")
+    below.set(ylabel="features per dimension\n$\\Vert W \\Vert_F^2\\,/\\,m$")
     for ax in (above, below):
-        ax.set(xscale="log", yscale="log", xlim=(0.9, 110), ylim=(0.8, 100))
+        ax.set(yscale="log", xlim=(0.9, 110), ylim=(0.8, 100))
         ax.set_xticks([1, 10, 100], labels=["1", "10", "100"] if ax is below else [])
         ax.set_yticks(
             [1, 3, 10, 30, 100],
             labels=["1x", "3x", "10x", "30x", "100x"] if ax is above else ["1", "3", "10", "30", "100"],
         )
-    points = beside.scatter(found.features, found.by_feature, c=np.log10(1 / found.density), s=18, cmap="viridis")
+    tm.plots.scatter_by_density(beside, found.features, found.by_feature, found.density, s=18)
     beside.set(xscale="log", yscale="log", xlabel="features per dimension", ylabel="adversarial vulnerability")
-    beside.plot([1, 20], [1, 20], color="#b8b8b8", linewidth=0.8, zorder=0)
+    beside.plot([1, 20], [1, 20], color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     beside.set_xticks([1, 3, 10], labels=["1", "3", "10"])
     beside.set_yticks([1, 3, 10, 30], labels=["1x", "3x", "10x", "30x"])
     beside.minorticks_off()
-    bar = figure.colorbar(points, label="1 / density")
-    bar.set_ticks([0, 1, 2], labels=["1", "10", "100"])
     return figure
 
 
@@ -174,10 +175,11 @@ def draw_adversarial_training(results: Results) -> Figure:
         "features in superposition per dimension": (right, geometry.in_superposition(W).sum(-1) / TRAINED_M),
     }
     for label, (ax, values) in panels.items():
-        for norm, row, color in zip(NORMS, values, plt.get_cmap("viridis")([0, 0.35, 0.65, 0.9]), strict=True):
-            ax.plot(1 / DENSITIES, row, "o-", color=color, markersize=3.5, label=f"{norm:g}" if norm else "no attack")
-        ax.axhline(1, color="#b8b8b8", linewidth=0.8, zorder=0)
-        ax.set(xscale="log", xlabel="1 / density   [ = 1 / (1 − S) ]", ylabel=label, ylim=(-0.3, None))
+        x = tm.plots.against_density(ax, DENSITIES)
+        for norm, row, color in zip(NORMS, values, tm.plots.shades(len(NORMS)), strict=True):
+            ax.plot(x, row, "o-", color=color, markersize=3.5, label=f"{norm:g}" if norm else "no attack")
+        ax.axhline(1, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
+        ax.set(ylabel=label, ylim=(-0.3, None))
         ax.set_xticks([3, 10, 30, 100], labels=["3", "10", "30", "100"])
     left.legend(title="norm of attacks in training", loc="upper left", alignment="left")
     return figure

@@ -59,10 +59,10 @@ def _draw_interference(
     reach = W_out[motif.weak, :, None] * np.maximum(W[:, [motif.strong]] * x, 0)
     total = reach.sum(0) + b[motif.weak]
     strong, weak = motif.strong + 1, motif.weak + 1
-    ax.plot(x, reach[motif.neuron], color="#b2182b", label=f"interference, through $h_{motif.neuron + 1}$")
-    ax.plot(x, reach[motif.partner], color="#2166ac", label=f"inhibition, through $h_{motif.partner + 1}$")
-    ax.plot(x, total, color="#303030", linestyle=":", label="all neurons and the bias")
-    ax.plot(x, np.maximum(total, 0), color="#303030", label=f"$y_{weak}$, after the ReLU")
+    ax.plot(x, reach[motif.neuron], color=tm.plots.POSITIVE, label=f"interference, through $h_{motif.neuron + 1}$")
+    ax.plot(x, reach[motif.partner], color=tm.plots.NEGATIVE, label=f"inhibition, through $h_{motif.partner + 1}$")
+    ax.plot(x, total, color=tm.plots.INK, linestyle=":", label="all neurons and the bias")
+    ax.plot(x, np.maximum(total, 0), color=tm.plots.INK, label=f"$y_{weak}$, after the ReLU")
     ax.set(xlabel=f"$x_{strong}$, alone", title=f"what $x_{strong}$ does to $y_{weak}$")
     ax.legend(fontsize=7)
 

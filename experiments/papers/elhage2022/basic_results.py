@@ -41,7 +41,7 @@ def draw_basic(results: Results) -> Figure:
     *columns, keys = figure.subfigures(
         1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.6], squeeze=False
     )[0]
-    tm.plots.superposition_keys(keys)
+    tm.plots.superposition_keys(figure=keys)
     tm.plots.superposition(linear.W.values[0], linear.b.values[0], title="linear", figure=columns[0])
     for column, W, b, density in zip(columns[1:], relu.W.values, relu.b.values, DENSITIES, strict=True):
         title = f"ReLU, density {density:g}"
@@ -172,8 +172,9 @@ def draw_features_vs_density(results: Results) -> Figure:
         "their mean interference": mean_interference(W),
     }
     for ax, (label, values) in zip(below.subplots(1, 2), series.items(), strict=True):
-        ax.plot(1 / NOTEBOOK_DENSITIES, values, "o-", color="#1f5a99", markersize=3.5)
-        ax.set(xscale="log", xlabel="1 / density", ylabel=label, ylim=(0, None))
+        x = tm.plots.against_density(ax, NOTEBOOK_DENSITIES)
+        ax.plot(x, values, "o-", color=tm.plots.BLUE, markersize=3.5)
+        ax.set(ylabel=label, ylim=(0, None))
     return figure
 
 

@@ -52,15 +52,15 @@ def draw_collapse(results: Results) -> Figure:
 def _draw_angles(angles: Float[np.ndarray, "k 3"], ax: Axes) -> None:
     for number, values in enumerate(angles.T):
         ax.plot(DENSITIES, values, "o", color=tm.plots.SET_COLORS[number], markersize=4)
-    ax.plot(DENSITIES, angles.mean(-1), color="#303030", linewidth=1.3, label="mean of the three pairs")
-    ax.axhline(60, color="#b8b8b8", linewidth=0.8, linestyle="--", zorder=0)
+    ax.plot(DENSITIES, angles.mean(-1), color=tm.plots.INK, linewidth=1.3, label="mean of the three pairs")
+    ax.axhline(60, color=tm.plots.FAINT, linewidth=0.8, linestyle="--", zorder=0)
     for number, (name, (low, high)) in enumerate(PAPER_RANGES.items()):
-        ax.axvspan(low, high, color="#b8b8b8", alpha=0.35 if number % 2 else 0.15, linewidth=0, zorder=0)
+        ax.axvspan(low, high, color=tm.plots.FAINT, alpha=0.35 if number % 2 else 0.15, linewidth=0, zorder=0)
         ax.text((low * high) ** 0.5, 117, name, ha="center", va="top", fontsize=8)
     ax.set(xscale="log", xlim=(0.8, 0.008), ylim=(-4, 119), yticks=[0, 30, 60, 90])
     ax.set_xticks([0.5, 0.2, 0.1, 0.05, 0.02, 0.01], labels=["0.5", "0.2", "0.1", "0.05", "0.02", "0.01"])
     ax.minorticks_off()
-    ax.set(xlabel="density 1 − S   (bands: the paper's ranges)", ylabel="angle within a pair, degrees")
+    ax.set(xlabel="density $1 - S$   (bands: the paper's ranges)", ylabel="angle within a pair, degrees")
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.35))
 
 

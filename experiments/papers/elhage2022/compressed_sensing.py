@@ -67,22 +67,23 @@ def draw_compressed_sensing(results: Results) -> Figure:
     """Loss against m / n for the largest n; the frontier against the bound."""
     figure, (curves, plane) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     largest = results[str(SIZES[-1])]
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(DENSITIES)))
+    colors = tm.plots.shades(len(DENSITIES))
     for density, losses, color in zip(DENSITIES, unexplained(largest).T, colors, strict=True):
         curves.loglog(largest.n_hidden / SIZES[-1], losses, "o-", color=color, markersize=4, label=f"{density:.2g}")
-    curves.axhline(ENOUGH, color="#303030", linestyle=":", linewidth=1)
+    curves.axhline(ENOUGH, color=tm.plots.INK, linestyle=":", linewidth=1)
     curves.set(xlabel=f"m / n, n = {SIZES[-1]}", ylabel="loss / that of no model")
     curves.set_xticks(FRACTIONS, labels=[f"{fraction:g}" for fraction in FRACTIONS], minor=False)
     curves.minorticks_off()
     curves.legend(title="density", fontsize=8)
     limits = np.array([0.7, 60.0])
-    plane.fill_between(limits, 0.5, limits, color="#ececec", lw=0)
-    plane.loglog(limits, limits, color="#303030", linewidth=1)
-    plane.text(15, 7, "m < −n (1−S) log(1−S)", fontsize=8, ha="center", va="center")
-    for n, color, marker in zip(SIZES, ("#1f5a99", "#c1443c", "#3a8f5c"), "os^", strict=True):
+    plane.fill_between(limits, 0.5, limits, color=tm.plots.SHADE, lw=0)
+    plane.loglog(limits, limits, color=tm.plots.INK, linewidth=1)
+    plane.text(15, 7, "$m < -n (1 - S) \\log(1 - S)$", fontsize=8, ha="center", va="center")
+    for n, color, marker in zip(SIZES, tm.plots.SET_COLORS[:3], "os^", strict=True):
         limit = bound(n, DENSITIES)
         plane.plot(limit, frontier(results[str(n)]), marker + "-", color=color, markersize=5, label=f"n = {n}")
-    plane.set(xlabel="−n (1−S) log(1−S)", ylabel="least m with loss ≤ 10 %", xlim=limits, ylim=(0.7, 80))
+    plane.set(xlabel="$-n (1 - S) \\log(1 - S)$", xlim=limits, ylim=(0.7, 80))
+    plane.set_ylabel(f"least m with loss below {ENOUGH:g} of that of no model")
     plane.legend(fontsize=8, loc="upper left")
     return figure
 

@@ -160,8 +160,9 @@ def draw_abs_sweep(results: Results) -> Figure:
     for ax in axes[:, 0]:
         ax.set_ylabel("$|W_1|$ of a neuron, stacked")
     last = axes[-1, -1]
-    last.plot(1 / np.array(DENSITIES), _monosemantic_share(W), "o-", color="#0072b2", markersize=3.5)
-    last.set(xscale="log", ylim=(-0.03, 1.05), xlabel="1 / density   [ = 1 / (1 − S) ]")
+    x = tm.plots.against_density(last, np.array(DENSITIES))
+    last.plot(x, _monosemantic_share(W), "o-", color=tm.plots.SET_COLORS[0], markersize=3.5)
+    last.set(ylim=(-0.03, 1.05))
     last.set_title("monosemantic neurons, share")
     key_ax = right.subplots()
     label = f"feature $i$, of importance ${DECAY:g}^i$"
@@ -181,9 +182,11 @@ def _stacks(W: Float[np.ndarray, "m n"], ax: Axes) -> None:
     for size, color in zip(sizes.T[:STACKED], colors.swapaxes(0, 1), strict=False):
         ax.bar(places, size, 0.9, bottom, color=color, linewidth=0.1, edgecolor="white")
         bottom += size
-    ax.bar(places, sizes[:, STACKED:].sum(-1), 0.9, bottom, color="#d8d8d8")
+    ax.bar(places, sizes[:, STACKED:].sum(-1), 0.9, bottom, color=tm.plots.PALE)
     for place in np.flatnonzero(neurons.monosemantic(W)):
-        ax.plot(place, -0.04, "s", color="#0072b2", ms=2.5, transform=ax.get_xaxis_transform(), clip_on=False)
+        ax.plot(
+            place, -0.04, "s", color=tm.plots.SET_COLORS[0], ms=2.5, transform=ax.get_xaxis_transform(), clip_on=False
+        )
     ax.set(xlim=(-0.7, len(W) - 0.3), ylim=(0, max(4.0, ax.get_ylim()[1])), xticks=[])
     ax.set_xlabel("neurons", labelpad=8)
 

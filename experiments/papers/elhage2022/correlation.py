@@ -191,7 +191,7 @@ def draw_local_bases(results: Results) -> Figure:
         axes[0].text(
             -0.5, members[0] + side / 2, f"set {number + 1}", color=color, rotation=90, va="center", ha="right"
         )
-    figure.colorbar(tm.plots.weight_key(), ax=axes, label="WᵀW and b", shrink=0.85)
+    figure.colorbar(tm.plots.weight_key(), ax=axes, label=tm.plots.WEIGHTS, shrink=0.85)
     return figure
 
 

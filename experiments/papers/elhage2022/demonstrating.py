@@ -27,12 +27,11 @@ def sweep_intro(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 
 def draw_intro(results: Results) -> Figure:
-    """One panel a density; arrows are features, dark ones the most important."""
+    """One panel per density; arrows are features, dark ones the most important."""
     titles = [f"density {density:g}\nS = {1 - density:g}" for density in INTRO_DENSITIES]
     importance = 0.9 ** np.arange(5)
-    return tm.plots.panels(
-        tm.plots.directions, results.best().W.values, titles, panel_inches=2.4, importance=importance
-    )
+    W = results.best().W.values
+    return tm.plots.panels(tm.plots.directions, W, titles, panel_inches=2.4, importance=importance)[0].figure
 
 
 def claims_intro(results: Results, full: bool) -> list[Claim]:
@@ -96,7 +95,7 @@ def draw_linear_vs_relu(results: Results) -> Figure:
     """WᵀW and b, and the norms coloured by interference, of both models."""
     figure = plt.figure(figsize=(5.5, 4.6), layout="constrained")
     *parts, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.5], squeeze=False)[0]
-    tm.plots.superposition_keys(keys)
+    tm.plots.superposition_keys(figure=keys)
     models = results.best()
     for part, W, b, title in zip(parts, models.W.values, models.b.values, ["linear", "ReLU output"], strict=True):
         tm.plots.superposition(W, b, title=title, figure=part)

@@ -54,7 +54,7 @@ def draw_dimensions_per_feature(results: Results) -> Figure:
     density, better, _ = _weights(results)
     figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
     tm.plots.dimensions_per_feature(density, geometry.dimensions_per_feature(better), ax=ax)
-    ax.axhline(0.5, color="#b8b8b8", linewidth=0.8, zorder=0)
+    ax.axhline(0.5, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     ax.text(1.005, 0.5, "1/2", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     return figure
 
@@ -110,7 +110,8 @@ def draw_dimensionality(results: Results) -> Figure:
     ax = above.subplots()
     values, shown = geometry.dimensionality(W), geometry.norms(W) > MIN_NORM
     tm.plots.dimensionality(density, values.reshape(len(W), -1), shown=shown.reshape(len(W), -1), ax=ax)
-    ax.plot(1 / density, geometry.dimensions_per_feature(better), color="#303030", linewidth=1, label="$D^*$")
+    x = tm.plots.against_density(ax, density)
+    ax.plot(x, geometry.dimensions_per_feature(better), color=tm.plots.INK, linewidth=1, label="$D^*$")
     ax.legend(loc="upper right")
     chosen = [int(abs(1 / density - at).argmin()) for at in (2.1, 2.8, 4.3, 4.8, 5.5, 9.0)]
     for number, graph_ax in zip(chosen, below.subplots(1, len(chosen)), strict=True):
@@ -200,14 +201,12 @@ def draw_leverage(results: Results) -> Figure:
     density, _, W = _weights(results)
     figure, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
     shown = geometry.norms(W) > MIN_NORM
-    color = np.broadcast_to(np.log10(1 / density)[:, None, None], shown.shape)
-    points = ax.scatter(
-        geometry.leverage(W)[shown], geometry.dimensionality(W)[shown], c=color[shown], s=3, cmap="viridis", lw=0
+    densities = np.broadcast_to(density[:, None, None], shown.shape)[shown]
+    tm.plots.scatter_by_density(
+        ax, geometry.leverage(W)[shown], geometry.dimensionality(W)[shown], densities, s=3, lw=0
     )
-    ax.plot([0, 1], [0, 1], color="#b8b8b8", linewidth=0.8, zorder=0)
+    ax.plot([0, 1], [0, 1], color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     ax.set(xlabel="leverage score $\\tau_i$", ylabel="dimensionality $D_i$", xlim=(0, 1.03), ylim=(0, 1.03))
-    bar = figure.colorbar(points, label="1 / density")
-    bar.set_ticks([0, 1, 2], labels=["1", "10", "100"])
     return figure
 
 

@@ -82,14 +82,14 @@ def draw_jumps(results: Results) -> Figure:
     )
     steps, losses = course.snapshot.values, _jump_losses(course)
     values, there = _dimensionalities(course)
-    above.plot(steps, values[~there].T, color="#b8b8b8", linewidth=0.5)
+    above.plot(steps, values[~there].T, color=tm.plots.FAINT, linewidth=0.5)
     order = np.argsort(_jumps(course).at)
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(order)))
+    colors = tm.plots.shades(len(order))
     for color, curve in zip(colors, values[there][order], strict=True):
         above.plot(steps, curve, color=color, linewidth=1)
     above.text(1.005, 0.5, "1/2  digon", transform=above.get_yaxis_transform(), va="center", fontsize=8)
     above.set(ylim=(0, None), ylabel="feature dimensionality $D_i$")
-    below.plot(steps, losses, color="#303030", linewidth=1.2)
+    below.plot(steps, losses, color=tm.plots.INK, linewidth=1.2)
     settled = losses[steps > BEGINNING]
     below.set(xlabel="step", ylabel="loss", ylim=(0.998 * settled.min(), 1.01 * settled.max()), xlim=(0, steps[-1]))
     return figure
@@ -200,12 +200,12 @@ def draw_geometric_learning(results: Results) -> Figure:
         tm.plots.directions_3d(W, sets=SETS, limit=1.0, ax=ax)
         figure.text((number + 0.5) * width, 0.94, f"{'ABCDEFGH'[number]}: step {steps[moment]:,}", ha="center")
     ax = figure.add_axes((0.07, 0.12, 0.9, 0.36))
-    ax.plot(steps, losses, color="#303030", linewidth=1.2)
+    ax.plot(steps, losses, color=tm.plots.INK, linewidth=1.2)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(steps[0], steps[-1]))
     for plateau in stages(steps, losses):
-        ax.axvspan(10**plateau.start, 10**plateau.stop, color="#ececec", zorder=0)
+        ax.axvspan(10**plateau.start, 10**plateau.stop, color=tm.plots.SHADE, zorder=0)
     for number, moment in enumerate(moments):
-        ax.plot(steps[moment], losses[moment], "o", color="#d55e00", markersize=4)
+        ax.plot(steps[moment], losses[moment], "o", color=tm.plots.SET_COLORS[1], markersize=4)
         ax.annotate("ABCDEFGH"[number], (steps[moment], losses[moment]), (3, 6), textcoords="offset points")
     return figure
 

@@ -82,7 +82,7 @@ def draw_loss_terms(results: Results) -> Figure:
     return figure
 
 
-BENEFIT, POSITIVE, NEGATIVE, REST, NONE = "#1f5a99", "#c1443c", "#f0a58f", "#d0d0d0", "#7a6ca8"
+BENEFIT, POSITIVE, NEGATIVE, REST, NONE = tm.plots.BLUE, tm.plots.RED, "#f0a58f", tm.plots.PALE, "#7a6ca8"
 
 
 def _draw_linear(models: xr.Dataset, ax: Axes) -> None:
@@ -91,22 +91,26 @@ def _draw_linear(models: xr.Dataset, ax: Axes) -> None:
     benefit, interference = N - k, np.maximum(k**2 / M - k, 0)
     ax.plot(k, benefit, color=BENEFIT, label="feature benefit $\\Sigma (1 - \\Vert W_i \\Vert^2)^2$")
     ax.plot(k, interference, color=POSITIVE, label="interference $\\Sigma (W_i \\cdot W_j)^2$")
-    ax.plot(k, benefit + interference, color="#303030", label="linear: sum of both")
+    ax.plot(k, benefit + interference, color=tm.plots.INK, label="linear: sum of both")
     ax.plot(k, benefit, "--", color="#f0a58f", label="ReLU, one on, b = 0: sum of both")
     W = models.W.values.reshape(-1, M, N)
-    ax.plot((W**2).sum((-1, -2)), linear.terms(W).loss, "o", color="#303030", markersize=5, label="trained, linear")
-    ax.axvline(M, color="#b8b8b8", linewidth=0.8, zorder=0)
-    ax.set(xlabel=f"features represented in m = {M} dimensions", ylabel="loss / E[x²]", ylim=(0, 1.75 * N))
+    ax.plot((W**2).sum((-1, -2)), linear.terms(W).loss, "o", color=tm.plots.INK, markersize=5, label="trained, linear")
+    ax.axvline(M, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
+    ax.set(xlabel=f"features represented in m = {M} dimensions", ylabel="loss / $E[x^2]$", ylim=(0, 1.75 * N))
     ax.set_title("a linear model gains nothing beyond m")
     ax.legend(fontsize=7, loc="upper right")
 
 
 def _draw_cost_of_interference(ax: Axes) -> None:
     products = np.linspace(-1, 1, 201)
-    ax.plot(products, products**2 / 3, "--", color="#303030", label="linear")
+    ax.plot(products, products**2 / 3, "--", color=tm.plots.INK, label="linear")
     for bias, color in zip((0.0, -0.2, -0.4), ("#7a1f1a", POSITIVE, NEGATIVE), strict=True):
         ax.plot(products, cost_of_interference(products, bias), color=color, label=f"ReLU, b = {bias:g}")
-    ax.set(xlabel="$W_i \\cdot W_j$", ylabel="∫ ReLU($W_i \\cdot W_j$ x + $b_j$)² dx", ylim=(-0.01, None))
+    ax.set(
+        xlabel="$W_i \\cdot W_j$",
+        ylabel="$\\int \\mathrm{ReLU}(W_i \\cdot W_j\\, x + b_j)^2\\, dx$",
+        ylim=(-0.01, None),
+    )
     ax.set_title("with a ReLU, negative interference is free")
     ax.legend(fontsize=7)
 
@@ -122,10 +126,11 @@ def _draw_shares(models: xr.Dataset, ax: Axes) -> None:
     parts = contributions(models)
     shares = np.stack(list(parts.values())) / sum(parts.values())
     colors = (REST, BENEFIT, POSITIVE, NEGATIVE, NONE)
-    areas = ax.stackplot(1 / DENSITIES, shares, colors=colors, labels=list(parts))
-    ax.plot(1 / DENSITIES, shares[0], color="#303030", linewidth=0.8)
-    ax.axvline(1 / one_on_dominates_from(models), color="#303030", linewidth=0.8, linestyle=":")
-    ax.set(xscale="log", xlabel="1 / density", ylabel="share of the loss", xlim=(1, 1 / DENSITIES[-1]), ylim=(0, 1))
+    x = tm.plots.against_density(ax, DENSITIES)
+    areas = ax.stackplot(x, shares, colors=colors, labels=list(parts))
+    ax.plot(x, shares[0], color=tm.plots.INK, linewidth=0.8)
+    ax.axvline(1 / one_on_dominates_from(models), color=tm.plots.INK, linewidth=0.8, linestyle=":")
+    ax.set(ylabel="share of the loss", xlim=(1, x[-1]), ylim=(0, 1))
     ax.set_title(f"trained ReLU models, n = {N}, m = {M}; dotted: one feature on is half")
     ax.legend(areas[::-1], list(parts)[::-1], fontsize=7, loc="lower left", frameon=True)
 
@@ -264,17 +269,22 @@ def draw_l1(results: Results) -> Figure:
     for number, (arrows, matrix) in zip(SHOWN, above.subplots(2, len(SHOWN)).T, strict=True):
         tm.plots.directions(W[number], importance=L1_IMPORTANCE, ax=arrows)
         tm.plots.weight_matrix(W[number], b[number], ax=matrix)
-        arrows.set_title(f"λ = {PENALTIES[number]:.2g}")
+        arrows.set_title(f"$\\lambda = {PENALTIES[number]:.2g}$")
     series = {
         "features represented": geometry.n_represented(W),
         "their mean interference": mean_interference(W),
         "task loss / that of no model": relative_loss(W, b),
     }
     for ax, (label, values) in zip(below.subplots(1, 3), series.items(), strict=True):
-        ax.plot(PENALTIES[1:], values[1:], "o-", color="#1f5a99", markersize=3.5)
-        ax.axhline(values[0], color="#b8b8b8", linewidth=0.8, zorder=0)
-        ax.text(PENALTIES[-1], values[0], "λ = 0", fontsize=7, ha="right", va="bottom")
-        ax.set(xscale="log", xlabel="λ, penalty on ‖h‖₁", ylabel=label, ylim=(0, 1.12 * max(values)))
+        ax.plot(PENALTIES[1:], values[1:], "o-", color=tm.plots.BLUE, markersize=3.5)
+        ax.axhline(values[0], color=tm.plots.FAINT, linewidth=0.8, zorder=0)
+        ax.text(PENALTIES[-1], values[0], "$\\lambda = 0$", fontsize=7, ha="right", va="bottom")
+        ax.set(
+            xscale="log",
+            xlabel="$\\lambda$, penalty on $\\Vert h \\Vert_1$",
+            ylabel=label,
+            ylim=(0, 1.12 * max(values)),
+        )
     return figure
 
 

@@ -13,7 +13,6 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import alignment, geometry, polytopes
 from toymodels.analysis.alignment import lowest_losses
-from toymodels.plots.restart_lines import CLASS_COLORS
 
 DENSITY = 0.05
 PERTURBED = 4
@@ -52,7 +51,7 @@ def draw_perturb(results: Results) -> Figure:
     ax.set_xlabel("density of the perturbed feature relative to the others")
     ax.set_ylabel("loss, summed over features")
     crossing = crossing_ratio(ratio, losses, classes)
-    ax.axvline(crossing, color="#b8b8b8", linewidth=0.8, zorder=0)
+    ax.axvline(crossing, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     ax.annotate(
         f"the curves cross at {crossing:.2f}",
         (crossing, losses.max()),
@@ -190,7 +189,7 @@ def _draw_solutions(
     pentagon = polytopes.polygon(5)[:, [1, 2, 3, 4, 0]]
     pairs = np.array([[1.0, -1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0, 0.0]])
     shown = alignment.aligned(W[members], (pentagon, pairs)[number][::-1], alike=[[0, 1, 2, 3]])
-    tm.plots.overlay(shown, marked=PERTURBED, color=CLASS_COLORS[number], ax=ax)
+    tm.plots.overlay(shown, marked=PERTURBED, color=tm.plots.SET_COLORS[number], ax=ax)
     ax.set_xlabel(
         f"{losses[members[0]]:.4f}", fontsize=8, weight="bold" if losses[members[0]] == losses.min() else "normal"
     )

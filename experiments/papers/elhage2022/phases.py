@@ -62,11 +62,11 @@ def _draw_crossing(ax: Axes, trained: Float[np.ndarray, "k 2"]) -> None:
     losses = theory.unbiased_loss(confused, confused, 1.0, density)
     ax.plot(density, losses, color="#9a4f96", label="confused minimum")
     losses = theory.unbiased_loss(antipodal, -antipodal, 1.0, density)
-    ax.plot(density, losses, color="#1f5a99", label="antipodal minimum")
+    ax.plot(density, losses, color=tm.plots.BLUE, label="antipodal minimum")
     losses = theory.unbiased_loss(trained[:, 0], trained[:, 1], 1.0, density)
     ax.plot(density, losses, ".", color=TRAINED, label="best trained model")
     ax.axvline(theory.crossing_density(), color="0.7", linewidth=0.8, zorder=0)
-    ax.set(xlabel="density   [ = 1 − S ]", ylabel="loss, summed over features", title="I = 1: the minima cross")
+    ax.set(xlabel="density   [$\\,= 1 - S\\,$]", ylabel="loss, summed over features", title="I = 1: the minima cross")
     ax.legend()
 
 
@@ -166,7 +166,7 @@ def draw_activations(results: Results) -> Figure:
     *axes, key = figure.subplots(1, 6, width_ratios=[1, 1, 1, 1, 1, 0.45])
     for ax, name, W, area in zip(axes, ACTIVATIONS, models.W.values, share, strict=True):
         tm.plots.phase_diagram(extra_color(W), models["importance[1]"].values, models.density.values, ax=ax)
-        ax.set_title(f"{name}: {100 * area:.0f} % in superposition")
+        ax.set_title(tm.plots.prose(f"{name}: {100 * area:.0f} % in superposition"))
         ax.label_outer()
     tm.plots.phase_key(ax=key)
     return figure

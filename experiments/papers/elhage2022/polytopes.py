@@ -30,12 +30,12 @@ SMALL = {  # the small models that are drawn: features, dimensions, density
     (12, 3, 0.01): "icosahedron",
 }
 SHAPES = {
-    "dedicated": "#303030",
-    "digon": "#0072b2",
-    "pentagon": "#d55e00",
-    "square antiprism": "#009e73",
-    "another polytope": "#cc79a7",
-    polytopes.UNKNOWN: "#d8d8d8",
+    "dedicated": tm.plots.INK,
+    "digon": tm.plots.SET_COLORS[0],
+    "pentagon": tm.plots.SET_COLORS[1],
+    "square antiprism": tm.plots.SET_COLORS[2],
+    "another polytope": tm.plots.SET_COLORS[3],
+    polytopes.UNKNOWN: tm.plots.PALE,
 }
 
 Components = list[polytopes.Component]
@@ -89,24 +89,23 @@ def _draw_exact(name: str, ax: Axes) -> None:
     tm.plots.polytope(exact, ax=ax)
     ax.set_title(name.replace(" ", "\n"), fontsize=8)
     parts = Counter(polytopes.PRODUCTS.get(name, ()))
-    product = " × ".join(part if count == 1 else f"{part}$^{count}$" for part, count in parts.items())
+    product = " $\\times$ ".join(part if count == 1 else f"{part}$^{count}$" for part, count in parts.items())
     values = ", ".join(map(str, fractions[::-1]))
     ax.set_xlabel(f"{k} features, {d}D\n$D_i$ = {values}\n{product}", fontsize=7.5)
 
 
 def draw_shares(density: Float[np.ndarray, " k"], models: Sequence[Components], ax: Axes) -> None:
     """Shares of the represented features in each shape, stacked; pale where a component overlaps with others."""
-    x, total = 1 / density, np.zeros(len(density))
+    x, total = tm.plots.against_density(ax, density), np.zeros(len(density))
     for (shape, orthogonal), share in shape_shares(models).items():
         label = shape if orthogonal or shape == polytopes.UNKNOWN else f"{shape}, overlapping"
         if share.any():
             color, alpha = SHAPES[shape], 1 if orthogonal or shape == polytopes.UNKNOWN else 0.4
             ax.fill_between(x, total, total + share, color=color, alpha=alpha, linewidth=0, label=label)
         total = total + share
-    ax.set(xscale="log", xlim=(2, 10), ylim=(0, 1))
+    ax.set(xlim=(2, 10), ylim=(0, 1))
     ax.set_xticks([2, 3, 4, 5, 7, 10], labels=["2", "3", "4", "5", "7", "10"])
     ax.minorticks_off()
-    ax.set_xlabel("1 / density")
     ax.set_ylabel("share of represented features\nn = 400, m = 30")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, reverse=True)
 

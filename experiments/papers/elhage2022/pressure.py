@@ -56,7 +56,7 @@ def draw_pressure(results: Results) -> Figure:
             spread = np.linspace(-0.17, 0.17, len(one)) if len(one) > 1 else np.zeros(len(one))
             left.plot(place + side + spread, np.sort(one), ".", color=color, markersize=2.5, alpha=0.6, mew=0)
     for fraction in FRACTIONS:
-        left.axhline(fraction, color="#b8b8b8", linewidth=0.8, zorder=0)
+        left.axhline(fraction, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     left.set_xticks(range(len(RATIOS)), labels=[str(ratio) for ratio in RATIOS])
     left.set(xlabel="features per hidden dimension n / m", ylabel="feature dimensionality $D_i$", ylim=(0, 1.05))
     for number, (steps, color) in enumerate(zip(LENGTHS, _LENGTH_COLORS, strict=True)):
@@ -69,7 +69,7 @@ def draw_pressure(results: Results) -> Figure:
     return figure
 
 
-_LENGTH_COLORS = ("#e69f00", "#1f5a99")
+_LENGTH_COLORS = (tm.plots.SET_COLORS[4], tm.plots.BLUE)
 
 
 def claims_pressure(results: Results, full: bool) -> list[Claim]:

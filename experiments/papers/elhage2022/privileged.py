@@ -61,7 +61,7 @@ def sweep_privileged_basis(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_privileged_basis(results: Results) -> Figure:
     """W of both models, as a heat map and as stacked bars."""
     titles = ["linear hidden layer\n$h = Wx$", "ReLU hidden layer\n$h = \\mathrm{ReLU}(Wx)$"]
-    return tm.plots.neurons(ordered(results.best().W.values), titles, panel_inches=1.9)
+    return tm.plots.neurons(ordered(results.best().W.values), titles, panel_inches=1.9)[0, 0].figure
 
 
 def claims_privileged_basis(results: Results, full: bool) -> list[Claim]:
@@ -133,7 +133,7 @@ def sweep_neurons(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_neurons(results: Results) -> Figure:
     """A column a density: W above, stacked bars below."""
     titles = [f"density {density:g}" for density in DENSITIES]
-    return tm.plots.neurons(ordered(results.best().W.values), titles, bar_limit=4.5)
+    return tm.plots.neurons(ordered(results.best().W.values), titles, bar_limit=4.5)[0, 0].figure
 
 
 def claims_neurons(results: Results, full: bool) -> list[Claim]:
@@ -178,7 +178,7 @@ NEURONS = Experiment(
 BIAS_DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01)
 SPARSE = 2  # from this density on, 0.1, features are in superposition in all three models
 BIAS_SOURCE = f"{SOURCE}, Limitations of the ReLU Hidden Layer Toy Model Simulating Identity"
-COLORS = {"relu": "#0072b2", "relu with bias": "#d55e00", "linear": "#7f7f7f"}
+COLORS = {"relu": tm.plots.SET_COLORS[0], "relu with bias": tm.plots.SET_COLORS[1], "linear": "#7f7f7f"}
 LABELS = {"relu": "ReLU", "relu with bias": "ReLU, hidden bias", "linear": "linear"}
 
 
@@ -210,19 +210,19 @@ def draw_hidden_bias(results: Results) -> Figure:
         ax.set(title=LABELS[name], xlabel="neurons", ylabel="features" if name == "relu" else "")
     left.colorbar(tm.plots.weight_key(), ax=matrix_axes, label="weight", aspect=20)
     biased = results.best("relu with bias")
-    bias_ax.plot(1 / biased.density.values, biased.b_hidden.values, "o", color=COLORS["relu with bias"], markersize=4)
-    bias_ax.axhline(0, color="#b8b8b8", linewidth=0.8, zorder=0)
-    bias_ax.set(xscale="log", xlabel="1 / density", ylabel="hidden bias, a dot a neuron")
+    x = tm.plots.against_density(bias_ax, biased.density.values)
+    bias_ax.plot(x, biased.b_hidden.values, "o", color=COLORS["relu with bias"], markersize=4)
+    bias_ax.axhline(0, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
+    bias_ax.set(ylabel="hidden bias, a dot a neuron")
     for name in ("relu", "relu with bias"):
         values = before_relu(results.best(name), SPARSE).ravel()
         before_ax.hist(values, np.linspace(-2.5, 2.5, 101), density=True, alpha=0.7, color=COLORS[name])
-    before_ax.axvline(0, color="#303030", linewidth=0.8)
+    before_ax.axvline(0, color=tm.plots.INK, linewidth=0.8)
     before_ax.set(yscale="log", xlabel="before the ReLU", ylabel=f"frequency at density {BIAS_DENSITIES[SPARSE]:g}")
+    x = tm.plots.against_density(share_ax, biased.density.values)
     for name, color in COLORS.items():
-        share_ax.plot(
-            1 / biased.density.values, typical_share(results[name]), "o-", color=color, markersize=4, label=LABELS[name]
-        )
-    share_ax.set(xscale="log", xlabel="1 / density", ylabel="mean largest share of a neuron", ylim=(0, 1))
+        share_ax.plot(x, typical_share(results[name]), "o-", color=color, markersize=4, label=LABELS[name])
+    share_ax.set(ylabel="mean largest share of a neuron", ylim=(0, 1))
     share_ax.legend(fontsize=8)
     return figure
 

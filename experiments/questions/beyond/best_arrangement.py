@@ -49,21 +49,20 @@ def draw_best_arrangement(results: Results) -> Figure:
     share, count = share_best(results), results["models"].sizes["restart"]
     spread = (share * (1 - share) / count) ** 0.5
     _draw_widths(share, left, spread)
-    left.axhline(1 / count, color="#b8b8b8", linewidth=0.8, zorder=0, label="one restart")
-    left.set(ylabel="share of restarts within 1 % of the best", ylim=(0, 1))
+    left.axhline(1 / count, color=tm.plots.FAINT, linewidth=0.8, zorder=0, label="one restart")
+    left.set(ylabel=tm.plots.prose("share of restarts within 1 % of the best"), ylim=(0, 1))
     _draw_widths(100 * median_excess(results), right)
-    right.set(ylabel="loss of the median restart above the best, %", yscale="log")
+    right.set(ylabel=tm.plots.prose("loss of the median restart above the best, %"), yscale="log")
     left.legend(title=f"n = {N}", fontsize=8)
     return figure
 
 
 def _draw_widths(values: xr.DataArray, ax: Axes, spread: xr.DataArray | None = None) -> None:
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(WIDTHS)))
-    for number, (width, color) in enumerate(zip(WIDTHS, colors, strict=True)):
+    x = tm.plots.against_density(ax, np.array(DENSITIES))
+    for number, (width, color) in enumerate(zip(WIDTHS, tm.plots.shades(len(WIDTHS)), strict=True)):
         errors = None if spread is None else spread.values[number]
-        places = 1.03**number / np.array(DENSITIES)  # side by side
+        places = 1.03**number * x  # side by side
         ax.errorbar(places, values.values[number], errors, fmt="o-", color=color, markersize=4, label=f"m = {width}")
-    ax.set(xscale="log", xlabel="1 / density")
 
 
 def claims_best_arrangement(results: Results, full: bool) -> list[Claim]:

@@ -82,7 +82,7 @@ def draw_strength(results: Results) -> Figure:
     for number, (correlation, ax) in enumerate(zip(MAPS, axes, strict=True)):
         _draw_map(maps.sel(correlation=correlation), ax, number == 0)
     key = axes[0].collections[0]
-    below.colorbar(key, ax=axes, label="$W_0 · W_1$", ticks=[-1, 0, 1])
+    below.colorbar(key, ax=axes, label="$W_0 \\cdot W_1$", ticks=[-1, 0, 1])
     return figure
 
 
@@ -96,17 +96,19 @@ def _draw_border(found: Float[np.ndarray, "correlation seed"], density: Axes, co
             (unit, "--", "theory, $W = (1, -1)$"),
             (free, "-", "theory, best length and bias"),
         ):
-            ax.plot(strength, change(values, strength), style, color="#303030", linewidth=1.2, label=label)
+            ax.plot(strength, change(values, strength), style, color=tm.plots.INK, linewidth=1.2, label=label)
         middle = change(np.median(found, -1), at)
         reach = abs(change(np.array([found.min(-1), found.max(-1)]), at) - middle)
-        ax.errorbar(at, middle, reach, fmt="o", color="#d55e00", markersize=4, label=f"trained, {TRIALS} trials")
+        ax.errorbar(
+            at, middle, reach, fmt="o", color=tm.plots.SET_COLORS[1], markersize=4, label=f"trained, {TRIALS} trials"
+        )
         ax.set(xlabel="correlation c of being on", xlim=(0, 0.85), ylim=(-0.02, 0.9))
     density.set_ylabel("density p at the border")
     density.text(0.1, 0.2, "antipodal", fontsize=9)
     density.text(0.5, 0.5, "merged", fontsize=9)
     density.legend(loc="upper right")
     conditional.set_ylabel("q = P(on | partner on) at the border")
-    conditional.axvspan(strength[free == 0].min(), 0.85, color="#b8b8b8", alpha=0.3, linewidth=0)
+    conditional.axvspan(strength[free == 0].min(), 0.85, color=tm.plots.FAINT, alpha=0.3, linewidth=0)
     conditional.text(0.715, 0.1, "no antipodal pairs\nat any density", fontsize=8, ha="center")
 
 

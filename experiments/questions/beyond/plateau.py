@@ -50,28 +50,30 @@ def draw_plateau(results: Results) -> Figure:
     """D* against 1 / density, a line a ratio; and between which densities it is about 1/2, against the ratio."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     values = curves(results)
-    for ratio, rows, color in zip(
-        RATIOS, values, plt.get_cmap("viridis")(np.linspace(0, 0.93, len(RATIOS))), strict=True
-    ):
-        left.plot(1 / DENSITIES, rows.mean(-1), "-", color=color, linewidth=1.2, label=f"{ratio:g}")
-        left.plot(1 / DENSITIES, rows, ".", color=color, markersize=3)
-    left.axhspan(END, START, color="#eeeeee", zorder=0)
-    left.set(xscale="log", xlabel="1 / density   [ = 1 / (1 − S) ]", ylim=(0, 1.08))
+    x = tm.plots.against_density(left, DENSITIES)
+    for ratio, rows, color in zip(RATIOS, values, tm.plots.shades(len(RATIOS)), strict=True):
+        left.plot(x, rows.mean(-1), "-", color=color, linewidth=1.2, label=f"{ratio:g}")
+        left.plot(x, rows, ".", color=color, markersize=3)
+    left.axhspan(END, START, color=tm.plots.SHADE, zorder=0)
+    left.set(ylim=(0, 1.08))
     left.set_ylabel("dimensions per feature   $D^* = m\\,/\\,\\Vert W \\Vert_F^2$")
     left.set_xticks([1, 2, 3, 5, 10], labels=["1", "2", "3", "5", "10"])
     left.minorticks_off()
     left.legend(title="n / m", ncols=2)
-    ends = {"end": (crossings(values, END), "#d08a3c", "v"), "start": (crossings(values, START), "#1f5a99", "^")}
+    ends = {
+        "end": (crossings(values, END), tm.plots.ORANGE, "v"),
+        "start": (crossings(values, START), tm.plots.BLUE, "^"),
+    }
     for name, (found, color, marker) in ends.items():
         right.plot(np.repeat(RATIOS, found.shape[1]), found.ravel(), marker, color=color, markersize=4)
         right.plot(RATIOS, found.mean(-1), "-", color=color, label=f"{name} of the plateau")
-    right.axvline(2, color="#b8b8b8", linewidth=0.8, zorder=0)
+    right.axvline(2, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     right.text(2.05, 9.5, "at 2: it never ends", va="top", fontsize=8)
     right.text(1.95, 9.5, "below 2: none", va="top", ha="right", fontsize=8)
     right.set(
         xscale="log", yscale="log", xlim=(1.2, 15), ylim=(1, 10), xlabel="features per dimension available   n / m"
     )
-    right.set_ylabel("1 / density")
+    right.set_ylabel(tm.plots.INVERSE_DENSITY)
     right.set_xticks(RATIOS, labels=[f"{ratio:g}" for ratio in RATIOS])
     right.set_yticks([1, 2, 3, 5, 10], labels=["1", "2", "3", "5", "10"])
     right.minorticks_off()

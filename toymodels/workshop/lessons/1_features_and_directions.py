@@ -212,7 +212,7 @@ print("lengths", geometry.norms(run.W[0]).round(2), " loss", run.loss[0].round(4
 # %%
 densities = [1.0, 0.3, 0.1, 0.03, 0.01]
 grid = tm.sweep(model, task, recipe, over={"density": densities}, seed=3, progress=False)
-figure = tm.plots.panels(
+panels = tm.plots.panels(
     tm.plots.directions, grid.W.values, titles=[f"density {p}" for p in densities], importance=importance
 )
 

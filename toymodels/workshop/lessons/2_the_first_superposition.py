@@ -52,7 +52,7 @@ densities = [1.0, 0.2, 0.1]
 grid = tm.sweep(model, task, recipe, over={"density": densities}, restarts=8, progress=False)
 best = tm.sweeps.best(grid, "restart")
 titles = [f"density {p}" for p in densities]
-figure = tm.plots.panels(tm.plots.directions, best.W.values, titles, importance=importance)
+panels = tm.plots.panels(tm.plots.directions, best.W.values, titles, importance=importance)
 
 # %% [markdown]
 # Two, four, five! When everything is always on, the model does as a linear one would. Rarer features come in two
@@ -67,8 +67,8 @@ def matrix(i, ax):
     return tm.plots.weight_matrix(best.W.values[i], best.b.values[i], ax=ax)
 
 
-figure = tm.plots.panels(matrix, range(3), titles, panel_inches=2.6)
-figure.get_layout_engine().set(wspace=0.4)
+panels = tm.plots.panels(matrix, range(3), titles, panel_inches=2.6)
+panels[0].figure.get_layout_engine().set(wspace=0.4)
 print("represented:", geometry.n_represented(best.W.values), "of 5")
 print("biases at density .1:", best.b.values[2].round(2))
 
@@ -281,7 +281,7 @@ found = [polytopes.describe(polytopes.recognise(W)) for W in run.W]
 print(Counter(found))
 places = [0, 8, 16, 24, 28, 31]  # sorted by loss, the best first
 titles = [f"loss {loss:.4f}" for loss in run.loss[places]]
-figure = tm.plots.panels(tm.plots.directions, run.W[places], titles)
+panels = tm.plots.panels(tm.plots.directions, run.W[places], titles)
 
 # %% [markdown]
 # Two arrangements are found again and again: the pentagon, with the lower loss, and two pairs with the fifth feature

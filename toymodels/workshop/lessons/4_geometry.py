@@ -95,7 +95,7 @@ check("4.2", polygon)
 # %%
 for k in (3, 4, 5, 6, 8):
     print(f"{k} corners: D = {dimensionality(polygon(k))[0]:.4f}   2/k = {2 / k:.4f}")
-figure = tm.plots.panels(tm.plots.polytope, [polygon(k) for k in (3, 4, 5, 6, 8)], panel_inches=1.5)
+panels = tm.plots.panels(tm.plots.polytope, [polygon(k) for k in (3, 4, 5, 6, 8)], panel_inches=1.5)
 
 # %% [markdown]
 # $D = 2/k$. The square has 1/2, like a digon. Look again: a square *is* two digons at right angles. The formula sees no
@@ -134,7 +134,7 @@ solids = {
 }
 for name, V in solids.items():
     print(f"{name:22}D = {dimensionality(V).round(3)}  sum {dimensionality(V).sum():.2f}")
-figure = tm.plots.panels(tm.plots.polytope, list(solids.values()), list(solids), columns=3)
+panels = tm.plots.panels(tm.plots.polytope, list(solids.values()), list(solids), columns=3)
 
 # %% [markdown]
 # Never 3/5. The three features of the triangle have 2/3 each and the two of the digon 1/2: dimensionality tells the
@@ -164,7 +164,7 @@ turned = [
     alignment.aligned(V, polytopes.arrangement(name), alike=[range(V.shape[1])])
     for name, V in zip(names, trained, strict=True)
 ]
-figure = tm.plots.panels(tm.plots.polytope, turned, names)
+panels = tm.plots.panels(tm.plots.polytope, turned, names)
 
 # %% [markdown]
 # `recognise` cuts the features into groups that are orthogonal to each other and compares each group with the exact
@@ -254,7 +254,7 @@ for level in (1, 1 / 2):
 # %%
 chosen = [abs(1 / density - at).argmin() for at in (1.5, 2.6, 4.6, 9.1)]
 titles = [f"1 / density = {1 / density[k]:.1f}" for k in chosen]
-figure = tm.plots.panels(tm.plots.feature_graph, W60[chosen], titles, panel_inches=2.4)
+panels = tm.plots.panels(tm.plots.feature_graph, W60[chosen], titles, panel_inches=2.4)
 for title, V in zip(titles, W60[chosen], strict=True):
     print(f"{title}: {polytopes.describe(polytopes.recognise(V))}")
 

@@ -51,8 +51,8 @@ model = tm.Autoencoder(3, 2, hidden_activation=jax.nn.relu)
 times = tm.log_spaced(1_000, 40)
 relu = tm.train(model, task, recipe, restarts=16, seed=0, snapshots=times)
 solutions = [*linear.W[:4], *relu.W[:4]]
-figure = tm.plots.panels(tm.plots.directions, solutions, columns=4, panel_inches=1.7)
-title = figure.suptitle("above: linear hidden layer     below: ReLU hidden layer")
+panels = tm.plots.panels(tm.plots.directions, solutions, columns=4, panel_inches=1.7)
+title = panels[0].figure.suptitle("above: linear hidden layer     below: ReLU hidden layer")
 
 # %% [markdown]
 # Above, one arrangement in four positions: two features opposite each other, the third across. Below, every solution
@@ -142,7 +142,7 @@ turned = np.array([largest_fraction(rotation() @ W["ReLU"]).mean() for _ in rang
 count = (turned >= largest_fraction(W["ReLU"]).mean()).sum()
 print(f"of 1,000 random rotations of the ReLU model, {count} have as high a mean")
 ordered = [W[name][neurons.neuron_order(W[name])] for name in W]
-figure = tm.plots.neurons(ordered, [*W], panel_inches=2)
+panels = tm.plots.neurons(ordered, [*W], panel_inches=2)
 
 # %% [markdown]
 # Above, the weights: a column per neuron, a row per feature, the most important feature on top. Below, the same weights
@@ -166,7 +166,7 @@ ordered = [weights[neurons.neuron_order(weights)] for weights in best]
 for density, weights in zip(densities, ordered, strict=True):
     pure, mixed = neurons.monosemantic(weights).sum(), neurons.polysemantic(weights).sum()
     print(f"density {density:<4}: {pure} pure, {mixed} mixed; {largest_fraction(weights).round(2)}")
-figure = tm.plots.neurons(ordered, [f"density {p}" for p in densities], bar_limit=4)
+panels = tm.plots.neurons(ordered, [f"density {p}" for p in densities], bar_limit=4)
 
 # %% [markdown]
 # From five monosemantic ("pure") neurons to none. In between, both kinds live in one model: at density 0.3 the three

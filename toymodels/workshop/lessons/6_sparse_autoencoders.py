@@ -175,7 +175,7 @@ plane = tm.sweep(sae5, pentagon, quick, over={"strength": [0.001, 0.3, 1.5]}, pr
 truth = 1.35 * np.tile(unit_columns(W5), 2)  # five directions, twice: as many as units
 drawn = [np.stack([unit_columns(D), truth]) for D in plane.W_dec.values]
 titles = [f"λ = {one.strength:g}\nMMCS {mmcs(one.values, W5):.2f}" for one in plane.W_dec]
-figure = tm.plots.panels(tm.plots.overlay, drawn, titles)
+panels = tm.plots.panels(tm.plots.overlay, drawn, titles)
 
 # %% [markdown]
 # With a tiny λ many ways to write h as a sum of units cost about the same, and the directions are anywhere. With a
@@ -225,7 +225,7 @@ over = {"strength": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3], "seed": range(4)}
 grid = tm.sweep(sae, task, quick, over=over, metrics=[recovered, unexplained], progress=False)
 
 # %%
-figure = tm.plots.panels(
+panels = tm.plots.panels(
     lambda name, ax: tm.plots.lines(grid[name], x="strength", label=name, ax=ax),
     ["recovered", "unexplained"],
     ["MMCS with the truth", "unexplained variance"],
@@ -373,7 +373,7 @@ widths[["recovered", "unexplained", "dead_units"]].mean("seed").to_dataframe().r
 # %%
 over = {"density": [0.05, 0.2, 0.5], "strength": [0.01, 0.03, 0.1], "seed": range(2)}
 dense = tm.sweep(sae, task, quick, over=over, metrics=[recovered, unexplained], progress=False)
-figure = tm.plots.panels(
+panels = tm.plots.panels(
     lambda name, ax: tm.plots.heat_map(dense[name].mean("seed"), label="", vmax=1, ax=ax),
     ["recovered", "unexplained"],
     ["MMCS with the truth", "unexplained variance"],
