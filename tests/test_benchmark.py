@@ -50,13 +50,13 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, Any]:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A report, as `main` completes it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("experiments.benchmark.measure.matrix_rate", lambda: timing.matrix_rate(side=64, calls=2))
         patch.setattr(phase_diagram, "measure", phase_diagram.measure_here)
-        result = plan.measure(PLAN, announce=lambda what: None)
-    return result | {"seconds": 1.0, "others_share_of_cores": 0.5}
+        path = tmp_path_factory.mktemp("benchmark") / "tiny.json"
+        return plan.measure(PLAN, path, announce=lambda what: None) | {"others_share_of_cores": 0.5}
 
 
 def test_both_sides_compute_the_same() -> None:

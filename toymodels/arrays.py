@@ -57,3 +57,20 @@ def unit_columns(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch m 
     [[0.6, 0.0], [0.8, 0.0]]
     """
     return ratio(W, norms(W)[..., None, :])
+
+
+def first_fall(
+    x: Float[np.ndarray, " k"], y: Float[np.ndarray, "*batch k"], level: float = 0.0
+) -> Float[np.ndarray, "*batch"]:
+    """The place at which each curve first falls to `level`, on a straight line between the two points around it: x[0]
+    where it begins there, and NaN where it stays above.
+
+    >>> first_fall(np.array([0.0, 1.0, 2.0]), np.array([[5.0, 4.0, 0.0], [0.0, 1.0, 2.0], [7.0, 8.0, 9.0]]), 1.0)
+    array([1.75, 0.  ,  nan])
+    """
+    there = y <= level
+    stop = there.argmax(-1)
+    start = np.maximum(stop - 1, 0)
+    above, below = (np.take_along_axis(y, at[..., None], axis=-1)[..., 0] for at in (start, stop))
+    place = x[start] + ratio(above - level, above - below) * (x[stop] - x[start])
+    return np.where(there.any(-1), place, np.nan)

@@ -1,13 +1,13 @@
 """The measurements: seconds a step, and how they grow with the number of models and of features."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from experiments.benchmark import ours
 from experiments.benchmark.baseline import Notebook
-from experiments.benchmark.sizes import BATCH, Effort, Size, of_features, of_models
+from experiments.benchmark.sizes import BATCH, Effort, Size
 from experiments.benchmark.timing import interleave, matrix_rate, rounded, seconds_of, spread
 
 
@@ -53,18 +53,9 @@ def step_times(size: Size, effort: Effort, own_draws: bool = False) -> dict[str,
     return result
 
 
-def growth_with_features(counts: Sequence[int], effort: Effort) -> list[dict[str, Any]]:
-    """`step_times` of eight models for several n, with m = n / 10."""
-    return [step_times(of_features(n), effort) for n in counts]
-
-
-def growth_with_models(counts: Sequence[int], largest_pytorch: int, effort: Effort) -> list[dict[str, Any]]:
-    """Training steps of single models a second at n=5 m=2, by the number of models that train together. PyTorch's side
-    goes up to `largest_pytorch` models, where a step takes it as long as a thousand of one model."""
-    return [_model_steps(of_models(count), effort, with_pytorch=count <= largest_pytorch) for count in counts]
-
-
-def _model_steps(size: Size, effort: Effort, with_pytorch: bool) -> dict[str, Any]:
+def model_steps(size: Size, effort: Effort, with_pytorch: bool) -> dict[str, Any]:
+    """Training steps of single models per second, by the number of models that train together; PyTorch's too if asked
+    for."""
     recipe = ours.brief_recipe(size, effort)
     ours.sweep(size, recipe)
     sides = {"ours": lambda: ours.seconds_per_step(size, recipe)}

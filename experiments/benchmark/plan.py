@@ -1,19 +1,25 @@
 """What is measured, and how long: the whole benchmark in two sizes."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import toymodels as tm
 from experiments.benchmark import phase_diagram, report
 from experiments.benchmark.agreement import largest_difference
 from experiments.benchmark.bare import overhead
-from experiments.benchmark.measure import growth_with_features, growth_with_models, step_times
+from experiments.benchmark.log import measure_all
+from experiments.benchmark.measure import model_steps, step_times
 from experiments.benchmark.memory import peak_memory
 from experiments.benchmark.same_loss import Comparison, fast_recipes, time_to_same_loss
-from experiments.benchmark.sizes import LARGE, MEDIUM, SMALL, Effort, Size, of_models
+from experiments.benchmark.sizes import LARGE, MEDIUM, SMALL, Effort, Size, of_features, of_models
 from experiments.benchmark.timing import rounded
+
+AGREEMENT_STEPS = 100
+SIDES = ("ours", "pytorch")
 
 
 @dataclass(frozen=True)
@@ -85,39 +91,64 @@ QUICK = dataclasses.replace(
 )
 
 
-def measure(plan: Plan, announce: Callable[[str], None]) -> dict[str, Any]:
-    """Everything, as numbers and words that JSON has; `announce` is told what is being measured."""
-    announce("agreement with PyTorch")
-    agreement = {"steps": 100, "largest_difference": rounded(largest_difference(SMALL, 100))}
-    steps = {}
-    for size in plan.sizes:
-        announce(f"time of a step, {size.name}")
-        steps[size.name] = step_times(size, plan.steps, plan.own_draws)
-    same_loss = {}
-    for comparison in plan.same_loss:
-        announce(f"time to the notebook's loss, {comparison.size.name}")
-        same_loss[comparison.size.name] = time_to_same_loss(comparison, plan.recipes, plan.same_loss_effort)
-    announce("peak memory")
-    memory = {size.name: {side: peak_memory(side, size.name) for side in ("ours", "pytorch")} for size in plan.memory}
-    announce("growth with the number of models")
-    models = growth_with_models(plan.models, plan.largest_pytorch, plan.growth)
-    announce("growth with the number of features")
-    features = growth_with_features(plan.features, plan.growth)
-    sweeps = {}
-    for size in plan.sweeps:
-        announce(f"a sweep beside the bare engine, {size.name}")
-        sweeps[size.name] = overhead(size, plan.steps)
-    announce("the phase diagram")
-    phases = phase_diagram.measure(plan.phase_diagram)
+def measurements(plan: Plan) -> dict[str, Callable[[], Any]]:
+    """All that is measured, by name."""
+    return {
+        "agreement with PyTorch": lambda: rounded(largest_difference(SMALL, AGREEMENT_STEPS)),
+        **{
+            f"time of a step, {size.name}": partial(step_times, size, plan.steps, plan.own_draws) for size in plan.sizes
+        },
+        **{
+            f"time to the notebook's loss, {one.size.name}": partial(
+                time_to_same_loss, one, plan.recipes, plan.same_loss_effort
+            )
+            for one in plan.same_loss
+        },
+        **{
+            f"peak memory, {side}, {size.name}": partial(peak_memory, side, size.name)
+            for size in plan.memory
+            for side in SIDES
+        },
+        **{
+            f"growth, {count} models": partial(
+                model_steps, of_models(count), plan.growth, with_pytorch=count <= plan.largest_pytorch
+            )
+            for count in plan.models
+        },
+        **{
+            f"growth, {count} features": partial(step_times, of_features(count), plan.growth) for count in plan.features
+        },
+        **{f"a sweep beside the bare engine, {size.name}": partial(overhead, size, plan.steps) for size in plan.sweeps},
+        "the phase diagram": partial(phase_diagram.measure, plan.phase_diagram),
+    }
+
+
+def assemble(plan: Plan, made: Mapping[str, Any]) -> dict[str, Any]:
+    """The report, from what was measured by name."""
+    steps = {size.name: made[f"time of a step, {size.name}"] for size in plan.sizes}
+    same_loss = {one.size.name: made[f"time to the notebook's loss, {one.size.name}"] for one in plan.same_loss}
+    sweeps = {size.name: made[f"a sweep beside the bare engine, {size.name}"] for size in plan.sweeps}
     return {
         "machine": report.machine(),
         "plan": plan.name,
-        "agreement": agreement,
+        "agreement": {"steps": AGREEMENT_STEPS, "largest_difference": made["agreement with PyTorch"]},
         "steps": steps,
         "same_loss": same_loss,
-        "memory_mib": memory,
-        "growth": {"models": models, "features": features},
+        "memory_mib": {
+            size.name: {side: made[f"peak memory, {side}, {size.name}"] for side in SIDES} for size in plan.memory
+        },
+        "growth": {
+            "models": [made[f"growth, {count} models"] for count in plan.models],
+            "features": [made[f"growth, {n} features"] for n in plan.features],
+        },
         "sweeps": sweeps,
-        "phase_diagram": phases,
-        "targets": report.targets(steps, same_loss, sweeps, phases),
+        "phase_diagram": made["the phase diagram"],
+        "targets": report.targets(steps, same_loss, sweeps, made["the phase diagram"]),
+        "seconds": made["seconds"],
     }
+
+
+def measure(plan: Plan, path: Path, announce: Callable[[str], None]) -> dict[str, Any]:
+    """Everything, as numbers and words that JSON has; each measurement is kept in the file as soon as it is made."""
+    conditions = {"plan": tm.describe(plan), "machine": report.machine()}
+    return assemble(plan, measure_all(measurements(plan), path, conditions, announce))

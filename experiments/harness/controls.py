@@ -27,7 +27,7 @@ def refuted_by(experiment: Experiment, results: Results, full: bool) -> dict[str
 def untrained(results: Results) -> Results:
     """Matrices as small and random as an initialiser's, and no biases."""
     rng = np.random.default_rng(0)
-    return changed(results, lambda one: rng.normal(0, 0.3 if len(_own_dims(one)) > 1 else 0, one.shape))
+    return changed(results, lambda one: rng.normal(0, 0.3 if len(own_dims(one)) > 1 else 0, one.shape))
 
 
 def reversed_features(results: Results) -> Results:
@@ -63,7 +63,7 @@ def clustered(results: Results) -> Results:
     ratio = np.sqrt(2 / 3)
 
     def paired(parameter: xr.DataArray) -> np.ndarray:
-        own = _own_dims(parameter)
+        own = own_dims(parameter)
         return _pairs(parameter, ratio) if len(own) == 2 and own[-1] == "feature" else parameter.values
 
     return changed(results, paired)
@@ -102,7 +102,7 @@ def parameters(one: xr.Dataset) -> dict[str, str]:
     return {name: own for name, (group, own) in groups.items() if group in ("params", "snapshots")}
 
 
-def _own_dims(parameter: xr.DataArray) -> list[str]:
+def own_dims(parameter: xr.DataArray) -> list[str]:
     """The axes of the parameter itself: those of the grid, restarts and snapshots have labels."""
     labelled = {dim for label in parameter.coords.values() for dim in label.dims}
     return [str(dim) for dim in parameter.dims if dim not in labelled]

@@ -1,7 +1,10 @@
 """What several figures measure."""
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
+
+from toymodels.analysis import geometry
+from toymodels.arrays import ratio
 
 
 def rank_correlation(a: Shaped[np.ndarray, " k"], b: Shaped[np.ndarray, " k"]) -> float:
@@ -16,3 +19,9 @@ def rank_correlation(a: Shaped[np.ndarray, " k"], b: Shaped[np.ndarray, " k"]) -
     ranks = [np.unique(values, return_inverse=True, return_counts=True)[1:] for values in (a, b)]
     first, second = ((np.cumsum(counts) - (counts - 1) / 2)[inverse] for inverse, counts in ranks)
     return float(np.corrcoef(first, second)[0, 1])
+
+
+def mean_interference(W: Float[np.ndarray, "*batch m n"], none: float = np.nan) -> Float[np.ndarray, "*batch"]:
+    """Mean interference of the represented features of each model; `none` for a model that represents none."""
+    there = geometry.represented(W)
+    return ratio((geometry.interference(W) * there).sum(-1), there.sum(-1), none)

@@ -11,7 +11,7 @@ from math import factorial, prod
 import numpy as np
 from jaxtyping import Float, Int
 
-from toymodels.arrays import AnyArray
+from toymodels.arrays import AnyArray, first_fall
 
 MOST_ORDERS = 50_000
 
@@ -91,11 +91,9 @@ def crossing(x: Float[AnyArray, " k"], first: Float[AnyArray, " k"], second: Flo
     lead = np.asarray(first) - np.asarray(second)
     there = np.isfinite(lead)
     lead, place = lead[there], np.asarray(x)[there]
-    changes = np.flatnonzero(np.diff(lead > 0))
-    if len(changes) != 1:
+    if np.diff(lead > 0).sum() != 1:
         return float("nan")
-    i = int(changes[0])
-    return float(place[i] + lead[i] / (lead[i] - lead[i + 1]) * (place[i + 1] - place[i]))
+    return float(first_fall(place, lead if lead[0] > 0 else -lead))
 
 
 def _orders(alike: Sequence[Sequence[int]], n: int) -> Iterator[Int[np.ndarray, " n"]]:

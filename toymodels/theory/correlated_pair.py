@@ -8,7 +8,7 @@ Losses are sums over the two features.
 import numpy as np
 from jaxtyping import Float
 
-from toymodels.arrays import AnyArray
+from toymodels.arrays import AnyArray, first_fall
 
 BORDER_PROBABILITY = 4 / 7  # q at which `antipodal_loss` and `merged_loss` are equal
 NODES = 64  # of the midpoint rule in each dimension: its error is below 1e-4 of a loss
@@ -105,8 +105,4 @@ def best_border(correlation: Float[np.ndarray, " k"], densities: Float[np.ndarra
 
 def _last_rise(gap: Float[np.ndarray, " d"], densities: Float[np.ndarray, " d"]) -> float:
     """Where the gap rises through 0 for the last time."""
-    below = np.flatnonzero(gap < 0)
-    if not len(below):
-        return 0.0
-    last = below[-1]
-    return float(np.interp(0, gap[last : last + 2], densities[last : last + 2]))
+    return float(np.nan_to_num(first_fall(densities[::-1], gap[::-1])))

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
-from experiments.harness.statistics import rank_correlation
+from experiments.harness.statistics import mean_interference, rank_correlation
 from toymodels.analysis import geometry
+from toymodels.arrays import gram, ratio, unit_columns
 
 # --- basic-small and basic-large: a linear model and seven ReLU models -------------------------------------------
 
@@ -88,7 +89,7 @@ def left_out(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, " k"]:
     a model that represents none."""
     there = geometry.represented(W)
     last = np.where(there, 1 + np.arange(W.shape[-1]), 0).max(-1)
-    return np.where(last > 0, 1 - there.sum(-1) / np.maximum(last, 1), np.nan)
+    return 1 - ratio(there.sum(-1), last, np.nan)
 
 
 def _first_superposed(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, "m n"]:
@@ -114,8 +115,7 @@ def _paired(W: Float[np.ndarray, "m n"], features: np.ndarray) -> float:
     """The share of the features that have exactly one other at cos < -0.9."""
     if not len(features):
         return float("nan")
-    unit = W[:, features] / geometry.norms(W)[features]
-    return float(((geometry.gram(unit) < -0.9).sum(-1) == 1).mean())
+    return float(((gram(unit_columns(W[:, features])) < -0.9).sum(-1) == 1).mean())
 
 
 def _basic(name: str, n: int, m: int, decay: float, steps: int) -> Experiment:
@@ -194,13 +194,6 @@ def claims_features_vs_density(results: Results, full: bool) -> list[Claim]:
         ),
         at_least("sparsest: mean interference", shared[-1], 0.3),
     ]
-
-
-def mean_interference(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, " k"]:
-    """Mean interference of the represented features of each model; NaN for a model without any."""
-    there = geometry.represented(W)
-    counts = there.sum(-1)
-    return np.where(counts > 0, (geometry.interference(W) * there).sum(-1) / np.maximum(counts, 1), np.nan)
 
 
 FEATURES_VS_DENSITY = Experiment(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
+from toymodels.arrays import first_fall
 
 SIZES = (20, 40, 80)
 FRACTIONS = (0.15, 0.3, 0.5, 0.75)  # m / n
@@ -50,17 +51,9 @@ def unexplained(models: xr.Dataset) -> Float[np.ndarray, "sizes densities"]:
 def frontier(models: xr.Dataset) -> Float[np.ndarray, " densities"]:
     """The least m at each density with which a model succeeds, interpolated between the sizes that were trained; NaN
     where the smallest model succeeds, or the largest does not."""
-    log_m, log_loss = np.log(models.n_hidden.values), np.log(unexplained(models) / ENOUGH)
-    return np.array([_crossing(log_m, column) for column in log_loss.T])
-
-
-def _crossing(log_m: Float[np.ndarray, " k"], height: Float[np.ndarray, " k"]) -> float:
-    """exp of where the height falls through 0."""
-    first = int((height <= 0).argmax())
-    if not first:
-        return float("nan")
-    weight = height[first - 1] / (height[first - 1] - height[first])
-    return float(np.exp(log_m[first - 1] + weight * (log_m[first] - log_m[first - 1])))
+    log_loss = np.log(unexplained(models) / ENOUGH).T
+    least = np.exp(first_fall(np.log(models.n_hidden.values), log_loss))
+    return np.where(log_loss[:, 0] > 0, least, np.nan)
 
 
 def draw_compressed_sensing(results: Results) -> Figure:

@@ -16,6 +16,7 @@ from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at
 from experiments.papers.elhage2022.collapse import SECTION, THREE_PAIRS
 from experiments.papers.elhage2022.planar import degrees_from_even, oriented, partner_angles, side_by_side
 from toymodels.analysis import geometry
+from toymodels.arrays import gram, norms, ratio
 
 TWO_PAIRS = ((0, 1), (2, 3))
 TWO_TRIPLES = ((0, 1, 2), (3, 4, 5))
@@ -212,8 +213,8 @@ def claims_local_bases(results: Results, full: bool) -> list[Claim]:
 
 def _cosines(W: Float[np.ndarray, "m 20"]) -> tuple[Float[np.ndarray, " within"], Float[np.ndarray, " across"]]:
     """|cos| of all pairs of features within a set, and of those across the two sets."""
-    lengths = geometry.norms(W)
-    cosines = abs(geometry.gram(W)) / np.outer(lengths, lengths)
+    lengths = norms(W)
+    cosines = ratio(abs(gram(W)), np.outer(lengths, lengths), np.nan)
     other = ~np.eye(len(cosines), dtype=bool)
     return cosines[IN_SAME_SET & other], cosines[~IN_SAME_SET]
 

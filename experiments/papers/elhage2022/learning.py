@@ -16,6 +16,7 @@ import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels.analysis import dynamics, geometry
+from toymodels.arrays import gram, unit_columns
 from toymodels.training import constant
 
 # --- jumps: the dimensionality of each feature jumps to that of a digon, and the loss drops ----------------------
@@ -273,7 +274,7 @@ def _stop_of_first(drops: list[dynamics.Drop]) -> float:
 
 
 def _cosines(W: Float[np.ndarray, "m n"]) -> Float[np.ndarray, "n n"]:
-    return geometry.gram(W / np.maximum(geometry.norms(W), 1e-12))
+    return gram(unit_columns(W))
 
 
 def sets_interleaved(results: Results) -> Results:

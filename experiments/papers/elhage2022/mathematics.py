@@ -15,7 +15,9 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
+from experiments.harness.statistics import mean_interference
 from toymodels.analysis import geometry
+from toymodels.arrays import first_fall
 from toymodels.theory import expansion, linear
 
 # --- loss-terms: what the loss is made of, with and without a ReLU -----------------------------------------------
@@ -138,11 +140,8 @@ def _draw_shares(models: xr.Dataset, ax: Axes) -> None:
 def one_on_dominates_from(models: xr.Dataset) -> float:
     """The density below which samples with one feature on make more than half of the loss; interpolated."""
     share = _share_of_one_on(models)
-    above = int((share > 0.5).argmax())
-    if above == 0:
-        return float("nan")
-    ends = slice(above - 1, above + 1)
-    return float(np.exp(np.interp(0.5, share[ends], np.log(models.density.values[ends]))))
+    density = first_fall(np.log(models.density.values), -share, -0.5)
+    return float(np.exp(density)) if share[0] < 0.5 else float("nan")
 
 
 def _share_of_one_on(models: xr.Dataset) -> Float[np.ndarray, " k"]:
@@ -272,7 +271,7 @@ def draw_l1(results: Results) -> Figure:
         arrows.set_title(f"$\\lambda = {PENALTIES[number]:.2g}$")
     series = {
         "features represented": geometry.n_represented(W),
-        "their mean interference": mean_interference(W),
+        "their mean interference": mean_interference(W, none=0.0),
         "task loss / that of no model": relative_loss(W, b),
     }
     for ax, (label, values) in zip(below.subplots(1, 3), series.items(), strict=True):
@@ -297,7 +296,7 @@ def claims_l1(results: Results, full: bool) -> list[Claim]:
     """
     models = results.best()
     W, b = models.W.values, models.b.values
-    counts, shared, loss = geometry.n_represented(W), mean_interference(W), relative_loss(W, b)
+    counts, shared, loss = geometry.n_represented(W), mean_interference(W, none=0.0), relative_loss(W, b)
     clean = (counts == W.shape[-2]) & (shared < 0.02)
     return [
         at_least("without penalty: features represented", counts[0], W.shape[-2] + 1),
@@ -308,12 +307,6 @@ def claims_l1(results: Results, full: bool) -> list[Claim]:
         at_most("largest λ: features represented", counts[-1], W.shape[-2]),
         at_most("largest λ: mean interference of what is represented", shared[-1], 0.02),
     ]
-
-
-def mean_interference(W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, " k"]:
-    """Mean interference of the represented features of each model; 0 for a model without any."""
-    there = geometry.represented(W)
-    return (geometry.interference(W) * there).sum(-1) / np.maximum(there.sum(-1), 1)
 
 
 def relative_loss(W: Float[np.ndarray, "k m n"], b: Float[np.ndarray, "k n"]) -> Float[np.ndarray, " k"]:

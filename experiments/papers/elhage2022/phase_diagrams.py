@@ -15,6 +15,7 @@ from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
 from toymodels.analysis import geometry
 from toymodels.analysis.phases import DEDICATED, IGNORED, SUPERPOSED, classify, near_border, triple_points
+from toymodels.arrays import gram, unit_columns
 from toymodels.theory import phases as theory
 
 SOURCE = "Superposition as a Phase Change"
@@ -217,7 +218,7 @@ def claims_three_in_two(found: Diagram) -> list[Claim]:
     cells with a more important extra feature."""
     sparse = theory.unit_border(found.density[:, None]) < 1
     less, more = (found.classes == SUPERPOSED) & sparse, (found.importance > 1) & sparse
-    cosines = geometry.gram(found.W) / np.maximum(geometry.gram(geometry.norms(found.W)[..., None, :]), 1e-9)
+    cosines = gram(unit_columns(found.W))
     ordinary = cosines[..., 0, 1]
     extra = cosines[..., 2, :2].min(-1)
     beside = near_border(np.broadcast_to(found.importance > 1, less.shape).astype(int))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
+from toymodels.arrays import first_fall
 from toymodels.theory import correlated_pair
 
 CORRELATIONS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.65, 0.8)
@@ -64,11 +65,10 @@ def borders(models: xr.Dataset) -> Float[np.ndarray, "correlation seed"]:
 
 def _first_fall(advantage: Float[np.ndarray, " density"]) -> float:
     known = np.isfinite(advantage)
-    density, gap = np.array(DENSITIES)[known], advantage[known]
-    if not len(gap) or (gap > 0).all():
+    gap = advantage[known]
+    if not len(gap):
         return float("nan")
-    end = int((gap <= 0).argmax())
-    return 0.0 if end == 0 else float(np.interp(0, gap[[end, end - 1]], density[[end, end - 1]]))
+    return float(first_fall(np.array(DENSITIES)[known], gap)) if gap[0] > 0 else 0.0
 
 
 def draw_strength(results: Results) -> Figure:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels.analysis import geometry
+from toymodels.arrays import first_fall
 
 M = 10
 RATIOS = np.array([1.5, 2, 2.5, 3, 5, 8, 13])  # of n to m
@@ -35,15 +36,10 @@ def curves(results: Results) -> Float[np.ndarray, "ratio density restart"]:
 
 
 def crossings(values: Float[np.ndarray, "ratio density restart"], level: float) -> Float[np.ndarray, "ratio restart"]:
-    """1 / density where D* first falls below `level`, between densities on a straight line over log density; infinite
+    """1 / density where D* first falls to `level`, between densities on a straight line over log density; infinite
     if it does not."""
-    places = np.log(1 / DENSITIES)
-    below = values < level
-    after = np.clip(below.argmax(1), 1, None)[:, None]
-    high, low = (np.take_along_axis(values, index, axis=1)[:, 0] for index in (after - 1, after))
-    before, behind = places[after - 1][:, 0], places[after][:, 0]
-    share = np.clip((high - level) / np.where(high > low, high - low, 1), 0, 1)
-    return np.where(below.any(1), np.exp(before + share * (behind - before)), np.inf)
+    log_place = first_fall(np.log(1 / DENSITIES), values.swapaxes(1, 2), level)
+    return np.where(np.isfinite(log_place), np.exp(log_place), np.inf)
 
 
 def draw_plateau(results: Results) -> Figure:
