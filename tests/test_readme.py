@@ -47,7 +47,7 @@ def test_the_commands_of_the_sweep_section(tmp_path, monkeypatch, capsys) -> Non
         if command[0] == "merge" and number > 3:
             Path("results.zarr").rename("whole.zarr")
         main(command)
-    assert Path("represented.png").exists()
+    assert Path("stored.png").exists()
     assert Path("progress.jsonl").read_text()
     whole, shards, folder = (tm.sweeps.load(path) for path in ("whole.zarr", "results.zarr", "results"))
     np.testing.assert_allclose(shards.W, whole.W, atol=1e-4)
