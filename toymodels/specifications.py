@@ -106,9 +106,13 @@ def with_fields(value: T, **fields: Any) -> T:
     return _made(cls, {**there, **_resolved(cls, fields)})
 
 
-@functools.cache
 def named_fields(cls: Any) -> Mapping[str, Names]:
     """The fields of a class that take names, and which."""
+    return _named_fields(cls)
+
+
+@functools.cache
+def _named_fields(cls: Any) -> Mapping[str, Names]:
     try:
         hints = get_type_hints(cls, include_extras=True)
     except NameError:  # a type that is only imported for type checkers

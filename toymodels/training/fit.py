@@ -19,6 +19,7 @@ from toymodels.tasks import GeometricImportance, Task
 from toymodels.training.engine.ask import Metrics, arguments_of, asked, check_arguments, offer
 from toymodels.training.engine.cells import Cell, assemble, separate
 from toymodels.training.engine.code import Alike
+from toymodels.training.mixing import check_apart
 from toymodels.training.recipe import Recipe
 
 
@@ -75,6 +76,7 @@ def _check_together(alike: Alike) -> None:
 
     jax.eval_shape(check, numbers)
     _check_axes(whole.model)
+    check_apart(whole.model, whole.task, _samples(whole.task.features, whole.recipe.batch_size))
     for features in (whole.task.features, whole.task.evaluation):
         if features is not None:
             _check_importance(whole, _samples(features, whole.recipe.batch_size))
