@@ -63,12 +63,6 @@ def test_keys_span_the_scales_of_the_plots() -> None:
     assert [ax.get_ylim() for ax in plots.superposition_keys(figure=plt.figure())] == [(-1.0, 1.0), (0.0, 1.0)]
 
 
-def test_dimensions_per_feature_is_plotted_against_inverse_density() -> None:
-    ax = plots.dimensions_per_feature(np.array([1.0, 0.25]), np.array([0.9, 0.5]))
-    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[1, 0.9], [4, 0.5]])
-    assert ax.get_xscale() == "log"
-
-
 def test_dimensionality_leaves_out_what_is_not_shown() -> None:
     values = np.array([[1.0, 0.5, 0.1], [0.4, 0.4, 0.2]])
     ax = plots.dimensionality(np.array([1.0, 0.1]), values, shown=np.array([[1, 1, 0], [1, 0, 1]], bool))
@@ -107,13 +101,6 @@ def test_panels_draw_one_item_each_in_rows() -> None:
     assert axes[2].get_xlim() == (-3.0, 3.0)
     ends = [line.get_xydata()[-1] for line in axes[1].lines if len(line.get_xydata()) == 2]
     np.testing.assert_allclose(ends, 0.5 * PENTAGON.T)
-
-
-def test_nothing_is_set_globally() -> None:
-    before = dict(mpl.rcParams)
-    plots.style()
-    plots.directions(PENTAGON)
-    assert dict(mpl.rcParams) == before
 
 
 def test_given_axes_are_used() -> None:

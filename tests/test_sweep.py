@@ -19,7 +19,7 @@ from flax import nnx
 
 import toymodels as tm
 from toymodels.analysis import geometry
-from toymodels.sweeps.axes import read_axes
+from toymodels.sweeps.axes import Axis, Varied, read_axes
 from toymodels.sweeps.grid import Grid
 from toymodels.sweeps.results import Layout, dataset, layout_of
 from toymodels.training import constant
@@ -485,7 +485,8 @@ def test_labels_are_short_and_distinct():
         {"a": many},
         "a\nb" * 100,
     ]
-    given = labels("importance", [*values, values[0]])
+    axis = Axis("kind", (Varied("kind", ("kind",), (*values, values[0]), numeric=False),))
+    given = axis.coordinates()["kind"]
     assert max(map(len, given)) <= 65
     assert len(set(given)) == len(given)
     assert "\n" not in "".join(given)
