@@ -27,7 +27,8 @@ bench: .venv/base  ## speed against the notebook's loop in PyTorch (CPU), as rat
 workshop: .venv/workshop  ## the lessons, copied to toymodels-workshop and opened in JupyterLab
 	$(BIN)/toymodels workshop
 
-docs: .venv/docs  ## the site, into build/docs
+docs: .venv/docs  ## the site, into build/docs; the first time the lessons run for what they show, about three minutes
+	$(BIN)/python -m experiments.workshop --outputs
 	$(BIN)/python -m sphinx -q -W --keep-going -b html experiments/site build/docs
 
 clean:  ## forget the virtual environment and cached trainings

@@ -380,6 +380,7 @@ OF_OS = {"link", "replace", "rename", "remove", "rmdir", "truncate", "mkdir", "m
 ELSEWHERE = {
     ("toymodels/cli/playground.py", "webbrowser.open"): "a browser, not a file",
     ("experiments/workshop/__main__.py", "tempfile.TemporaryDirectory"): "where a kernel runs, which writes nothing",
+    ("experiments/workshop/outputs.py", "tempfile.TemporaryDirectory"): "where a kernel runs, which writes nothing",
 }
 """What looks like opening a file outside of `toymodels.files`, and why it may."""
 

@@ -1,6 +1,7 @@
 """The lessons as notebooks: made of their scripts, executed solved and unsolved."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from experiments.site.extensions import lessons as pages
+from experiments.workshop import outputs as kept_outputs
 from experiments.workshop.notebooks import LESSONS, REPOSITORY, execute, exercise_cells, notebook, solved, text
 from toymodels import cli
 from toymodels.workshop import Wrong, check, exercises
@@ -102,6 +105,45 @@ def test_in_the_unsolved_lesson_all_that_fails_says_which_exercise_is_missing(le
         # A cell may also need what an earlier one, which needed an exercise, did not come to define.
         assert found.ename == "NameError" or re.match(r"Exercise \d\.\d comes first", found.evalue), found.evalue
     assert any(found.ename == "Skipped" for (found,) in failed.values())
+
+
+# --- What the site shows of a lesson ----------------------------------------------------------------------------------
+
+
+def test_pages_of_the_site_show_outputs_and_leave_exercises_open(monkeypatch) -> None:
+    path = LESSONS[0].with_suffix(".ipynb")
+    cells = notebook(LESSONS[0]).cells
+    shown: list[list[dict]] = [[{"output_type": "stream", "name": "stdout", "text": str(k)}] for k in range(len(cells))]
+    shown[-2] = [{"playground": {"settings": {"n": 7}, "recording": None}}]
+    monkeypatch.setattr(pages, "outputs", lambda path: shown)
+    made = json.loads(pages.lesson(path))["cells"]
+    open_cells = {place for place, _ in exercise_cells(notebook(LESSONS[0]))}
+    for number, cell in enumerate(made[:-2]):
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == ([] if number in open_cells else shown[number])
+            assert ("return ..." in "".join(cell["source"])) == (number in open_cells)
+    (playground,) = made[-2]["outputs"]
+    assert 'settings: {"n":7}' in playground["data"]["text/html"]
+
+
+def test_outputs_are_kept_until_the_lesson_changes(tmp_path: Path, monkeypatch) -> None:
+    def said(text: str) -> nbformat.NotebookNode:
+        stream, error = (nbformat.v4.new_output("stream", name=name, text=text) for name in ("stdout", "stderr"))
+        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print()", outputs=[stream, error])])
+
+    runs = []
+    monkeypatch.setattr(kept_outputs, "CACHE", tmp_path)
+    monkeypatch.setattr(
+        kept_outputs, "execute", lambda of, folder: (runs.append(of), (said(f"run {len(runs)}"), None))[1]
+    )
+    path = tmp_path / "1_lesson.ipynb"
+    for expected in (1, 1, 2):
+        if expected != len(runs):
+            path.write_text(text(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"version {expected}")])))
+            assert kept_outputs.outputs(path) is None
+        kept_outputs.run(path)
+        ((found,),) = kept_outputs.outputs(path)
+        assert (found["text"], len(runs)) == (f"run {expected}", expected)
 
 
 NAMES = [*(lesson.with_suffix(".ipynb").name for lesson in LESSONS), "handout.pdf", "instructor.md"]

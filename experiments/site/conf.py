@@ -36,7 +36,7 @@ extensions = [
     "extensions.playground",
     "extensions.signatures",
 ]
-exclude_patterns = ["extensions", "templates"]
+exclude_patterns = ["extensions", "lessons/notebooks", "templates"]
 templates_path = ["templates"]
 
 html_title = project
@@ -49,6 +49,7 @@ html_show_sphinx = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"  # quotes and dots; two hyphens are those of an option such as --full
 myst_update_mathjax = False
 nb_execution_mode = "off"
 

@@ -1,4 +1,4 @@
-"""`python -m experiments.workshop`: writes the notebooks, or runs them solved with `--time`."""
+"""`python -m experiments.workshop`: writes the notebooks, or runs them solved with `--time` or `--outputs`."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.workshop.notebooks import LESSONS, execute, notebook, seconds, solved, text
+from experiments.workshop.outputs import run
 from toymodels import files
 
 
@@ -14,7 +15,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 0, or 1 if a lesson fails."""
     parser = argparse.ArgumentParser(prog="python -m experiments.workshop", description="Make the lessons' notebooks.")
     parser.add_argument("--time", action="store_true", help="run the solved lessons and tell how long cells take")
-    if parser.parse_args(arguments).time:
+    parser.add_argument("--outputs", action="store_true", help="run the solved lessons and keep what cells show")
+    options = parser.parse_args(arguments)
+    if options.outputs:
+        for lesson in LESSONS:
+            run(lesson.with_suffix(".ipynb"))
+        return 0
+    if options.time:
         return max(_time(lesson) for lesson in LESSONS)
     for lesson in LESSONS:
         path = lesson.with_suffix(".ipynb")

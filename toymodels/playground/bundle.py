@@ -45,14 +45,23 @@ def page(
     Raises:
         ValueError: if a number in them is NaN or infinite.
     """
-    given = {"settings": settings, "recording": recording, "links": links, "inAddress": True}
-    options = ", ".join(f"{name}: {_literal(value)}" for name, value in given.items())
     return _PAGE.format(
         title=html.escape(f"{recording['title']} - toymodels" if recording else "toymodels playground"),
-        # A script element ends at "</script", wherever that stands, and not even there once "<!--" has come before.
-        module=re.sub(r"<(?=/script|!--)", r"<\\", module(), flags=re.IGNORECASE),
-        start=f'mount(document.getElementById("playground"), {{ {options} }});',
+        script=script("playground", settings=settings, recording=recording, links=links, inAddress=True),
     )
+
+
+def script(place: str, **options: Any) -> str:
+    """A script element that puts a playground into the element of this id, with the options of `mount`.
+
+    Raises:
+        ValueError: if a number in the options is NaN or infinite.
+    """
+    given = ", ".join(f"{name}: {_literal(value)}" for name, value in options.items())
+    # A script element ends at "</script", wherever that stands, and not even there once "<!--" has come before.
+    joined = re.sub(r"<(?=/script|!--)", r"<\\", module(), flags=re.IGNORECASE)
+    start = f'mount(document.getElementById("{place}"), {{ {given} }});'
+    return f'<script type="module">\n{joined}\n{start}\n</script>'
 
 
 def _with_imported(name: str, before: dict[str, str]) -> dict[str, str]:
@@ -81,10 +90,7 @@ _PAGE = """<!doctype html>
 </head>
 <body style="margin: 0">
 <main id="playground"></main>
-<script type="module">
-{module}
-{start}
-</script>
+{script}
 </body>
 </html>
 """
