@@ -5,7 +5,7 @@ from model to model inside one compiled program; fields marked `static()` (sizes
 
 What is written is read at once: names stand for functions (`toymodels.names`), a field that does not exist is refused
 with the one that was meant, and wrong values are refused by the class's own `validate`. Copies that JAX makes, which
-hold tracers or anything else in the place of numbers, are made past all that.
+hold tracers or anything else instead of numbers, are made past all that.
 """
 
 import dataclasses

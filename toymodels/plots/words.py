@@ -42,7 +42,7 @@ SPECIAL = {
     "“": "``",
     "”": "''",
 }
-"""What LaTeX reads in the place of characters that mean something else to it, or that it lacks."""
+"""What LaTeX reads instead of characters that mean something else to it, or that it lacks."""
 
 CAPITALS = ("GAMMA", "DELTA", "THETA", "LAMDA", "XI", "PI", "SIGMA", "PHI", "PSI", "OMEGA")
 """Greek letters that do not look like Latin ones."""
