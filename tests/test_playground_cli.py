@@ -92,7 +92,6 @@ def test_a_saved_run_is_played_back(opened: list[str], saved: Path, restart: int
         (["--settings", "n=6", "--preset", "dense"], "takes one of --preset, --settings and --run. Got --preset and"),
         (["--restart", "1"], "--restart of playground needs --run"),
         (["--run", "nowhere.safetensors"], "nowhere.safetensors"),
-        (["--page", "nowhere/page.html"], "nowhere/page.html"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_2(

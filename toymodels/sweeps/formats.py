@@ -82,8 +82,9 @@ def _as_netcdf(results: xr.Dataset) -> xr.Dataset:
 
 def _fitting(numbers: np.ndarray) -> np.ndarray:
     """The same whole numbers, of a type that netCDF 3 has."""
-    for dtype in (np.int32, np.float64):
-        if np.array_equal(numbers.astype(dtype).astype(numbers.dtype), numbers):
+    low, high = int(numbers.min(initial=0)), int(numbers.max(initial=0))
+    for bits, dtype in ((31, np.int32), (53, np.float64)):
+        if -(2**bits) <= low and high < 2**bits:
             return numbers.astype(dtype)
     return numbers.astype(str)
 

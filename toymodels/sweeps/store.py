@@ -5,6 +5,7 @@ is ever written twice by design: several processes that share a folder write dif
 """
 
 import contextlib
+import errno
 import json
 import zipfile
 import zlib
@@ -155,9 +156,9 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with files.opened(path) as opened, np.load(opened, allow_pickle=False) as file:
             yield file
-    except FileNotFoundError:
-        raise
     except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # it cannot be read here and now, which does not say that it is damaged; EINVAL: a wrong place in it
         raise DamagedUnitError(f"{path} is damaged: {error}. Run the sweep again: it makes it anew.") from error
 
 
