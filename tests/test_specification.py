@@ -2,6 +2,7 @@ import copy
 import dataclasses
 import json
 import pickle
+import re
 from functools import partial
 
 import jax
@@ -87,10 +88,11 @@ def test_describe_names_types_fields_and_functions():
     task = tm.Task(tm.Independent(2, density=np.array([0.25, 0.5])), importance=(1, np.float32(0.5)), target=jnp.abs)
     described = tm.describe(task)
     assert described["type"] == "Task"
-    assert described["importance"] == [1, 0.5]
+    assert described["importance"] == [1, {"dtype": "float32", "values": 0.5}]
     assert described["target"].endswith(".abs")
     features = described["features"]
-    assert (features["type"], features["n_features"], features["density"]) == ("Independent", 2, [0.25, 0.5])
+    assert (features["type"], features["n_features"]) == ("Independent", 2)
+    assert features["density"] == {"dtype": "float64", "values": [0.25, 0.5]}
     assert features["values"].items() >= {"type": "Values", "mean": 0.5, "second_moment": 1 / 3}.items()
     assert features["values"]["inverse_cdf"].startswith("toymodels.features.distributions.<lambda>")
 
@@ -112,7 +114,11 @@ class Threshold:
 
 
 def test_describe_names_the_type_of_a_callable_without_a_name():
-    assert tm.describe(Threshold()) == f"{__name__}.Threshold"
+    assert without_digests(tm.describe(Threshold())) == {"type": f"{__name__}.Threshold"}
+
+
+def without_digests(description: object) -> object:
+    return json.loads(re.sub("#[0-9a-f]{12}", "", json.dumps(description)))
 
 
 def test_describe_names_the_function_and_the_arguments_of_a_partial():
@@ -155,7 +161,7 @@ class Holding:
 
 def test_callable_objects_and_methods_are_described_with_what_they_hold():
     low, high = Holding(0.25), Holding(0.5)
-    assert tm.describe(low) == {"type": f"{__name__}.Holding", "at": 0.25}
+    assert without_digests(tm.describe(low)) == {"type": f"{__name__}.Holding", "at": 0.25}
     assert tm.describe(low) != tm.describe(high)
     assert tm.describe(low.above) != tm.describe(high.above)
     assert tm.describe(high.above) == tm.describe(Holding(0.5).above)

@@ -539,7 +539,7 @@ def test_attributes_tell_the_configuration():
     assert config["over"] == {"density": {"density": [0.1, 0.2]}, "pair": {"seed": [1, 2], "decay": [1, 3]}}
     assert (config["restarts"], config["history"], config["snapshots"]) == (3, 7, SNAPSHOTS)
     assert (config["params"], config["metrics"]) == (True, {})
-    assert (config["toymodels"], config["jax"]) == (tm.__version__, jax.__version__)
+    assert (config["versions"]["toymodels"], config["versions"]["jax"]) == (tm.__version__, jax.__version__)
     assert grid.attrs["device"] == jax.devices()[0].device_kind
     assert grid.attrs["seconds"] > 0
     assert grid.attrs["seed"] == "varied"

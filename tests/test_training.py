@@ -308,7 +308,7 @@ def test_the_description_of_a_run():
     assert config["task"] == tm.describe(TASK)
     assert config["recipe"] == tm.describe(RECIPE)
     assert (config["seed"], config["restarts"]) == (5, 2)
-    assert (config["toymodels"], config["jax"]) == (tm.__version__, jax.__version__)
+    assert (config["versions"]["toymodels"], config["versions"]["jax"]) == (tm.__version__, jax.__version__)
 
 
 def test_training_finds_the_best_linear_model():

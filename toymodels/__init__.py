@@ -19,8 +19,9 @@ from toymodels.features import (
     Labelled,
     Values,
 )
+from toymodels.identity import describe
 from toymodels.models import Autoencoder, Network, SparseAutoencoder, identity, module_with, solu, square
-from toymodels.specifications import describe, specification, static
+from toymodels.specifications import specification, static
 from toymodels.tasks import (
     FeatureAttack,
     GeometricImportance,

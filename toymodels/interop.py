@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Array
 from safetensors.numpy import load_file
 
+from toymodels.identity import describe
 from toymodels.models import Autoencoder, identity
-from toymodels.specifications import describe
 from toymodels.training.run import Run
 
 BIASES = ("b_final", "b")

@@ -10,12 +10,8 @@ hold tracers or anything else instead of numbers, are made past all that.
 
 import dataclasses
 import functools
-import hashlib
-import inspect
-import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from types import CodeType
 from typing import Any, TypeVar, dataclass_transform, get_type_hints
 
 import jax
@@ -188,107 +184,3 @@ def _restored(cls: type[T], values: Mapping[str, Any]) -> T:
     if jax.tree_util.all_leaves([value]):
         _register(cls)
     return value
-
-
-def describe(value: Any) -> Any:
-    """A readable form of a specification, made of what JSON has: dicts, lists, numbers, strings.
-
-    Equal specifications have equal descriptions; functions are described by module and name, and arrays of more than a
-    thousand numbers by shape and digest.
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": _type_name(type(value)), **fields}
-    if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [describe(item) for item in value]
-    if isinstance(value, np.ndarray | np.generic | jax.Array):
-        return _describe_array(np.asarray(value))
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, functools.partial):
-        return {"function": describe(value.func), "arguments": describe(value.args), **describe(value.keywords)}
-    return describe_callable(value) if callable(value) else repr(value)
-
-
-def from_description(description: Any) -> Any:
-    """What `describe` described: specifications, numbers, and functions that are found again by their names.
-
-    Raises:
-        ValueError: for what a description does not hold: functions without a name, and large arrays.
-
-    >>> from toymodels import Autoencoder
-    >>> from_description(describe(Autoencoder(5, 2))) == Autoencoder(5, 2)
-    True
-    """
-    if isinstance(description, Mapping):
-        if "sha256" in description:
-            raise ValueError(f"An array of shape {description['shape']} is only described by a digest. Give it again.")
-        rest = {name: from_description(value) for name, value in description.items() if name not in _MADE}
-        if "type" in description:
-            return _named(description["type"])(**rest)
-        if "function" in description:
-            arguments = from_description(description["arguments"])
-            return functools.partial(from_description(description["function"]), *arguments, **rest)
-        return rest
-    if isinstance(description, list):
-        return tuple(map(from_description, description))
-    return _named(description) if isinstance(description, str) and "." in description else description
-
-
-_MADE = ("type", "function", "arguments")
-
-
-def _type_name(cls: type) -> str:
-    """Its name, and for a type of the user's own the module before it."""
-    return cls.__qualname__ if cls.__module__.startswith("toymodels.") else f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _named(name: str) -> Any:
-    """The function or type of a name in a description."""
-    full = name if "." in name else f"toymodels.{name}"
-    try:
-        return pkgutil.resolve_name(full)
-    except (AttributeError, ImportError, ValueError) as error:
-        raise ValueError(
-            f"{name} cannot be found again: it has no name of its own, or is not where it was defined. Give it again, "
-            "e.g. run.module(model=...)."
-        ) from error
-
-
-def _describe_array(array: np.ndarray) -> Any:
-    if array.size <= 1_000:
-        return array.tolist()
-    content = np.ascontiguousarray(array)
-    return {"shape": list(array.shape), "sha256": hashlib.sha256(content.astype(float).tobytes()).hexdigest()}
-
-
-def describe_callable(function: Callable[..., Any]) -> Any:
-    """`module.name` of a function; of another callable object, and of the object that a method belongs to, also what it
-    holds.
-
-    Functions whose name does not tell what they do (lambdas, functions made in functions, in a script or a notebook)
-    are told apart by their code.
-    """
-    if inspect.ismethod(function) and not isinstance(function.__self__, type):
-        return {"method": describe_callable(function.__func__), "of": describe(function.__self__)}
-    named = function if hasattr(function, "__qualname__") else type(function)
-    name = f"{named.__module__}.{named.__qualname__}"
-    if named is not function:
-        return {"type": name, **describe(vars(function))} if getattr(function, "__dict__", None) else name
-    passing = "<" in name or function.__module__ == "__main__"
-    return f"{name}#{_digest(function)}" if passing and hasattr(function, "__code__") else name
-
-
-def _digest(function: Any) -> str:
-    """Eight hexadecimal digits that depend on a function's code, its defaults and the values it closes over."""
-    closed = [describe(cell.cell_contents) for cell in function.__closure__ or ()]
-    parts = (_content(function.__code__), describe(function.__defaults__), closed)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
-
-
-def _content(code: CodeType) -> tuple[Any, ...]:
-    """What a function does, without the place where it stands."""
-    constants = [_content(one) if isinstance(one, CodeType) else one for one in code.co_consts]
-    return code.co_code, code.co_names, constants

@@ -15,8 +15,8 @@ from jaxtyping import PRNGKeyArray
 
 from toymodels import files
 from toymodels.checks import check_integer
+from toymodels.identity import describe, flags, own_code, versions
 from toymodels.models import Model
-from toymodels.specifications import describe
 from toymodels.sweeps import store
 from toymodels.sweeps.axes import RESERVED, SEED, Over, read_axes
 from toymodels.sweeps.fields import path_name
@@ -41,7 +41,6 @@ from toymodels.training.launch import (
 )
 from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
-from toymodels.version import VERSION
 
 THREADS_PER_SHARD = 16
 
@@ -231,6 +230,7 @@ def _threads(client: Any, shards: int) -> int | None:
 def _config(grid: Grid, restarts: int | None, params: bool, start: Any) -> dict[str, Any]:
     """All that the results depend on, readable."""
     arrays = start.params | start.state if isinstance(start, Run) else start
+    parts = (grid.base, [one.values for axis in grid.axes for one in axis.varied], grid.keep.metrics)
     return {
         "model": describe(grid.base.model),
         "task": describe(grid.base.task),
@@ -244,8 +244,9 @@ def _config(grid: Grid, restarts: int | None, params: bool, start: Any) -> dict[
         "params": params,
         "history": grid.keep.history,
         "snapshots": list(grid.keep.snapshots),
-        "toymodels": VERSION,
-        "jax": jax.__version__,
+        "versions": versions(parts),
+        "flags": flags(),
+        "code": own_code(parts),
     }
 
 

@@ -14,6 +14,7 @@ import zarr
 
 from toymodels import files
 from toymodels.sweeps import formats, store
+from toymodels.sweeps.differences import check_same
 from toymodels.sweeps.results import Arrays, Layout, attributes, dataset, labelled
 
 CHUNK_BYTES = 2**26
@@ -107,7 +108,7 @@ def _common_description(folders: Sequence[Path]) -> store.Description:
         raise ValueError("merge needs at least one folder.")
     first, *others = map(store.describe, folders)
     for folder, other in zip(folders[1:], others, strict=True):
-        store.check_same(folder, other.config, first.config)
+        check_same(folder, other.config, first.config)
     return first
 
 

@@ -158,7 +158,7 @@ def attributes(config: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]])
     varied = any("seed" in fields for fields in config["over"].values())
     return {
         "config": json.dumps(config),
-        "toymodels": config["toymodels"],
+        "toymodels": config["versions"]["toymodels"],
         "seed": "varied" if varied else config["seed"],
         "device": ", ".join(dict.fromkeys(session["device"] for session in sessions)),
         "began": min((session["began"] for session in sessions), default=""),

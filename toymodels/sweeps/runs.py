@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from toymodels.specifications import from_description
+from toymodels.identity import from_description
 from toymodels.sweeps.results import SNAPSHOTS, STATE
 from toymodels.training.run import Run
 from toymodels.training.start import state_shapes
@@ -80,7 +80,7 @@ def _cell_config(config: dict[str, Any], results: xr.Dataset, one: xr.Dataset) -
             if value not in described and axis in results.dims and axis in one.coords:  # a function or an array
                 value = described[results[axis].values.tolist().index(one[axis].item())]
             _put(config, config["fields"][label], value)
-    kept = ("model", "task", "recipe", "seed", "restarts", "metrics", "params", "toymodels", "jax")
+    kept = ("model", "task", "recipe", "seed", "restarts", "metrics", "params", "versions")
     return {name: config[name] for name in kept} | {"device": results.attrs["device"]}
 
 
@@ -98,8 +98,13 @@ def _put(config: Any, path: str, value: Any) -> None:
     """Put a value into a description at a path such as task.features.parts[0].density."""
     *outer, last = (int(number) if number else word for word, number in re.findall(r"([^\W\d]\w*)|(\d+)", path))
     for part in outer:
-        config = config[part]
-    config[last] = value
+        config = _inside(config, part)[part]
+    _inside(config, last)[last] = value
+
+
+def _inside(config: Any, part: str | int) -> Any:
+    """What a part of a description is in: of an array, the list of its numbers."""
+    return config["values"] if isinstance(part, int) and isinstance(config, Mapping) else config
 
 
 def _described(description: Any) -> Any:

@@ -13,7 +13,7 @@ import xarray as xr
 from toymodels import features, models, tasks, training
 from toymodels.checks import near_matches
 from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM
-from toymodels.specifications import describe
+from toymodels.identity import describe
 from toymodels.sweeps.select import best, fraction, summary
 
 KNOWN = {
@@ -143,7 +143,7 @@ def _configuration(config: Mapping[str, Any], attrs: Mapping[str, Any]) -> list[
     rows = [[name, _words(config[name], varied, name)] for name in ("model", "task", "recipe") if name in config]
     if config and "seed" not in varied:
         rows.append(["seed", str(config.get("seed"))])
-    versions = [f"{name} {config[name]}" for name in ("toymodels", "jax") if name in config]
+    versions = [f"{name} {config['versions'][name]}" for name in ("toymodels", "jax") if "versions" in config]
     device = [f"on {attrs['device']}"] if attrs.get("device") else []
     if versions or device:
         rows.append(["made by", ", ".join(versions + device)])
@@ -163,13 +163,15 @@ def _words(description: Any, varied: Collection[str] = (), path: str = "") -> st
         items = [_words(item, varied, f"{path}[{place}]") for place, item in enumerate(description)]
         return f"[{', '.join(items if len(items) <= 8 else [*items[:4], '...', items[-1]])}]"
     if isinstance(description, str):
-        return re.sub(r"^(\w+\.)+(?=\S+$)", "", description)
+        return re.sub(r"^(\w+\.)+(?=\S+$)|#[0-9a-f]{12}$", "", description)
     return _short(description)
 
 
 def _words_of_table(table: Mapping[str, Any], varied: Collection[str], path: str) -> str:
     if "sha256" in table:
         return f"array{tuple(table['shape'])}"
+    if "dtype" in table and "type" not in table:
+        return _words(table["values"], varied, path)
     for name, values in VALUES.items():
         if table == describe(values):
             return name
@@ -183,7 +185,7 @@ def _words_of_table(table: Mapping[str, Any], varied: Collection[str], path: str
         for name, value in given.items()
         if name not in defaults or defaults[name] != value or _words(value, varied, f"{path}.{name}") == "varied"
     }
-    return _call(table.get("type", ""), _keywords(changed, varied, path))
+    return _call(_words(table.get("type", "")), _keywords(changed, varied, path))
 
 
 VALUES = {"UNIFORM": UNIFORM, "SIGNED_UNIFORM": SIGNED_UNIFORM, "EXPONENTIAL": EXPONENTIAL}

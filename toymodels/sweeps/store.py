@@ -16,20 +16,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from toymodels import files
+from toymodels.sweeps.differences import check_same
 from toymodels.sweeps.results import Arrays, Layout, describe_layout, read_layout
 from toymodels.training.engine.levels import AtOnce
 from toymodels.training.engine.plan import Cut
 
 DESCRIPTION = "sweep.json"
 UNITS = "units"
-FORMAT = "toymodels-sweep-2"
+FORMAT = "toymodels-sweep-3"
 
 
 class Description(NamedTuple):
     """What is in a folder.
 
     Attributes:
-        config: readable configuration and versions; results depend on nothing else.
+        config: readable configuration, with versions, settings of JAX and digests of the user's own code; results
+            depend on nothing else.
         layout: how results are labelled.
         cuts: how each program's models are cut into units.
         n_units: number of units.
@@ -56,13 +58,6 @@ def create(folder: Path, description: Description) -> Description:
     there = describe(folder)
     check_same(folder, there.config, description.config)
     return there
-
-
-def check_same(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """Raise ValueError, with the differences, unless the configuration of a folder is the one that is asked for."""
-    differences = _differences(there, json.loads(json.dumps(here)))
-    if differences:
-        raise ValueError(f"{folder} has the results of another sweep. {'; '.join(differences)}.")
 
 
 def describe(folder: Path) -> Description:
@@ -168,20 +163,3 @@ def _unit_path(folder: Path, number: int) -> Path:
 
 def _as_json(description: Description) -> dict[str, Any]:
     return {**description._asdict(), "layout": describe_layout(description.layout)}
-
-
-def _differences(there: Any, wanted: Any, where: str = "") -> list[str]:
-    """Where two descriptions differ, as sentences."""
-    if isinstance(there, dict) and isinstance(wanted, dict):
-        names = dict.fromkeys([*there, *wanted])
-        return [
-            sentence
-            for name in names
-            for sentence in _differences(there.get(name), wanted.get(name), f"{where}.{name}".removeprefix("."))
-        ]
-    return [] if there == wanted else [f"{where} is {_short(there)} there, and {_short(wanted)} here"]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:60]} ... {text[-15:]}"

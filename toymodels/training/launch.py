@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray, UInt32
 
 from toymodels.checks import check_function, check_integer, check_seed
+from toymodels.identity import describe, versions
 from toymodels.models import Model
-from toymodels.specifications import describe
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric, Metrics
 from toymodels.training.engine.cells import Cell, separate
@@ -23,7 +23,6 @@ from toymodels.training.progress import progress_bar
 from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
 from toymodels.training.start import start_arrays
-from toymodels.version import VERSION
 
 NAMED = 5  # models in a warning
 
@@ -219,7 +218,6 @@ def describe_run(cell: Cell, key: np.ndarray, restarts: int) -> dict[str, Any]:
         "recipe": describe(cell.recipe),
         "seed": readable_seed(key),
         "restarts": restarts,
-        "toymodels": VERSION,
-        "jax": jax.__version__,
+        "versions": versions(cell),
         "device": jax.devices()[0].device_kind,
     }

@@ -2,7 +2,7 @@
 
 import html
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from toymodels import files
+from toymodels.identity import from_description
 from toymodels.models import module_with
-from toymodels.specifications import from_description
 from toymodels.training.doubts import doubts, importance_of
 
 
@@ -53,7 +53,7 @@ class Run:
     restart: Int[np.ndarray, " restarts"]
     metrics: dict[str, np.ndarray]
     config: dict[str, Any]
-    seconds: float
+    seconds: float = field(compare=False)
     model: Any = None
 
     def __repr__(self) -> str:
