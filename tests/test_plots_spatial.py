@@ -45,7 +45,7 @@ def test_features_without_length_have_no_edges():
 
 
 def test_other_dimensions_and_too_many_sets_are_refused():
-    with pytest.raises(ValueError, match=r"three hidden dimensions. Got shape \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"must have shape \(3, n\). Got \(2, 4\)"):
         tm.plots.directions_3d(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="sets of directions_3d must be at most"):
         tm.plots.directions_3d(np.ones((3, 8)), sets=[(i,) for i in range(8)])

@@ -15,6 +15,47 @@ else:
     AnyArray = np.ndarray | np.generic | jax.Array
 
 
+def as_array(name: str, value: Any) -> AnyArray:
+    """A value as an array: numpy's and JAX's as they are; tensors of torch, xarray's DataArrays and lists as numpy's.
+
+    Raises:
+        TypeError: for what has no numbers, and for a `Run`; `name` is the argument to name.
+    """
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
+        return value
+    if hasattr(value, "params") and hasattr(value, "restart"):
+        raise TypeError(f"{name} is a Run. Give weights: run.W[0] are those of its best restart, run.W those of all.")
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of numbers. Got a {type(value).__name__}.")
+    return array
+
+
+def weights_of_one(owner: str, W: Any, *, hidden: int | None = None) -> Float[np.ndarray, "m n"]:
+    """The weights of one model as numpy's array (m, n).
+
+    Args:
+        owner: the function to name in errors.
+        W: weights.
+        hidden: how many hidden dimensions m there must be.
+
+    Raises:
+        TypeError: as `as_array`.
+        ValueError: for weights of several models, and for rows that are features where they can be told.
+    """
+    array = np.asarray(as_array(f"W of {owner}", W))
+    if array.ndim > 2:
+        raise ValueError(
+            f"W of {owner} must be the weights of one model, (m, n). Got shape {array.shape}: of a run, the best one's "
+            "are run.W[0]."
+        )
+    if array.ndim < 2 or (hidden is not None and array.shape[0] != hidden):
+        turned = ": features are columns here, give W.T" if array.ndim == 2 and array.shape[1] == hidden else ""
+        wanted = f"({hidden}, n)" if hidden is not None else "(m, n)"
+        raise ValueError(f"W of {owner} must have shape {wanted}. Got {array.shape}{turned}.")
+    return array
+
+
 def library(array: AnyArray) -> ModuleType:
     """The library, numpy or jax.numpy, to which an array belongs."""
     return np if isinstance(array, np.ndarray | np.generic) else jnp
@@ -37,6 +78,7 @@ def gram(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n n"]:
     >>> gram(np.array([[1.0, -1.0, 2.0]])).tolist()
     [[1.0, -1.0, 2.0], [-1.0, 1.0, -2.0], [2.0, -2.0, 4.0]]
     """
+    W = as_array("W", W)
     return W.swapaxes(-1, -2) @ W
 
 
@@ -47,6 +89,7 @@ def norms(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
     >>> norms(np.array([[3.0, 0.0], [4.0, 0.0]])).tolist()
     [5.0, 0.0]
     """
+    W = as_array("W", W)
     return (W * W).sum(-2) ** 0.5
 
 

@@ -8,7 +8,7 @@ to length 1. A feature without a direction (W_i = 0) has interference, dimension
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from toymodels.arrays import AnyArray, gram, library, norms, ratio
+from toymodels.arrays import AnyArray, as_array, gram, library, norms, ratio
 
 __all__ = [
     "capacity",
@@ -63,6 +63,7 @@ def dimensions_per_feature(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, 
     >>> float(dimensions_per_feature(np.array([[1.0, -1.0, 0.0]])))
     0.5
     """
+    W = as_array("W", W)
     return ratio(W.shape[-2], (W * W).sum((-1, -2)), otherwise=np.inf)
 
 
@@ -73,6 +74,7 @@ def leverage(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
     >>> leverage(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])).round(6).tolist()
     [0.5, 0.5, 1.0]
     """
+    W = as_array("W", W)
     xp = library(W)
     finite = xp.isfinite(W).all((-1, -2))[..., None]
     # τ is the squared norm of the rows of V in W = U S Vᵀ, over the singular values that are not zero.
@@ -120,6 +122,7 @@ def feature_graph(
     >>> feature_graph(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
     """
+    W = as_array("W", W)
     xp = library(W)
     there = represented(W, min_norm=min_norm)
     length = xp.where(there, norms(W), 1)

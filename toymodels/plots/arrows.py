@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from toymodels.arrays import AnyArray, norms
+from toymodels.arrays import AnyArray, norms, weights_of_one
 from toymodels.plots.figures import axes_or_new
 from toymodels.plots.styles import FAINT, FEATURE_COLORS, SET_COLORS
 
@@ -38,7 +38,7 @@ def directions(
     """
     if importance is not None and sets is not None:
         raise ValueError("directions colours by importance or by sets. Got both.")
-    W = np.asarray(W)
+    W = weights_of_one("directions", W, hidden=2)
     ax = axes_or_new(ax, 2.5, 2.5)
     rank = np.arange(W.shape[1]) if importance is None else np.argsort(np.argsort(-np.asarray(importance)))
     colors = list(mpl.colormaps[FEATURE_COLORS](0.85 * rank / max(1, W.shape[1] - 1)))

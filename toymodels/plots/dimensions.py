@@ -15,6 +15,7 @@ from toymodels.analysis.geometry import (
     norms,
 )
 from toymodels.analysis.geometry import feature_graph as adjacency
+from toymodels.arrays import weights_of_one
 from toymodels.plots.density import against_density
 from toymodels.plots.figures import axes_or_new
 from toymodels.plots.styles import BLUE, FAINT, INK
@@ -94,7 +95,7 @@ def feature_graph(W: Float[AnyArray, "m n"], *, min_cosine: float = 0.2, ax: Axe
         ax: where to draw; a new figure if not given.
     """
     ax = axes_or_new(ax, 3, 3)
-    W = np.asarray(W)
+    W = weights_of_one("feature_graph", W)
     joined = adjacency(W, min_cosine=min_cosine)
     labels = connected_components(joined)
     kept = np.flatnonzero(norms(W) > 0.5)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
 
-from toymodels.arrays import AnyArray, gram, norms
+from toymodels.arrays import AnyArray, gram, norms, weights_of_one
 from toymodels.plots.figures import new_figure
 from toymodels.plots.styles import FAINT, INK, SET_COLORS
 
@@ -33,9 +33,7 @@ def directions_3d(
     Raises:
         ValueError: for another number of hidden dimensions, and for more sets than there are colours.
     """
-    W = np.asarray(W)
-    if W.shape[0] != 3:
-        raise ValueError(f"W of directions_3d must have three hidden dimensions. Got shape {W.shape}.")
+    W = weights_of_one("directions_3d", W, hidden=3)
     ax = new_figure(3, 3, layout=None).add_subplot(projection="3d") if ax is None else ax
     for i, j in _edges(W):
         ax.plot(*W[:, [i, j]], color=FAINT, linewidth=0.8)

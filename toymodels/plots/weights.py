@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
 from toymodels.analysis.geometry import interference
-from toymodels.arrays import AnyArray, gram, norms
+from toymodels.arrays import AnyArray, as_array, gram, norms, weights_of_one
 from toymodels.plots.figures import axes_or_new, new_figure
 from toymodels.plots.styles import INTERFERENCE_COLORS, WEIGHT_COLORS
 from toymodels.plots.words import prose
@@ -84,7 +84,12 @@ def weight_matrix(
         ax: where to draw; a new figure if not given.
     """
     ax = axes_or_new(ax, 2.5, 2.2)
-    W, b = np.asarray(W), np.asarray(b)
+    W, b = weights_of_one("weight_matrix", W), np.asarray(as_array("b of weight_matrix", b))
+    if b.shape != W.shape[1:]:
+        turned = ": features are columns here, give W.T" if b.shape == W.shape[:1] else ""
+        raise ValueError(
+            f"b of weight_matrix must have shape ({W.shape[1]},), as W has {W.shape}. Got {b.shape}{turned}."
+        )
     n = W.shape[1]
     gap = max(1.0, 0.06 * n)
     width = max(1.0, 0.05 * n)
@@ -109,7 +114,7 @@ def norm_bars(W: Float[AnyArray, "m n"], *, limit: float = 1.3, ax: Axes | None 
         ax: where to draw; a new figure if not given.
     """
     ax = axes_or_new(ax, 2.0, 2.5)
-    W = np.asarray(W)
+    W = weights_of_one("norm_bars", W)
     ax.barh(np.arange(W.shape[1]), norms(W), height=0.85, color=interference_key().to_rgba(interference(W)))
     ax.set(xlim=(0, limit), ylim=(W.shape[1] - 0.4, -0.6), xticks=[0, 1], yticks=[])
     ax.set_xlabel(r"$\Vert W_i \Vert$", labelpad=0)
