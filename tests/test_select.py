@@ -37,6 +37,13 @@ def test_best_is_the_lowest_loss_and_diverged_models_never_win(results: xr.Datas
     np.testing.assert_array_equal(chosen.loss, [[2.2, 1.3], [0.9, NAN]])
 
 
+def test_best_is_by_what_was_minimised() -> None:
+    """With penalties the model of the lowest loss need not be the one that training found best."""
+    values = {"loss": ("restart", [2.5, 1.5, 3.5]), "objective": ("restart", [7.0, 6.0, 5.0])}
+    chosen = best(xr.Dataset(values))
+    assert (int(chosen.restart), float(chosen.loss)) == (2, 3.5)
+
+
 def test_best_tells_which_one_was_taken(results: xr.Dataset) -> None:
     chosen = best(results)
     assert chosen.restart.dims == ("density", "seed")
