@@ -189,10 +189,13 @@ NUMERIC = {
             "task": replace(TASK, penalties=(tm.HiddenL1(strength),)),
         },
     ),
-    "numbers of own features": (
-        {"density": [0.2, 0.7], "heights[2]": [0.1, 0.8]},
-        {"task": tm.Task(Blocks(5, heights=HEIGHTS))},
-        lambda density, height: {"task": tm.Task(Blocks(5, density, with_element(HEIGHTS, 2, height)))},
+    "numbers of own features and of an own model": (
+        {"density": [0.2, 0.7], "heights[2]": [0.1, 0.8], "scale": [0.1, 1.0]},
+        {"task": tm.Task(Blocks(5, heights=HEIGHTS)), "model": OwnModel(5)},
+        lambda density, height, scale: {
+            "task": tm.Task(Blocks(5, density, with_element(HEIGHTS, 2, height))),
+            "model": OwnModel(5, scale),
+        },
     ),
     "a data set, and a part's density": (
         {"samples": [HEIGHTS[:2, None] * np.arange(4.0), np.eye(2, 4)], "parts[1].density": [0.1, 0.8]},
@@ -200,11 +203,6 @@ NUMERIC = {
         lambda samples, density: {
             "task": tm.Task(tm.Concatenated((tm.Dataset(samples), tm.Independent(3, density))), 0.5)
         },
-    ),
-    "a number of an own model": (
-        {"scale": [0.1, 1.0, 2.0]},
-        {"model": OwnModel(5)},
-        lambda scale: {"model": OwnModel(5, scale)},
     ),
     "seeds between numbers": (
         {"density": [0.1, 0.6], "seed": [4, 2**32 - 1, 0], "learning_rate": [0.01, 0.1]},
@@ -226,46 +224,49 @@ NUMERIC = {
     ),
 }
 
+# Fields that move together share an axis, so that two programs tell of all of them.
 STATIC = {
-    "values": (
-        {"values": [tm.EXPONENTIAL, tm.SIGNED_UNIFORM]},
+    "fields of the recipe": (
+        {
+            "pair": {
+                "batch_size": [16, 40],
+                "steps": [8, 50],
+                "schedule": [constant, optax.cosine_decay_schedule],
+                "optimizer": [optax.adam, sgd],
+                "independent_data": [True, False],
+            }
+        },
         {},
-        lambda values: {"task": tm.Task(tm.Independent(5, DENSITY, values), IMPORTANCE)},
+        lambda batch_size, steps, schedule, optimizer, independent: {
+            "recipe": recipe(
+                batch_size=batch_size,
+                steps=steps,
+                schedule=schedule,
+                optimizer=optimizer,
+                independent_data=independent,
+            )
+        },
     ),
-    "sets": (
-        {"sets": [PAIRS, ((4, 2), (0, 3, 1))]},
-        {"task": tm.Task(tm.AnticorrelatedSets(PAIRS, 0.6), IMPORTANCE)},
-        lambda sets: {"task": tm.Task(tm.AnticorrelatedSets(sets, 0.6), IMPORTANCE)},
+    "fields of the task": (
+        {
+            "pair": {
+                "values": [tm.EXPONENTIAL, tm.SIGNED_UNIFORM],
+                "importance": [0.5, tm.GeometricImportance(0.5)],
+                "target": [jnp.abs, square],
+            }
+        },
+        {},
+        lambda values, importance, target: {"task": tm.Task(tm.Independent(5, DENSITY, values), importance, target)},
     ),
     "whole features": (
         {"features": [FEATURES, tm.CorrelatedSets(PAIRS), Blocks(5, heights=HEIGHTS)]},
         {},
         lambda features: {"task": tm.Task(features, IMPORTANCE)},
     ),
-    "importance of several kinds": (
-        {"importance": [0.5, IMPORTANCE, tm.GeometricImportance(0.5)]},
-        {},
-        lambda importance: {"task": tm.Task(FEATURES, importance)},
-    ),
-    "target": (
-        {"target": [jnp.abs, square]},
-        {"task": tm.Task(SIGNED, IMPORTANCE)},
-        lambda target: {"task": tm.Task(SIGNED, IMPORTANCE, target)},
-    ),
-    "batch size": (
-        {"batch_size": [16, 40]},
-        {},
-        lambda batch_size: {"recipe": recipe(batch_size=batch_size)},
-    ),
-    "steps": (
-        {"steps": [8, 50]},
-        {},
-        lambda steps: {"recipe": recipe(steps=steps)},
-    ),
-    "schedule and optimiser": (
-        {"schedule": [constant], "optimizer": [optax.adam, sgd]},
-        {},
-        lambda schedule, optimizer: {"recipe": recipe(schedule=schedule, optimizer=optimizer)},
+    "sets, and whole models": (
+        {"pair": {"sets": [PAIRS, ((4, 2), (0, 3, 1))], "model": [MODEL, tm.Autoencoder(5, 3, hidden_bias=True)]}},
+        {"task": tm.Task(tm.AnticorrelatedSets(PAIRS, 0.6), IMPORTANCE)},
+        lambda sets, model: {"task": tm.Task(tm.AnticorrelatedSets(sets, 0.6), IMPORTANCE), "model": model},
     ),
     "hidden dimensions": (
         {"n_hidden": [3, 1], "density": [0.1, 0.6]},
@@ -277,20 +278,13 @@ STATIC = {
         {},
         lambda activation, tied: {"model": tm.Autoencoder(5, 2, output_activation=activation, tied=tied)},
     ),
-    "keywords of an own model": (
-        {"width": [2, 3]},
-        {"model": partial(OwnModule, 5, width=1)},
-        lambda width: {"model": partial(OwnModule, 5, width=width)},
-    ),
-    "static fields of own features": (
-        {"blocks": [1, 3]},
-        {"task": tm.Task(Blocks(5, heights=HEIGHTS))},
-        lambda blocks: {"task": tm.Task(Blocks(5, heights=HEIGHTS, blocks=blocks))},
-    ),
-    "whole models and independent data": (
-        {"model": [MODEL, tm.Autoencoder(5, 3, hidden_bias=True)], "independent_data": [True]},
-        {},
-        lambda model, independent: {"model": model, "recipe": recipe(independent_data=independent)},
+    "keywords of an own model, and static fields of own features": (
+        {"pair": {"width": [2, 3], "blocks": [1, 3]}},
+        {"model": partial(OwnModule, 5, width=1), "task": tm.Task(Blocks(5, heights=HEIGHTS))},
+        lambda width, blocks: {
+            "model": partial(OwnModule, 5, width=width),
+            "task": tm.Task(Blocks(5, heights=HEIGHTS, blocks=blocks)),
+        },
     ),
 }
 
@@ -302,10 +296,12 @@ def test_every_cell_has_the_numbers_of_a_single_run(case: str):
     grid = sweep(**base, over=over, restarts=2)
     if case in NUMERIC:
         assert step.advance._cache_size() <= before + 1
-    values = list(over.values())
 
     def run(index: tuple[int, ...]) -> tm.Run:
-        return train(**configuration(*(values[axis][position] for axis, position in enumerate(index))))
+        axes = [
+            list(zip(*one.values(), strict=True)) if isinstance(one, dict) else [*zip(one)] for one in over.values()
+        ]
+        return train(**configuration(*(value for axis, at in zip(axes, index, strict=True) for value in axis[at])))
 
     assert grid.loss.dims == (*over, "restart")
     assert_every_cell_is_a_run(grid, run)
