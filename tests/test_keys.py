@@ -39,7 +39,9 @@ class Samples:
 
 class Module(nnx.Module):
     def __init__(self, *, rngs: nnx.Rngs):
-        self.W = nnx.Param(jax.random.normal(rngs.params(), (2, N)))
+        key = rngs.params()
+        tell("initial weights", key)  # a module is made again with each key of noise, and its weights are put back
+        self.W = nnx.Param(jax.random.normal(key, (2, N)))
         self.rngs = rngs
 
     def activations(self, x: jax.Array) -> dict[str, jax.Array]:
@@ -99,7 +101,7 @@ def keys() -> Iterator[Keys]:
 
 def test_no_two_parts_are_given_the_same_key(keys: Keys):
     shared = [(a, b) for a, b in itertools.combinations(keys, 2) if keys[a] & keys[b]]
-    assert len(keys) == 8
+    assert len(keys) == 9
     assert shared == []
 
 
@@ -107,6 +109,7 @@ def test_each_step_batch_and_model_has_keys_of_its_own(keys: Keys):
     """Restarts share samples and attacks, which are those of a seed; all else is each model's own."""
     models, batches = SEEDS * RESTARTS, STEPS + BATCHES
     assert {part: len(found) for part, found in keys.items()} == {
+        "initial weights": models * (1 + batches + 1),
         "samples": SEEDS * STEPS,
         "evaluation": SEEDS * (BATCHES + 1),  # and one for metrics
         "attack": SEEDS * batches,
