@@ -102,6 +102,13 @@ def test_whole_numbers_of_any_size_go_through_netcdf(dtype: str, largest: int, t
         assert_same(got.load(), wanted)
 
 
+def test_a_name_that_netcdf_does_not_have_is_refused(tmp_path: Path):
+    results = xr.Dataset({"loss": ("ρ", [0.5])}, attrs={"seed": 0})
+    with pytest.raises(ValueError, match=r"netCDF 3 has no name 'ρ'\. Write \.zarr"):
+        formats.write(results, tmp_path / "all.nc")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sweep_into_the_home_folder(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     sweep("~/folder", log="~/log")

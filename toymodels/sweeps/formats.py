@@ -33,7 +33,10 @@ def write(results: xr.Dataset, path: Path) -> None:
     """Write results that are in memory to a file or store, whole or not at all."""
     if ending("the file of results", path) == NETCDF:
         with files.written_path(path) as temporary:
-            _as_netcdf(results).to_netcdf(temporary)
+            try:
+                _as_netcdf(results).to_netcdf(temporary)
+            except UnicodeEncodeError as error:
+                raise ValueError(f"netCDF 3 has no name {error.object!r}. Write {ZARR}, or install netCDF4.") from error
     else:
         with files.written_folder(path) as folder:
             results.to_zarr(folder, zarr_format=2, consolidated=True)
