@@ -25,10 +25,11 @@ from experiments.__main__ import main, select
 from experiments.harness import controls
 from experiments.harness.discovery import Found, experiments_of, find_papers
 from experiments.harness.experiment import Claim, Experiment, Paper, Results, at_least, at_most, equal
+from experiments.harness.fingerprint import fingerprint, imported_code
 from experiments.harness.finished import finished_claims
 from experiments.harness.gallery import claims_table, speed_table
 from experiments.harness.progress import expected_seconds
-from experiments.harness.runner import ROOT, cached, evaluate, fingerprint, judge
+from experiments.harness.runner import ROOT, cached, evaluate, judge
 from toymodels.training.engine import step
 
 PAPERS = find_papers()
@@ -459,9 +460,16 @@ def test_what_is_cached_depends_on_the_functions_of_an_experiment(monkeypatch) -
     (sweep,) = figure("elhage2022/geometric-learning").sweeps(False, 0).values()
     before = fingerprint(sweep)
     assert fingerprint(sweep) == before
-    getsource = inspect.getsource
-    monkeypatch.setattr(inspect, "getsource", lambda thing: getsource(thing).replace("0.03", "0.3"))
+    initializer = sweep.args[0].initializer
+    monkeypatch.setattr(initializer, "__code__", (lambda key, shape, dtype: 0.3).__code__)
     assert fingerprint(sweep) != before
+
+
+def test_training_depends_on_what_it_imports_and_on_nothing_else() -> None:
+    code = imported_code(["toymodels.sweeps.launch"])
+    assert {"toymodels.training.engine.step", "toymodels.tasks.attacks", "toymodels.sweeps.launch"} <= set(code)
+    outside = ("toymodels.workshop", "toymodels.plots", "toymodels.cli", "toymodels.playground", "toymodels.theory")
+    assert not [name for name in code if name.startswith(outside)]
 
 
 def test_claims_with_the_same_sentence_are_refused(elsewhere) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 import toymodels as tm
 from toymodels.cli import main
-from toymodels.identity import flags, from_description, own_code, sources
+from toymodels.identities import flags, from_description, own_code, sources
 
 HELPERS = '''
 """Helpers."""

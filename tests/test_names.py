@@ -19,7 +19,7 @@ from toymodels.cli.metrics import METRICS
 from toymodels.cli.sweep_job import parse_sweep
 from toymodels.cli.toml import updated
 from toymodels.features import BATCHES, FEATURES, VALUES
-from toymodels.identity import from_description
+from toymodels.identities import from_description
 from toymodels.models import ACTIVATIONS, INITIALIZERS
 from toymodels.names import Names
 from toymodels.specifications import named_fields, with_fields

@@ -7,7 +7,8 @@ import pytest
 
 from experiments.harness.discovery import experiments_of, find_papers
 from experiments.harness.experiment import Experiment
-from experiments.harness.runner import ROOT, evaluate, fingerprint, publish, record_seeds
+from experiments.harness.fingerprint import fingerprint
+from experiments.harness.runner import ROOT, evaluate, publish, record_seeds
 
 
 def first_sweep(experiment: Experiment) -> str:

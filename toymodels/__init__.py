@@ -19,7 +19,7 @@ from toymodels.features import (
     Labelled,
     Values,
 )
-from toymodels.identity import describe
+from toymodels.identities import describe
 from toymodels.models import Autoencoder, Network, SparseAutoencoder, identity, module_with, solu, square
 from toymodels.specifications import specification, static
 from toymodels.tasks import (

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array
 from safetensors.numpy import load_file
 
-from toymodels.identity import describe
+from toymodels.identities import describe
 from toymodels.models import Autoencoder, identity
 from toymodels.training.run import Run
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment
-from experiments.harness.runner import CACHE, digests, versions
+from experiments.harness.fingerprint import digests, versions
+from experiments.harness.runner import CACHE
 from toymodels import files
 
 STAMPS = CACHE.parent / "figures"

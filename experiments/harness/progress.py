@@ -7,7 +7,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from experiments.harness.experiment import Experiment
-from experiments.harness.runner import CACHE, FIGURES, fingerprint
+from experiments.harness.fingerprint import fingerprint
+from experiments.harness.runner import CACHE, FIGURES
 from toymodels import files
 
 DRAWING = 2.0  # seconds

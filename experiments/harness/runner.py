@@ -1,16 +1,12 @@
 """Run experiments: train what is not in the cache, draw, and judge the claims."""
 
 import dataclasses
-import hashlib
-import inspect
 import json
-import pkgutil
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -19,6 +15,7 @@ import xarray as xr
 import toymodels as tm
 from experiments.harness.controls import refuted_by
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep
+from experiments.harness.fingerprint import fingerprint
 from toymodels import files
 
 ROOT = Path(__file__).parents[2]
@@ -142,53 +139,3 @@ def claim_record(experiment: Experiment, claim: Claim) -> dict[str, object]:
 def cached(sweep: Sweep, folder: Path = CACHE) -> xr.Dataset:
     """The results of a sweep, from the cache as far as the same sweep was done before with the same code."""
     return sweep(folder=folder / fingerprint(sweep))
-
-
-def fingerprint(sweep: Sweep) -> str:
-    """A name that depends on everything that the result depends on."""
-    outside = _NOT_IN_TRAINING if not sweep.keywords.get("metrics") else _NOT_IN_METRICS
-    described = tm.describe(sweep)
-    what = {"sweep": described, "own": _sources(described), "code": _code(outside), "versions": versions()}
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def _sources(described: Any) -> dict[str, str]:
-    """The source of each function of these experiments (a metric, an initialiser) that a description names."""
-    names = sorted(set(re.findall(r'"(experiments\.[\w.]+)"', json.dumps(described))))
-    return {name: inspect.getsource(pkgutil.resolve_name(name)) for name in names}
-
-
-def _code(outside: tuple[str, ...]) -> Mapping[str, str]:
-    """A digest of each source file, but for those whose names begin with one of `outside`."""
-    package = Path(tm.__file__).parent
-    return {name: one for name, one in digests(package).items() if not name.startswith(outside)}
-
-
-def digests(package: Path) -> dict[str, str]:
-    """A digest of each source file below a folder, by its path there."""
-    return {
-        path.relative_to(package).as_posix(): hashlib.sha256(files.read_bytes(path)).hexdigest()
-        for path in sorted(package.rglob("*.py"))
-    }
-
-
-def versions() -> Mapping[str, str]:
-    return {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
-
-
-_NOT_IN_METRICS = (
-    "plots/",
-    "cli",
-    "__init__.py",
-    "sweeps/select.py",
-    "sweeps/show.py",
-    "sweeps/progress.py",
-)
-_NOT_IN_TRAINING = (
-    *_NOT_IN_METRICS,
-    *(
-        f"analysis/{name}.py"
-        for name in ("__init__", "alignment", "dynamics", "motifs", "neurons", "phases", "polytopes")
-    ),
-    "theory/",
-)

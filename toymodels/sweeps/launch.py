@@ -15,7 +15,7 @@ from jaxtyping import PRNGKeyArray
 
 from toymodels import files
 from toymodels.checks import check_integer
-from toymodels.identity import describe, flags, own_code, versions
+from toymodels.identities import describe, flags, own_code, versions
 from toymodels.models import Model
 from toymodels.sweeps import store
 from toymodels.sweeps.axes import RESERVED, SEED, Over, read_axes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from toymodels.identity import from_description
+from toymodels.identities import from_description
 from toymodels.sweeps.results import SNAPSHOTS, STATE
 from toymodels.training.run import Run
 from toymodels.training.start import state_shapes

@@ -13,7 +13,7 @@ import xarray as xr
 from toymodels import features, models, tasks, training
 from toymodels.checks import near_matches
 from toymodels.features import EXPONENTIAL, SIGNED_UNIFORM, UNIFORM
-from toymodels.identity import describe
+from toymodels.identities import describe
 from toymodels.sweeps.select import best, fraction, summary
 
 KNOWN = {

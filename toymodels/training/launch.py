@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray, UInt32
 
 from toymodels.checks import check_function, check_integer, check_seed
-from toymodels.identity import describe, versions
+from toymodels.identities import describe, versions
 from toymodels.models import Model
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric, Metrics

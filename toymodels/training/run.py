@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from toymodels import files
-from toymodels.identity import from_description
+from toymodels.identities import from_description
 from toymodels.models import module_with
 from toymodels.training.doubts import doubts, importance_of
 

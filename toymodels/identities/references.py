@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from toymodels.identity.sources import definition, nested
+from toymodels.identities.sources import definition, nested
 
 
 def references(function: FunctionType) -> Iterator[tuple[str, Any]]:

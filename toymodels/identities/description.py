@@ -14,9 +14,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from toymodels.identity.parts import given, held, is_dunder, members, only_checks, pickled
-from toymodels.identity.references import is_own, references
-from toymodels.identity.sources import digest, what_it_does
+from toymodels.identities.parts import given, held, is_dunder, members, only_checks, pickled
+from toymodels.identities.references import is_own, references
+from toymodels.identities.sources import digest, what_it_does
 
 LARGE = 1_000  # numbers, above which an array is described by a digest
 LONG = 80  # letters, above which a value is noted by a digest

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from toymodels.identity.description import modules
+from toymodels.identities.description import modules
 from toymodels.version import VERSION
 
 ALWAYS = ("toymodels", "jax", "jaxlib", "flax", "optax")

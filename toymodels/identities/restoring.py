@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from toymodels.identity.description import describe
+from toymodels.identities.description import describe
 
 
 def from_description(description: Any) -> Any:
