@@ -39,7 +39,7 @@ def saved(tmp_path: Path) -> Path:
 def options(page: Path) -> tuple[Any, Any]:
     """The settings and the recording that a page begins with."""
     (settings, recording) = re.findall(
-        r"\{ settings: (.*), recording: (.*), inAddress: true \}\);$", page.read_text("utf-8"), re.MULTILINE
+        r"\{ settings: (.*), recording: (.*), links: .*, inAddress: true \}\);$", page.read_text("utf-8"), re.MULTILINE
     )[0]
     return json.loads(settings), json.loads(recording)
 
