@@ -109,7 +109,7 @@ def test_in_the_unsolved_lesson_all_that_fails_says_which_exercise_is_missing(le
 
 def test_every_plot_of_a_notebook_is_shown(tmp_path: Path) -> None:
     draw = "import numpy as np\nfrom toymodels import plots\naxes = plots.directions(np.eye(2))"
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(draw)] * 3)
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(draw) for _ in range(3)])
     executed, error = execute(made, tmp_path)
     assert error is None
     assert [[output.output_type for output in cell.outputs] for cell in executed.cells] == [["display_data"]] * 3

@@ -33,8 +33,8 @@ def new_figure(width_inches: float | int, height_inches: float | int, **options:
     if backend in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
         plt.close(OURS)
         return plt.figure(OURS, **options)
-    # A cell closes what it shows, so nothing piles up there. Not by rc_context, which would also undo that the backend of
-    # notebooks, loaded by the first figure, turns interaction on: later figures would not be shown.
+    # A cell closes what it shows, so nothing piles up there. Not by rc_context: that would also undo that the backend
+    # of notebooks, loaded by the first figure, turns interaction on, and later figures would not be shown.
     limit = mpl.rcParams["figure.max_open_warning"]
     mpl.rcParams["figure.max_open_warning"] = 0 if "inline" in backend else limit
     try:
