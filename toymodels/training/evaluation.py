@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import optax
 from jaxtyping import PRNGKeyArray
 
 from toymodels.models import Model
+from toymodels.specifications import with_fields
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric
 from toymodels.training.engine.cells import Cell
@@ -64,7 +64,8 @@ def evaluate(
     if missing:
         raise ValueError(f"params of evaluate must have all that the model has. It lacks {', '.join(missing)}.")
     began, key = time.perf_counter(), key_data("evaluate", seed)
-    untrained = cell._replace(recipe=replace(recipe, steps=0, optimizer=optax.sgd, schedule=constant))
+    nothing = with_fields(recipe, steps=0, optimizer=optax.sgd, schedule=constant)  # a Recipe takes a step at least
+    untrained = cell._replace(recipe=nothing)
     plan = one_cell_plan(untrained, key, restarts, start, Keep(named), 2**30)
     return run_of(
         [trained for _, trained in execute(plan, plan.chunks())],
