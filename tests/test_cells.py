@@ -10,6 +10,7 @@ import pytest
 from flax import nnx
 
 import toymodels as tm
+from toymodels.specifications import with_fields
 from toymodels.training.engine import step
 from toymodels.training.engine.cells import Cell, assemble, separate, to_array
 from toymodels.training.engine.code import content, is_numeric
@@ -31,7 +32,7 @@ def test_leaves_of_their_own_are_put_in_their_places():
     model, task, rate = assemble(structure, shared, ["the rate", "the density"])
     assert model == CELL.model
     assert rate == "the rate"
-    assert task.features == tm.Independent(3, "the density")
+    assert task.features == with_fields(tm.Independent(3), density="the density")
     assert task.importance == (1, 2, 3)
 
 

@@ -13,7 +13,9 @@ from flax import nnx
 
 import toymodels as tm
 from toymodels.features import epochs
+from toymodels.training.engine.cells import Cell
 from toymodels.training.engine.threefry import folded
+from toymodels.training.fit import check_fit
 
 N, STEPS, RESTARTS, BATCHES, SEEDS = 3, 4, 3, 2, 2
 CHILDREN = 4096  # of each key, that are looked for; LAST, which stands for what is no step, is not among them
@@ -86,6 +88,8 @@ TASK = tm.Task(Samples(), evaluation=Samples("evaluation"), penalties=(one, two)
 
 def keys_of(task: tm.Task, recipe: tm.Recipe = RECIPE) -> Keys:
     """The keys that each part is given in a sweep over two seeds; those that draw initial weights are told apart."""
+    check_fit(Cell(Module, task, recipe), (("metric", metric),))  # tries the module once, with a key of its own
+    jax.effects_barrier()
     told.clear()
     tm.sweep(
         Module, task, recipe, over={"seed": range(SEEDS)}, restarts=RESTARTS, metrics={"metric": metric}, progress=False

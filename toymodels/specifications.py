@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, dataclass_transform, get_type_hints
+from typing import Any, TypeVar, dataclass_transform, get_type_hints, no_type_check
 
 import jax
 import numpy as np
@@ -122,6 +122,7 @@ def _checked(cls: Any) -> Callable[..., None]:
     fill = cls.__init__
     known = [field.name for field in dataclasses.fields(cls) if field.init]
 
+    @no_type_check  # a checker would wrap it in what cannot be pickled with a class of a notebook
     @functools.wraps(fill)
     def construct(self: Any, *values: Any, **fields: Any) -> None:
         for name in fields:

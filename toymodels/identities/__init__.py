@@ -15,6 +15,6 @@ that do not take part in comparisons (`field(compare=False)`) do not count.
 from toymodels.identities.description import describe, modules, own_code
 from toymodels.identities.references import is_own
 from toymodels.identities.restoring import from_description
-from toymodels.identities.versions import flags, versions
+from toymodels.identities.surroundings import flags, versions
 
 __all__ = ["describe", "flags", "from_description", "is_own", "modules", "own_code", "versions"]
