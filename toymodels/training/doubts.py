@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from toymodels.identities import from_description
+from toymodels.tasks import GeometricImportance
+
 MIN_NORM = 0.5  # of a represented feature, as in `analysis.geometry.represented`
 FALLING = 0.05  # of the loss, from the last tenth but one of training to the last
 NAMED = 5  # features in a sentence
@@ -81,9 +84,11 @@ def importance_of(task: Any, n: int) -> Float[np.ndarray, " n"]:
     >>> importance_of({"importance": {"type": "GeometricImportance", "decay": 0.5}}, 3).tolist()
     [1.0, 0.5, 0.25]
     """
-    importance = task.get("importance", 1.0) if isinstance(task, Mapping) else 1.0
-    if isinstance(importance, Mapping) and importance.get("type") == "GeometricImportance":
-        return float(importance["decay"]) ** np.arange(n)
-    if isinstance(importance, int | float) or (isinstance(importance, list) and len(importance) == n):
-        return np.broadcast_to(np.asarray(importance, dtype=float), (n,))
-    return np.ones(n)
+    try:
+        importance = from_description(task["importance"]) if isinstance(task, Mapping) else 1.0
+    except (KeyError, ValueError):  # the digest of a large array, say
+        return np.ones(n)
+    if isinstance(importance, GeometricImportance):
+        return float(importance.decay) ** np.arange(n)
+    weights = np.asarray(importance, dtype=float)
+    return np.broadcast_to(weights, (n,)) if weights.shape in ((), (n,)) else np.ones(n)
