@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import toymodels as tm
 
@@ -33,6 +34,7 @@ def train_on(devices: int, path: Path) -> tuple[tm.Run, dict[str, np.ndarray]]:
     return tm.Run.load(path.with_suffix(".safetensors")), dict(np.load(path.with_suffix(".npz")))
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_numbers_of_one(tmp_path: Path):
     (one, one_grid), (two, two_grid) = (train_on(devices, tmp_path / str(devices)) for devices in (1, 2))
     np.testing.assert_array_equal(two.restart, one.restart)

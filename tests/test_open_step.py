@@ -725,6 +725,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EVERYTHING)
 def test_in_double_precision_everything_is(case: str):
     model, task, recipe = EVERYTHING[case]
@@ -739,6 +740,7 @@ def test_in_double_precision_everything_is(case: str):
     assert single.loss.dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EVERYTHING)
 def test_strict_promotion_and_the_transfer_guard(case: str):
     model, task, recipe = EVERYTHING[case]

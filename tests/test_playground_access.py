@@ -8,7 +8,7 @@ from playground_page import CANVASES, PHONE, Open, handle, named, paused, pictur
 from playwright.sync_api import expect
 
 browser, constants, visit = playground_page.browser, playground_page.constants, playground_page.visit
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def test_keys(visit: Open) -> None:

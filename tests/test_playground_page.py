@@ -9,7 +9,7 @@ from playground_page import CANVASES, Open, colors, custom_page, named, paused, 
 from playwright.sync_api import expect
 
 browser, constants, visit = playground_page.browser, playground_page.constants, playground_page.visit
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def test_trains_at_the_rate_of_the_screen(visit: Open) -> None:

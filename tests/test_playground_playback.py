@@ -10,7 +10,7 @@ from playground_page import CANVASES, PHONE, Open, colors, custom_page, handle, 
 from toymodels.playground import bundle
 
 browser, constants, visit = playground_page.browser, playground_page.constants, playground_page.visit
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 TRAINING = ("restart", "new-seed", "copy", "presets")
 

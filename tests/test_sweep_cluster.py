@@ -18,7 +18,7 @@ from toymodels.sweeps import store
 from toymodels.sweeps.progress import Progress
 
 distributed = pytest.importorskip("distributed")
-pytestmark = pytest.mark.xdist_group("cluster")  # one cluster for all
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]  # one cluster for all
 
 MODEL = tm.Autoencoder(5, 2)
 TASK = tm.Task(tm.Independent(5), tm.GeometricImportance(0.9))
