@@ -24,10 +24,10 @@ MODELS = 100
 STEPS = 1_000
 LEVEL = 1e-3
 SHARED = {  # settings from which different seeds reach different arrangements
-    "pentagons and squares": {},
-    "mostly squares": {"density": 0.2},
+    "pentagons and squares": {"density": 0.1, "decay": 0.9},
+    "mostly squares": {"density": 0.2, "decay": 0.9},
     "three dimensions": {"n": 7, "m": 3, "density": 0.2, "decay": 1},
-    "correlated pairs": {"n": 4, "pairs": "correlated", "decay": 1},
+    "correlated pairs": {"n": 4, "density": 0.1, "pairs": "correlated", "decay": 1},
 }
 
 

@@ -16,12 +16,10 @@ __all__ = [
     "dimensionality",
     "dimensions_per_feature",
     "feature_graph",
-    "gram",
     "in_superposition",
     "interference",
     "leverage",
     "n_represented",
-    "norms",
     "represented",
 ]
 

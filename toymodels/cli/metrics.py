@@ -26,4 +26,7 @@ def read_metrics(names: Sequence[str]) -> dict[str, Metric]:
     return metrics
 
 
-METRICS = Names("a function of toymodels.analysis.geometry", {own: getattr(geometry, own) for own in geometry.__all__})
+METRICS = Names(
+    "a function of toymodels.analysis.geometry",
+    {own: getattr(geometry, own) for own in (*geometry.__all__, "gram", "norms")},
+)

@@ -17,6 +17,7 @@ def directions(
     *,
     importance: Float[AnyArray, " n"] | None = None,
     sets: Sequence[Sequence[int]] | None = None,
+    numbers: bool = False,
     limit: float = 1.5,
     ax: Axes | None = None,
 ) -> Axes:
@@ -30,6 +31,7 @@ def directions(
         sets: the features of each set, which get one colour instead of that of their importance. Arrows of a set's
             first feature end in a dot, those of the others in a ring, so that two that coincide are seen as such.
             Features of no set are grey.
+        numbers: whether to write each feature's number beyond the end of its arrow, if that is longer than 0.2.
         limit: half the width of the square that is shown.
         ax: where to draw; a new figure if not given.
 
@@ -55,6 +57,9 @@ def directions(
             ax.plot(*direction, "o", color=color, markersize=8, markerfacecolor="none")
         else:
             ax.plot(*direction, "o", color=color, markersize=4 if length > 0.05 else 2.5)
+        if numbers and length > 0.2:
+            place = direction * (1 + 0.17 / length)
+            ax.text(*place, str(number), color=color, ha="center", va="center", fontsize="small")
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
