@@ -14,7 +14,7 @@ from experiments.benchmark.timing import interleave, matrix_rate, rounded, secon
 def step_times(size: Size, effort: Effort, own_draws: bool = False) -> dict[str, Any]:
     """Milliseconds a step of all models, ours, PyTorch's, and the ratio; and our arithmetic rate beside the machine's.
 
-    Same recipe, same number of samples a step. A time of ours is that of a whole call of `sweep` without compilation,
+    Same recipe, same number of samples per step. A time of ours is that of a whole call of `sweep` without compilation,
     divided by its steps; the first call, with compilation, is told apart. Our models share their uniform draws, which
     the notebook's do not; `own_draws` measures ours also without that, with a seed for each model. The arithmetic is
     that of the five matrix products a model and step; the machine's rate is the best of some products of large matrices

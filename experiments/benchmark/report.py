@@ -101,7 +101,7 @@ def table(report: Mapping[str, Any]) -> str:
     lines += [_same_loss_line(name, row) for name, row in report["same_loss"].items()]
     lines += ["", "Peak memory in MiB, over that of the imports     ours   PyTorch"]
     lines += [f"{name:<44}{row['ours']:>9.0f}{row['pytorch']:>10.0f}" for name, row in report["memory_mib"].items()]
-    lines += ["", "Steps of single models a second, n=5 m=2         ours   PyTorch"]
+    lines += ["", "Steps of single models per second, n=5 m=2       ours   PyTorch"]
     lines += [_growth_line(row) for row in report["growth"]["models"]]
     lines += ["", "GFLOP/s of eight models, m = n / 10              ours   PyTorch"]
     lines += [
@@ -118,7 +118,7 @@ def table(report: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"Phase diagram n=2 m=1: {phases['models']:,} models of {phases['steps']} steps in {phases['seconds']:.0f} s, "
-        f"{phases['model_steps_per_second'] / 1e6:.1f} million model-steps a second, {phases['peak_mib']} MiB",
+        f"{phases['model_steps_per_second'] / 1e6:.1f} million model-steps per second, {phases['peak_mib']} MiB",
         "agreement with theory: " + ", ".join(f"{share:.1%} {cells}" for cells, share in phases["agreement"].items()),
     ]
     lines += ["", "Targets"]

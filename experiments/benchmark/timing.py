@@ -54,7 +54,7 @@ def seconds_of(function: Callable[[], object]) -> float:
 
 def matrix_rate(side: int = 2048, calls: int = 6) -> Callable[[], float]:
     """A function that measures the machine's large-matrix rate: the best of some calls of a compiled float32 product of
-    two square matrices, in floating point operations a second."""
+    two square matrices, in floating point operations per second."""
     matrix = jax.random.normal(jax.random.key(0), (side, side))
     product = jax.jit(jnp.matmul)
 

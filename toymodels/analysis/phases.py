@@ -1,6 +1,6 @@
 """Phases: whether a feature is ignored, in superposition, or has a dimension of its own, and where phases meet.
 
-Maps of phases, of shape (rows, columns), hold one class a cell.
+Maps of phases, of shape (rows, columns), hold one class per cell.
 """
 
 import numpy as np

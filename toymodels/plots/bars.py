@@ -45,7 +45,7 @@ def neurons(
         The Axes (2, models), heat maps above and bars below.
 
     Raises:
-        ValueError: if there is not one title a model.
+        ValueError: if there is not one title per model.
     """
     weights = np.asarray(W)
     models = len(weights)

@@ -50,7 +50,7 @@ def phase_diagram(
     """Colours over the extra feature's importance (to the right) and the density, 1 on top, both logarithmic.
 
     Args:
-        colors: (rows, columns, 3), red, green and blue in [0, 1]; a row a density.
+        colors: (rows, columns, 3), red, green and blue in [0, 1]; a row per density.
         importance: (columns,), positive, in geometric progression.
         density: (rows,), positive, in geometric progression.
         borders: by what they are called in a legend, lines (importances, densities); up to three kinds of them.

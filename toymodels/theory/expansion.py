@@ -188,5 +188,5 @@ def _rows(b: Float[Array, "*batch n"]) -> Float[Array, "*batch n n"]:
 
 
 def _each(importance: Importance, b: Float[AnyArray, "*batch n"]) -> Float[Array, "*batch n"]:
-    """One importance a feature."""
+    """One importance per feature."""
     return jnp.broadcast_to(jnp.asarray(importance, dtype=float), b.shape)

@@ -147,7 +147,7 @@ def lower_bound(
 def _problem(
     mean: Float[np.ndarray, " n"], second_moment: Float[AnyArray, "n n"], importance: float | Float[AnyArray, " n"]
 ) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, " n"]]:
-    """The covariance, without the rounding errors of `second_moment`, and one importance a feature."""
+    """The covariance, without the rounding errors of `second_moment`, and one importance per feature."""
     products = np.outer(mean, mean)
     covariance = np.asarray(second_moment) - products
     scale = np.finfo(covariance.dtype).eps * abs(products).max()

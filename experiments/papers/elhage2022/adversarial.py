@@ -26,7 +26,7 @@ KEY = jax.random.key(0)  # of the samples and of the gradient attacks' starts, w
 
 
 class Attacked(NamedTuple):
-    """Models under attack, one a density.
+    """Models under attack, one per density.
 
     Attributes:
         density: (k,).
@@ -167,7 +167,7 @@ def sweep_adversarial_training(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 
 def draw_adversarial_training(results: Results) -> Figure:
-    """Features per dimension, and those in superposition, against 1 / density, a line a norm."""
+    """Features per dimension, and those in superposition, against 1 / density, a line per norm."""
     W = results["models"].W.values
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     panels = {

@@ -158,7 +158,7 @@ def sweep_features_vs_density(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 
 def draw_features_vs_density(results: Results) -> Figure:
-    """A column of bars a density, and below, the number represented and the mean interference."""
+    """A column of bars per density, and below, the number represented and the mean interference."""
     W = results.best().W.values
     figure = plt.figure(figsize=(14, 6.2), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]

@@ -78,7 +78,7 @@ def claims_abs_exact(results: Results, full: bool) -> list[Claim]:
     halves = {(int(weights.argmax()), bool(sign > 0)) for weights, sign in zip(abs(W), W.sum(-1), strict=True)}
     return [
         equal("halves, x_i > 0 or x_i < 0 of a feature, that have a neuron", len(halves), 2 * EXACT_N),
-        at_most("W1 differs from one weight of 1 or -1 a neuron by", abs(W - np.sign(W) * own).max(), 0.05),
+        at_most("W1 differs from one weight of 1 or -1 per neuron by", abs(W - np.sign(W) * own).max(), 0.05),
         at_most("W2 differs from a weight of 1 on the neuron's feature by", abs(W_out - own.T).max(), 0.05),
         at_most("loss", _exact_loss(W, W_out, b), 1e-4),
     ]
@@ -149,7 +149,7 @@ def sweep_abs_sweep(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 
 def draw_abs_sweep(results: Results) -> Figure:
-    """Stacked bars of the input weights of every neuron, a panel a density, and the share of monosemantic neurons."""
+    """Stacked bars of the input weights of every neuron, a panel per density, and the share of monosemantic neurons."""
     W = _input_weights(results)
     figure = plt.figure(figsize=(12, 5.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1, 0.07], squeeze=False)[0]
@@ -172,7 +172,7 @@ def draw_abs_sweep(results: Results) -> Figure:
 
 
 def _stacks(W: Float[np.ndarray, "m n"], ax: Axes) -> None:
-    """A bar a neuron, neurons in the order of their strongest features; segments are features, the largest lowest."""
+    """A bar per neuron, neurons in the order of their strongest features; segments are features, the largest lowest."""
     W = W[np.lexsort((-neurons.largest_fraction(W), abs(W).argmax(-1)))]
     features = np.argsort(-abs(W), axis=-1)
     sizes = np.take_along_axis(abs(W), features, axis=-1)

@@ -62,7 +62,7 @@ def sweep_small(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 
 def draw_small(results: Results) -> Figure:
-    """A row a kind, a column a model; arrows are features, each set in its own colour."""
+    """A row per kind, a column per model; arrows are features, each set in its own colour."""
     figure, axes = plt.subplots(
         len(KINDS), MODELS + 1, figsize=(8.2, 7.6), width_ratios=[0.9] + [1] * MODELS, layout="constrained"
     )
@@ -133,8 +133,8 @@ CORRELATED_SMALL = Experiment(
     sweeps=sweep_small,
     draw=draw_small,
     claims=claims_small,
-    shows="Columns of W as arrows, a row a kind of features and a column a trained model. Features of one set have one "
-    "colour: the first ends in a dot, the others in rings. Models are turned so that feature 0 points up, and flipped. "
+    shows="Columns of W as arrows, a row per kind of features and a column per trained model. Features of one set have "
+    "one colour: the first ends in a dot, the others in rings. Models are turned so that feature 0 points up, and flipped. "
     "Correlated partners are orthogonal, or side by side where three pairs leave no room for that; anticorrelated "
     "ones are opposite, or in a triangle. Density is that of a feature.",
     differences=(

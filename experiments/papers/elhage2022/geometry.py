@@ -16,7 +16,7 @@ from toymodels.analysis import geometry
 N, M = 400, 30
 SOURCE = "The Geometry of Superposition, Uniform Superposition"
 DIFFERENCES = (
-    "ours: two models a density, D* of the better one, paper: one",
+    "ours: two models per density, D* of the better one, paper: one",
     "quick: 50 densities, 4,000 steps of batch 256; --full: 100 densities, 20,000 steps of batch 1,024",
 )
 MIN_NORM = 0.1  # below it a feature is not represented, and its dimensionality is noise
@@ -31,7 +31,7 @@ def densities(full: bool) -> Float[np.ndarray, " k"]:
 
 
 def sweep_geometry(full: bool, seed: int) -> Mapping[str, Sweep]:
-    """Two models a density. All three figures of this module use these models."""
+    """Two models per density. All three figures of this module use these models."""
     over = {"density": densities(full)}
     recipe = tm.Recipe(steps=20_000, batch_size=1_024) if full else tm.Recipe(steps=4_000, batch_size=256)
     model, task = tm.Autoencoder(N, M), tm.Task(tm.Independent(N))
@@ -186,7 +186,7 @@ DIMENSIONALITY = Experiment(
     sweeps=sweep_geometry,
     draw=draw_dimensionality,
     claims=claims_dimensionality,
-    shows="A dot a feature of two models a density, at its dimensionality D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²; features "
+    shows="A dot per feature of two models per density, at its dimensionality D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²; features "
     "with ‖W_i‖ < 0.1 are left out. Grey lines: the fractions of regular arrangements. Black: D* of the better model. "
     "Below, the feature graphs of six of the models: pairs, then pentagons, then ever larger arrangements. At the "
     "dense end all subspaces of m dimensions are equally good, and the features share one evenly, with D_i about m/n.",

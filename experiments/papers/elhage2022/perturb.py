@@ -213,7 +213,7 @@ PERTURB = Experiment(
     "losses, the lower one bold; all restarts that found them are drawn thin, after alignment by rotations, "
     "reflections and exchanges of the four like features.",
     differences=(
-        "ours: best of 24 restarts a density (128 with --full), paper: not said",
+        "ours: best of 24 restarts per density (128 with --full), paper: not said",
         "ours: Adam 1e-2 with cosine decay, 1,500 steps of 512 (--full: 5,000 of 2,048), notebook: AdamW 1e-3, 10,000 "
         "steps of 1,024",
         "ours: from ten times denser to a hundred times sparser, losses on a logarithmic axis",

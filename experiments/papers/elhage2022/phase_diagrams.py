@@ -48,7 +48,7 @@ class Case(NamedTuple):
 
 
 def sweep_phases(case: Case, recipe: tm.Recipe, side: int, full: bool, seed: int) -> Mapping[str, Sweep]:
-    """Ten restarts a cell; a row a density, and a column an importance of the extra feature."""
+    """Ten restarts per cell; a row per density, and a column per importance of the extra feature."""
     density, importance = grid(100 if full else side)
     task = tm.Task(tm.Independent(case.n), importance=np.ones(case.n))
     over = {"density": density, f"importance[{case.n - 1}]": importance}

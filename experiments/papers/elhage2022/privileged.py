@@ -20,8 +20,8 @@ N, M = 10, 5
 IMPORTANCE = tm.GeometricImportance(0.75)
 SOURCE = "Superposition in a Privileged Basis"
 SHOWN = (
-    "Above, W with a column a neuron and a row a feature, the most important feature on top: blue −1, white 0, red +1. "
-    "Below, the same weights as a stacked bar a neuron, negative ones downwards; a segment has the colour of its "
+    "Above, W with a column per neuron and a row per feature, the most important feature on top: blue −1, white 0, red "
+    "+1. Below, the same weights as a stacked bar per neuron, negative ones downwards; a segment has the colour of its "
     "feature's interference: dark 0, not in superposition; bright 1 or more. Squares mark monosemantic neurons, "
     "diamonds polysemantic ones."
 )

@@ -43,7 +43,7 @@ def crossings(values: Float[np.ndarray, "ratio density restart"], level: float) 
 
 
 def draw_plateau(results: Results) -> Figure:
-    """D* against 1 / density, a line a ratio; and between which densities it is about 1/2, against the ratio."""
+    """D* against 1 / density, a line per ratio; and between which densities it is about 1/2, against the ratio."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     values = curves(results)
     x = tm.plots.against_density(left, DENSITIES)

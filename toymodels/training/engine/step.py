@@ -3,7 +3,7 @@
 The speed of the project is made here, in `plan.py` and in `threefry.py`, by what was measured on CPUs:
 
 - one program for many models and many steps, with sampling inside, so that nothing returns to Python between steps;
-- what models have in common is computed once: random draws once a stream, samples and targets once a cell;
+- what models have in common is computed once: random draws once per stream, samples and targets once per cell;
 - `vmap` over as many models as fit a core's cache, and `lax.map` over the rest. XLA lifts the draws of a stream out of
   the loop over its cells;
 - samples in columns, so that every product is a small matrix times a long one;
