@@ -134,8 +134,8 @@ CORRELATED_SMALL = Experiment(
     draw=draw_small,
     claims=claims_small,
     shows="Columns of W as arrows, a row per kind of features and a column per trained model. Features of one set have "
-    "one colour: the first ends in a dot, the others in rings. Models are turned so that feature 0 points up, and flipped. "
-    "Correlated partners are orthogonal, or side by side where three pairs leave no room for that; anticorrelated "
+    "one colour: the first ends in a dot, the others in rings. Models are turned so that feature 0 points up, and "
+    "flipped. Correlated partners are orthogonal, or side by side where three pairs leave no room for that; anticorrelated "
     "ones are opposite, or in a triangle. Density is that of a feature.",
     differences=(
         "ours: densities .1, .1 and .03, paper: not said",
