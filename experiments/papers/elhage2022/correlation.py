@@ -135,8 +135,8 @@ CORRELATED_SMALL = Experiment(
     claims=claims_small,
     shows="Columns of W as arrows, a row per kind of features and a column per trained model. Features of one set have "
     "one colour: the first ends in a dot, the others in rings. Models are turned so that feature 0 points up, and "
-    "flipped. Correlated partners are orthogonal, or side by side where three pairs leave no room for that; anticorrelated "
-    "ones are opposite, or in a triangle. Density is that of a feature.",
+    "flipped. Correlated partners are orthogonal, or side by side where three pairs leave no room for that; "
+    "anticorrelated ones are opposite, or in a triangle. Density is that of a feature.",
     differences=(
         "ours: densities .1, .1 and .03, paper: not said",
         "ours: each model the best of 32 or 48 restarts (64 or 96 with --full), paper: several models, of which one of "
