@@ -10,7 +10,7 @@ figures: .venv/base  ## reproduce the figures of the paper, quick size, and judg
 test: .venv/dev  ## all tests but those of `make reproduce`
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup
 	@echo "Left out: figures, lessons and many playgrounds trained to the end, the site and the code on its pages," \
-		"clusters, browsers, double precision of every kind of task (make reproduce)," \
+		"clusters, browsers, and what compiles many programs (make reproduce)," \
 		"and all figures at five seeds, an hour ($(BIN)/python -m pytest -m long)."
 
 reproduce: .venv/dev  ## the second stage of the tests: what trains to the end, and the site

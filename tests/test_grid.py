@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +147,7 @@ def assert_has(cell: Any, fields: dict[str, Any]) -> None:
             assert got is wanted or got == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(grid=grids(), given=options, threads=st.integers(1, 5), memory_bytes=st.sampled_from([1, 2_000, 2**30]))
 def test_every_model_is_trained_once_with_its_own_configuration(
@@ -178,6 +180,7 @@ def test_every_model_is_trained_once_with_its_own_configuration(
     assert sorted(trained) == list(range(n_cells * restarts))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(grid=grids(), given=options)
 def test_results_are_laid_out_as_the_axes_say(grid: Any, given: dict[str, Any]):

@@ -18,6 +18,8 @@ from toymodels.features import epochs, full_batch
 from toymodels.specifications import with_fields
 from toymodels.training import constant
 
+pytestmark = pytest.mark.slow  # each test compiles programs of its own, a hundred seconds of two cores in all
+
 MODEL = tm.Autoencoder(5, 2)
 FEATURES = tm.Independent(5, 0.3)
 TASK = tm.Task(FEATURES)
@@ -725,7 +727,6 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", EVERYTHING)
 def test_in_double_precision_everything_is(case: str):
     model, task, recipe = EVERYTHING[case]
@@ -740,7 +741,6 @@ def test_in_double_precision_everything_is(case: str):
     assert single.loss.dtype == np.float32
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", EVERYTHING)
 def test_strict_promotion_and_the_transfer_guard(case: str):
     model, task, recipe = EVERYTHING[case]

@@ -422,6 +422,7 @@ def test_every_mistake_is_refused_before_anything_is_compiled_or_written(kind: C
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
 @pytest.mark.usefixtures("nothing_compiled")
 def test_without_the_mistake_the_programs_are_reached(kind: Callable):

@@ -400,6 +400,7 @@ def test_what_other_shards_have_finished_does_not_fit_into_memory(
     xr.testing.assert_allclose(tm.sweeps.load(tmp_path), sharded[1][-1], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_shards_on_several_machines_are_merged(sharded: tuple[Path, list[xr.Dataset]], tmp_path: Path):
     machines = [tmp_path / str(index) for index in range(3)]
     for index, machine in enumerate(machines):
