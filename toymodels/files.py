@@ -20,6 +20,8 @@ from typing import Any, BinaryIO
 
 PathLike = str | os.PathLike[str]
 
+ATTEMPTS = 100  # to put a folder in its place while others do the same
+
 
 def expanded(path: PathLike) -> Path:
     """The path, with `~` as the home folder.
@@ -114,15 +116,16 @@ def written_folder(path: PathLike) -> Iterator[Path]:
         NotADirectoryError: if there is something else.
     """
     path = _target(path)
-    if path.exists() and not path.is_dir():
+    there = _mode(path)
+    if there is not None and not stat.S_ISDIR(there):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
         temporary.mkdir()
         yield temporary
-        if path.exists():
-            _allow(temporary, path.stat().st_mode)
+        if there is not None:
+            _allow(temporary, there)
         _replace_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -223,15 +226,16 @@ def _replace_folder(new: Path, path: Path) -> None:
     the process is killed there; then the old folder has the temporary name."""
     old: list[Path] = []
     try:
-        while True:
+        for attempt in range(ATTEMPTS):
             old.append(_beside(path))
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(path, old[-1])
             try:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(path, old[-1])
                 os.rename(new, path)
                 break
-            except OSError:
-                if not path.exists():  # else another process put its folder there meanwhile
+            except OSError as error:
+                others = error.errno in (errno.ENOTEMPTY, errno.EEXIST)  # have put their folder there meanwhile
+                if not others or attempt + 1 == ATTEMPTS:
                     raise
     except BaseException:
         if old[-1].exists() and not path.exists():
@@ -245,6 +249,14 @@ def _replace_folder(new: Path, path: Path) -> None:
 def _target(path: PathLike) -> Path:
     """What is to be replaced: the file that a symbolic link leads to, instead of the link."""
     return Path(os.path.realpath(expanded(path)))
+
+
+def _mode(path: Path) -> int | None:
+    """Kind and permissions of what is there, None if nothing is. One look: others may put it there and take it away."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
 
 
 def _beside(path: Path, ending: str = "") -> Path:

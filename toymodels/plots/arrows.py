@@ -58,8 +58,8 @@ def directions(
         else:
             ax.plot(*direction, "o", color=color, markersize=4 if length > 0.05 else 2.5)
         if numbers and length > 0.2:
-            place = direction * (1 + 0.17 / length)
-            ax.text(*place, str(number), color=color, ha="center", va="center", fontsize="small")
+            x, y = direction * (1 + 0.17 / length)
+            ax.text(x, y, str(number), color=color, ha="center", va="center", fontsize="small")
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
