@@ -37,9 +37,8 @@ class Bibliography(Directive):
             about = nodes.paragraph("", f"{paper['authors']}. ", nodes.emphasis("", paper["title"]))
             about += nodes.Text(f". {paper['appeared']}. " if "appeared" in paper else ". ")
             about += nodes.reference("", paper["address"].removeprefix("https://"), refuri=paper["address"])
-            entry = nodes.definition_list_item("", nodes.term("", cited), nodes.definition("", about))
-            entry["ids"].append(nodes.make_id(cited))
-            entries += entry
+            term = nodes.term("", cited, ids=[nodes.make_id(cited)])  # of an item, the page would not show the name
+            entries += nodes.definition_list_item("", term, nodes.definition("", about))
         return [entries]
 
 
