@@ -19,15 +19,19 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-@functools.lru_cache(maxsize=4096)
 def definition(code: CodeType) -> Definition | None:
     """Where a function is defined in its source, also which of several lambdas on a line; None where there is no source
     that compiles to this very code."""
+    return _definition(code, code.co_filename)  # codes of different files, with source and without, can be equal
+
+
+@functools.lru_cache(maxsize=4096)
+def _definition(code: CodeType, filename: str) -> Definition | None:
     for look_again in (False, True):
         if look_again:
-            linecache.checkcache(code.co_filename)
-        text = "".join(linecache.getlines(code.co_filename))
-        found = _definitions(text, code.co_filename).get(code.co_qualname, [])
+            linecache.checkcache(filename)
+        text = "".join(linecache.getlines(filename))
+        found = _definitions(text, filename).get(code.co_qualname, [])
         alike = [(compiled, node) for compiled, node in found if instructions(compiled) == instructions(code)]
         here = [node for compiled, node in alike if compiled.co_firstlineno == code.co_firstlineno]
         for node in (*here, *(node for _, node in alike)):
@@ -35,7 +39,6 @@ def definition(code: CodeType) -> Definition | None:
     return None
 
 
-@functools.lru_cache(maxsize=4096)
 def what_it_does(code: CodeType) -> str:
     """A digest of a function's definition, or of its instructions where there is no source."""
     node = definition(code)
