@@ -18,7 +18,7 @@ from toymodels.training.engine.threefry import folded
 from toymodels.training.fit import check_fit
 
 N, STEPS, RESTARTS, BATCHES, SEEDS = 3, 4, 3, 2, 2
-CHILDREN = 4096  # of each key, that are looked for; LAST, which stands for what is no step, is not among them
+CHILDREN = 4096  # of each key, that are looked for; LAST, a number that no step has, is not among them
 
 Keys = Mapping[str, set[tuple[int, int]]]
 told: dict[str, set[tuple[int, int]]] = defaultdict(set)

@@ -14,7 +14,7 @@ from scipy.stats import chi2_contingency
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.analysis.polytopes import product_name, recognise
-from toymodels.playground.library import train_arguments
+from toymodels.playground.arguments import train_arguments
 
 pytestmark = pytest.mark.reproduction
 

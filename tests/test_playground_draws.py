@@ -7,7 +7,7 @@ import pytest
 from playground_engine import engine, unpacked
 from scipy.stats import chisquare, kstest
 
-from toymodels.playground.library import train_arguments
+from toymodels.playground.arguments import train_arguments
 
 # --- Features ---------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from playground_engine import engine, packed, trained, unpacked
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.models.modules import param_state
-from toymodels.playground.library import train_arguments
+from toymodels.playground.arguments import train_arguments
 from toymodels.playground.settings import CHOICES
 
 Specification = tuple[tm.Autoencoder, tm.Task, tm.Recipe]

@@ -7,7 +7,7 @@ import pytest
 from playground_engine import engine
 
 from toymodels.playground import bundle
-from toymodels.playground.library import ACTIVATIONS, train_arguments
+from toymodels.playground.arguments import ACTIVATIONS, train_arguments
 from toymodels.playground.settings import CHOICES, DEFAULTS, PRESETS, RANGES, complete
 
 

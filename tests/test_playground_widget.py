@@ -16,7 +16,7 @@ from playground_engine import engine
 
 import toymodels as tm
 from toymodels.playground import bundle
-from toymodels.playground.library import train_arguments
+from toymodels.playground.arguments import train_arguments
 from toymodels.playground.recording import record
 from toymodels.playground.settings import DEFAULTS, PRESETS, complete, from_address
 

@@ -190,7 +190,7 @@ def _replacing(path: PathLike, ending: str) -> Iterator[Path]:
         mode = (path if path.exists() else temporary).stat().st_mode
         yield temporary
         _flush(temporary)
-        _allow(temporary, mode)  # some writers make their files anew, for their owner alone
+        _allow(temporary, mode)  # some writers replace the file by one for its owner alone
         os.replace(temporary, path)
 
 

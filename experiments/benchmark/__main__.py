@@ -37,7 +37,7 @@ def main() -> None:
     result |= {"others_share_of_cores": others()}
     files.write_text(arguments.out / "benchmark.json", json.dumps(result, indent=1) + "\n")
     draw.save(result, arguments.out / "benchmark.png")
-    files.remove(kept)  # the next run measures anew
+    files.remove(kept)  # the next run measures again
     print(report.table(result))
 
 

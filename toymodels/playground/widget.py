@@ -14,7 +14,7 @@ except ImportError as error:
 
 from toymodels.models import Autoencoder
 from toymodels.playground import bundle
-from toymodels.playground.library import train_arguments
+from toymodels.playground.arguments import train_arguments
 from toymodels.playground.recording import record
 from toymodels.playground.settings import complete
 from toymodels.tasks import Task
