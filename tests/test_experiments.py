@@ -23,11 +23,12 @@ import toymodels as tm
 from experiments import papers
 from experiments.__main__ import main, select
 from experiments.harness import controls
-from experiments.harness.discovery import Found, experiments_of, find_papers
+from experiments.harness.discovery import Found, experiments_of, find_figure, find_papers
 from experiments.harness.experiment import Claim, Experiment, Paper, Results, at_least, at_most, equal
+from experiments.harness.figure_page import claims_table
 from experiments.harness.fingerprint import fingerprint, imported_code
 from experiments.harness.finished import finished_claims
-from experiments.harness.gallery import claims_table, speed_table
+from experiments.harness.gallery import speed_table
 from experiments.harness.progress import expected_seconds
 from experiments.harness.runner import ROOT, cached, evaluate, judge
 from toymodels.training.engine import step
@@ -125,8 +126,24 @@ def test_all_claims_of_the_code_are_committed() -> None:
 
 def test_gallery_and_readme_are_up_to_date(tmp_path) -> None:
     assert main(["gallery", "--figures", str(_copied_pages(tmp_path)), "--readme", str(_copied_readme(tmp_path))]) == 0
-    assert (tmp_path / "figures" / "README.md").read_text() == (ROOT / "figures" / "README.md").read_text()
-    assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
+    pages = [path.relative_to(ROOT) for path in (ROOT / "figures").rglob("*.md")]
+    assert len(pages) == 1 + len(EXPERIMENTS)
+    for page in (*pages, "README.md"):
+        assert (tmp_path / page).read_text() == (ROOT / page).read_text()
+
+
+def test_the_page_of_a_figure_says_what_its_controls_are() -> None:
+    for experiment in EXPERIMENTS:
+        page = (ROOT / "figures" / f"{experiment.name}.md").read_text()
+        named = {name for claim in committed(experiment.name)["claims"] for name in claim["fails_on"]}
+        for name in named:
+            assert f"- *{name.replace('_', ' ')}*: " in page
+
+
+def test_a_figure_is_found_by_its_name() -> None:
+    assert find_figure("beyond/plateau").name == "beyond/plateau"
+    with pytest.raises(ValueError, match=r"no figure 'beyond/plato'\. Did you mean beyond/plateau"):
+        find_figure("beyond/plato")
 
 
 def _copied_pages(folder: Path) -> Path:
@@ -177,7 +194,7 @@ def test_a_paper_is_found_by_being_there(example, elsewhere, capsys) -> None:
     readme = _copied_readme(elsewhere)
     assert main(["gallery", "--figures", str(figures), "--readme", str(readme)]) == 0
     assert "Scherlis et al. 2022, [Polysemanticity and Capacity" in readme.read_text()
-    assert "figures/README.md#scherlis2022capacity" in readme.read_text()
+    assert "figures/scherlis2022/capacity.md" in readme.read_text()
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,18 @@ def find_papers() -> list[Found]:
     ]
 
 
+def find_figure(name: str) -> Experiment:
+    """The figure "paper/figure".
+
+    Raises:
+        ValueError: if there is none, with the names that are meant.
+    """
+    figures = {experiment.name: experiment for experiment in experiments_of(find_papers())}
+    if name not in figures:
+        raise ValueError(f"no figure {name!r}. {near_matches(name, figures)}")
+    return figures[name]
+
+
 def experiments_of(found: Sequence[Found]) -> list[Experiment]:
     """The figures of several papers."""
     return [experiment for one in found for experiment in one.experiments]

@@ -1,4 +1,5 @@
-"""Pages made from the JSON beside each picture: the gallery `figures/README.md`, and the tables in `README.md`."""
+"""The gallery, made from the JSON beside each picture: the index `figures/README.md` and a page per figure; and the
+tables in `README.md`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,27 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from experiments.harness.discovery import Found
-from experiments.harness.experiment import Experiment, Paper
+from experiments.harness.experiment import Experiment
+from experiments.harness.figure_page import Page, figure_page, table_row
 from toymodels import files
 
 
 def write_gallery(papers: Sequence[Found], folder: Path) -> Path:
-    """Write the gallery of all figures that have been run, in their order; return its path."""
-    tables: list[str] = []
-    sections: list[str] = []
-    for paper, pages in _papers_with_pages(papers, folder):
-        rows = [_table_row(("figure", "question", "claims")), "|---|---|---|", *map(_summary_row, pages)]
-        tables += ["", f"**{paper.citation}**", "", *rows]
-        sections += map(_section, pages)
+    """Write the index of all figures that have been run, in their order, and the page of each; return the path of the
+    index."""
+    parts = [_HEADER]
+    for found, pages in _papers_with_pages(papers, folder):
+        parts += [f"## {found.paper.citation}", _thumbnails(pages)]
+        figures = {experiment.name: experiment for experiment in found.experiments}
+        for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
+            name = page["experiment"]
+            files.write_text(folder / f"{name}.md", figure_page(page, figures[name], found.paper, before, after))
     path = folder / "README.md"
-    files.write_text(path, "\n".join([_HEADER, *tables, "", *sections]))
+    files.write_text(path, "\n\n".join(parts) + "\n")
     return path
 
 
 def update_readme(papers: Sequence[Found], path: Path, folder: Path) -> Path:
     """Write the tables of what is reproduced and how fast into the project's front page; return its path."""
     text = files.read_text(path)
-    tables = [f"**{paper.citation}**\n\n{figures_table(pages)}" for paper, pages in _papers_with_pages(papers, folder)]
+    tables = [
+        f"**{found.paper.citation}**\n\n{figures_table(pages)}" for found, pages in _papers_with_pages(papers, folder)
+    ]
     text = _between(text, "figures", "\n\n".join(tables))
     benchmark = folder / "benchmark.json"
     if benchmark.exists():
@@ -35,15 +41,15 @@ def update_readme(papers: Sequence[Found], path: Path, folder: Path) -> Path:
     return path
 
 
-def figures_table(pages: Sequence[Mapping[str, Any]]) -> str:
+def figures_table(pages: Sequence[Page]) -> str:
     """One row per figure: name, question, claims that pass, at how many seeds each of them holds at least, seconds."""
     rows = ["| figure | question | claims | seeds | seconds |", "|---|---|---|---|---|"]
     for page in pages:
         name = page["experiment"]
-        link = f"[{name.partition('/')[2]}](figures/README.md#{_anchor(name)})"
+        link = f"[{name.partition('/')[2]}](figures/{name}.md)"
         passed = sum(claim["passed"] for claim in page["claims"])
         row = (link, page["question"], f"{passed} of {len(page['claims'])}", _fewest(page), f"{page['seconds']:.0f}")
-        rows.append(_table_row(row))
+        rows.append(table_row(row))
     return "\n".join(rows)
 
 
@@ -65,26 +71,13 @@ def speed_table(report: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def claims_table(claims: Sequence[Mapping[str, Any]], seeds: Mapping[str, str]) -> str:
-    """Claims as a Markdown table: passed, sentence, measured, expected, at how many seeds it holds (by sentence), the
-    first two wrong models that it fails on, and source."""
-    rows = ["| | claim | measured | expected | seeds | fails on | source |", "|---|---|---|---|---|---|---|"]
-    for claim in claims:
-        sign = "✓" if claim["passed"] else "✗"
-        fails_on = ", ".join(claim["fails_on"][:2]).replace("_", " ") or "nothing"
-        measured, held = f"{claim['measured']:.4g}", seeds.get(claim["claim"], "")
-        row = (sign, claim["claim"], measured, claim["expected"], held, fails_on, claim["source"])
-        rows.append(_table_row(row))
-    return "\n".join(rows)
-
-
-def _papers_with_pages(papers: Sequence[Found], folder: Path) -> list[tuple[Paper, list[Mapping[str, Any]]]]:
+def _papers_with_pages(papers: Sequence[Found], folder: Path) -> list[tuple[Found, list[Page]]]:
     """The papers of which figures have been run, each with their pages."""
-    found = [(one.paper, _pages(one.experiments, folder)) for one in papers]
+    found = [(one, _pages(one.experiments, folder)) for one in papers]
     return [(paper, pages) for paper, pages in found if pages]
 
 
-def _pages(experiments: Sequence[Experiment], folder: Path) -> list[Mapping[str, Any]]:
+def _pages(experiments: Sequence[Experiment], folder: Path) -> list[Page]:
     """The pages of the experiments that have been run, each with its record of seeds where there is one."""
     paths = [folder / f"{experiment.name}.json" for experiment in experiments]
     return [
@@ -102,7 +95,7 @@ def _held(path: Path) -> dict[str, tuple[int, int]]:
     return {claim["claim"]: (claim["passed"], len(record["seeds"])) for claim in record["claims"]}
 
 
-def _fewest(page: Mapping[str, Any]) -> str:
+def _fewest(page: Page) -> str:
     """At how many of how many seeds the claim holds that holds at the fewest."""
     held = [page["held"][claim["claim"]] for claim in page["claims"] if claim["claim"] in page["held"]]
     return "{} of {}".format(*min(held)) if held else "not tried"
@@ -118,49 +111,27 @@ def _between(text: str, name: str, inside: str) -> str:
 
 _HEADER = """# Gallery
 
-Every figure with the claims that were tested on it: the number measured and the condition on it, at how many seeds the
-claim holds, and wrong models that it fails on (`experiments/harness/controls.py` has those common to all figures).
-Generated by `python -m experiments gallery`: do not edit."""
+<!-- Made by `python -m experiments gallery`: do not edit. -->
+
+A figure's page has the picture at full size, how to read it, the claims that were tested on it with the numbers
+measured, the wrong models that each claim fails on, where its numbers are, and the command that draws it."""
+
+_COLUMNS = 3
 
 
-def _table_row(cells: Sequence[str]) -> str:
-    """A row of a Markdown table, in which a bar is not the end of a cell."""
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def _thumbnails(pages: Sequence[Page]) -> str:
+    """The pictures as a table, each with its name, question and claims, and linked to its page."""
+    cells = [_thumbnail(page) for page in pages]
+    cells += [""] * (-len(cells) % _COLUMNS)
+    rows = [table_row(cells[first : first + _COLUMNS]) for first in range(0, len(cells), _COLUMNS)]
+    return "\n".join([table_row([" "] * _COLUMNS), "|---" * _COLUMNS + "|", *rows])
 
 
-def _summary_row(page: Mapping[str, Any]) -> str:
+def _thumbnail(page: Page) -> str:
+    name = page["experiment"]
     passed = sum(claim["passed"] for claim in page["claims"])
-    name = page["experiment"]
-    return _table_row((f"[{name}](#{_anchor(name)})", page["question"], f"{passed} of {len(page['claims'])} pass"))
-
-
-def _section(page: Mapping[str, Any]) -> str:
-    name = page["experiment"]
-    links = f" ([SVG]({name}.svg))" if page["vector"] else ""
-    animation = f"\n![{name}, animated]({name}.gif)\n" if page.get("animation") else ""
-    seeds = {claim: "{} of {}".format(*held) for claim, held in page["held"].items()}
-    differences = page["differences"] or ["none"]
-    full = " --full" if page["size"] == "full" else ""
-    return f"""## {name}
-
-**{page["question"]}** {page["source"]}.
-
-![{name}]({name}.png)
-{animation}
-{page["shows"]}{links}
-
-{claims_table(page["claims"], seeds)}
-
-Differences from the paper: {"; ".join(differences)}.
-
-```
-python -m experiments run {name}{full}
-```
-
-{page["size"].capitalize()} size, seed {page["seed"]}, {page["seconds"]:.0f} s on the machine that drew it
-(toymodels {page["versions"]["toymodels"]}, jax {page["versions"]["jax"]}).
-"""
-
-
-def _anchor(name: str) -> str:
-    return name.replace("/", "").replace(" ", "-").lower()
+    picture = f"[![{name}]({name}.png)]({name}.md)"
+    return (
+        f"{picture}<br>[{name.partition('/')[2]}]({name}.md)<br>{page['question']} "
+        f"{passed} of {len(page['claims'])} claims pass."
+    )

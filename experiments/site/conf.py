@@ -31,6 +31,7 @@ extensions = [
     "extensions.citations",
     "extensions.docstrings",
     "extensions.formulas",
+    "extensions.gallery",
     "extensions.lessons",
     "extensions.names",
     "extensions.playground",
