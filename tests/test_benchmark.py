@@ -27,6 +27,7 @@ PLAN = plan.Plan(
     sizes=(TINY, dataclasses.replace(LARGE, densities=(0.5,))),
     steps=BRIEF,
     own_draws=False,
+    default_recipe=(Comparison(TINY, restarts=2, notebook_steps=20),),
     same_loss=(Comparison(SMALL, every=5, notebook_steps=20),),
     same_loss_effort=BRIEF,
     recipes=(dataclasses.replace(ours.notebook_steps(1), batch_size=8), ours.notebook_steps(40)),
@@ -115,6 +116,12 @@ def test_report_has_every_part(measured: dict[str, Any]) -> None:
     assert [entry["features"] for entry in measured["growth"]["features"]] == [5]
 
 
+def test_the_default_recipes_losses_are_compared_at_every_density(measured: dict[str, Any]) -> None:
+    rows = measured["default_recipe"][TINY.name]
+    assert [row["density"] for row in rows] == [0.7, 0.3]
+    assert max(row["median_ratio"] for row in rows) < 0.9  # the notebook's recipe has only 20 steps here
+
+
 def test_the_first_recipe_that_reaches_the_loss_is_timed(measured: dict[str, Any]) -> None:
     row = measured["same_loss"][SMALL.name]
     one_step, forty_steps = row["recipes_tried"]
@@ -133,8 +140,10 @@ def test_targets_pass_and_fail() -> None:
     sweeps = {TINY.name: {"models": 2, "ratio": {"median": 0.8}}}
     agreement = {"all cells": 0.98, "further than 1/48 of an axis from a border": 0.98}
     phases = {"models": 2**20, "seconds": 241.0, "peak_mib": 100, "agreement": agreement}
-    found = report.targets(steps, same_loss, sweeps, phases)
-    assert [target["passed"] for target in found] == [False, True, False, True, False, False, True, True, False]
+    recipes = {"one": [{"median_ratio": 1.04}, {"median_ratio": 0.9}], "two": [{"median_ratio": 1.06}]}
+    found = report.targets(steps, recipes, same_loss, sweeps, phases)
+    passed = [target["passed"] for target in found]
+    assert passed == [False, True, True, False, True, False, False, True, True, False]
 
 
 def test_table_names_missed_targets_and_other_programs(measured: dict[str, Any]) -> None:

@@ -40,17 +40,20 @@ def test_the_papers_recipe_is_adamw_with_decay_of_a_hundredth():
     assert_same(trajectory(recipe.transformation(), 5), trajectory(optax.adamw(1e-3, weight_decay=1e-2), 5))
 
 
-def test_the_default_is_adam_at_a_hundredth_with_cosine_decay_over_2000_steps():
+def test_the_default_is_adam_at_a_hundredth_with_warmup_and_cosine_decay_over_2000_steps():
     assert tm.Recipe.fast() == tm.Recipe()
     assert (tm.Recipe().steps, tm.Recipe().batch_size) == (2_000, 1024)
-    wanted = optax.adam(optax.cosine_decay_schedule(1e-2, 2_000))
-    assert_same(trajectory(tm.Recipe().transformation(), 5), trajectory(wanted, 5))
+    rising = optax.linear_schedule(1e-2 / 400, 1e-2 * 401 / 400, 400)
+    schedule = optax.join_schedules([rising, optax.cosine_decay_schedule(1e-2, 1_600)], [400])
+    assert_same(trajectory(tm.Recipe().transformation(), 5), trajectory(optax.adam(schedule, b2=0.99), 5))
+    for step in (0, 100, 399, 400, 1_200, 1_999):
+        assert float(tm.Recipe().rate(jnp.asarray(step))) == pytest.approx(float(schedule(step)), rel=1e-5, abs=1e-9)
 
 
 @pytest.mark.parametrize(
     ("recipe", "wanted"),
     [
-        (tm.Recipe(steps=8, learning_rate=0.5), lambda step: 0.25 * (1 + np.cos(np.pi * step / 8))),
+        (tm.Recipe(steps=8, learning_rate=0.5, schedule="cosine"), lambda step: 0.25 * (1 + np.cos(np.pi * step / 8))),
         (tm.Recipe(steps=8, learning_rate=0.5, schedule=constant), lambda step: 0.5),
         (
             tm.Recipe(steps=8, learning_rate=0.5, schedule=lambda rate, steps: lambda step: rate / (1 + step)),
@@ -70,7 +73,7 @@ def test_schedules(recipe: tm.Recipe, wanted: Callable[[int], float]):
 
 def test_weight_decay_is_decoupled_and_follows_the_schedule():
     """AdamW by optax with the same schedule; Adam on a loss with a squared penalty would differ."""
-    recipe = tm.Recipe(steps=6, learning_rate=0.1, weight_decay=0.3)
+    recipe = tm.Recipe(steps=6, learning_rate=0.1, weight_decay=0.3, optimizer="adam", schedule="cosine")
     schedule = optax.cosine_decay_schedule(0.1, 6)
     assert_same(trajectory(recipe.transformation(), 6), trajectory(optax.adamw(schedule, weight_decay=0.3), 6))
 
@@ -94,7 +97,9 @@ def test_a_users_own_optimiser():
 
 def test_numbers_and_functions_of_a_recipe_are_leaves_and_sizes_are_static():
     leaves = jax.tree.leaves(tm.Recipe(learning_rate=0.1, weight_decay=0.2))
-    assert leaves == [0.1, 0.2, optax.adam, optax.cosine_decay_schedule]
+    assert leaves == [0.1, 0.2, 0.9, 0.99, 1e-8, 0.2, 0.0]
+    recipe = tm.Recipe(optimizer="adam", schedule="cosine")
+    assert jax.tree.leaves(recipe) == [1e-2, 0.0, optax.adam, optax.cosine_decay_schedule]
     assert jax.tree.leaves(tm.Recipe(weight_decay={"W": 0.2}, optimizer=tm.Adam(0.8, 0.9, 1e-7)))[1:5] == [
         0.2,
         0.8,

@@ -14,8 +14,8 @@ from experiments.benchmark.bare import overhead
 from experiments.benchmark.log import measure_all
 from experiments.benchmark.measure import model_steps, step_times
 from experiments.benchmark.memory import peak_memory
-from experiments.benchmark.same_loss import Comparison, fast_recipes, time_to_same_loss
-from experiments.benchmark.sizes import LARGE, MEDIUM, SMALL, Effort, Size, of_features, of_models
+from experiments.benchmark.same_loss import Comparison, default_beside_notebook, fast_recipes, time_to_same_loss
+from experiments.benchmark.sizes import LARGE, MEDIUM, SMALL, SPARSE, Effort, Size, of_features, of_models
 from experiments.benchmark.timing import rounded
 
 AGREEMENT_STEPS = 100
@@ -31,6 +31,7 @@ class Plan:
         sizes: ensembles whose steps are timed.
         steps: how long to time each.
         own_draws: whether to time ours also with own draws for every model.
+        default_recipe: ensembles for which the default recipe's losses are compared with the notebook's.
         same_loss: ensembles that are trained to the notebook's loss.
         same_loss_effort: how long to time that.
         recipes: fast recipes to try, from the cheapest.
@@ -47,6 +48,7 @@ class Plan:
     sizes: tuple[Size, ...]
     steps: Effort
     own_draws: bool
+    default_recipe: tuple[Comparison, ...]
     same_loss: tuple[Comparison, ...]
     same_loss_effort: Effort
     recipes: tuple[tm.Recipe, ...]
@@ -64,6 +66,7 @@ FULL = Plan(
     sizes=(SMALL, MEDIUM, LARGE),
     steps=Effort(rounds=7, seconds=1.0),
     own_draws=True,
+    default_recipe=tuple(map(Comparison, SPARSE, (16, 16, 4, 2))),
     same_loss=(Comparison(SMALL, restarts=16), Comparison(LARGE, every=2)),
     same_loss_effort=Effort(rounds=5, seconds=1.0),
     recipes=fast_recipes(),
@@ -81,6 +84,7 @@ QUICK = dataclasses.replace(
     name="quick",
     steps=Effort(rounds=3, seconds=0.4),
     own_draws=False,
+    default_recipe=(Comparison(SPARSE[1], restarts=4),),
     same_loss=(Comparison(SMALL, restarts=4), Comparison(LARGE, every=7)),
     same_loss_effort=Effort(rounds=3, seconds=0.4),
     memory=(LARGE,),
@@ -97,6 +101,10 @@ def measurements(plan: Plan) -> dict[str, Callable[[], Any]]:
         "agreement with PyTorch": lambda: rounded(largest_difference(SMALL, AGREEMENT_STEPS)),
         **{
             f"time of a step, {size.name}": partial(step_times, size, plan.steps, plan.own_draws) for size in plan.sizes
+        },
+        **{
+            f"the default recipe's losses, {one.size.name}": partial(default_beside_notebook, one)
+            for one in plan.default_recipe
         },
         **{
             f"time to the notebook's loss, {one.size.name}": partial(
@@ -127,12 +135,16 @@ def assemble(plan: Plan, made: Mapping[str, Any]) -> dict[str, Any]:
     """The report, from what was measured by name."""
     steps = {size.name: made[f"time of a step, {size.name}"] for size in plan.sizes}
     same_loss = {one.size.name: made[f"time to the notebook's loss, {one.size.name}"] for one in plan.same_loss}
+    default_recipe = {
+        one.size.name: made[f"the default recipe's losses, {one.size.name}"] for one in plan.default_recipe
+    }
     sweeps = {size.name: made[f"a sweep beside the bare engine, {size.name}"] for size in plan.sweeps}
     return {
         "machine": report.machine(),
         "plan": plan.name,
         "agreement": {"steps": AGREEMENT_STEPS, "largest_difference": made["agreement with PyTorch"]},
         "steps": steps,
+        "default_recipe": default_recipe,
         "same_loss": same_loss,
         "memory_mib": {
             size.name: {side: made[f"peak memory, {side}, {size.name}"] for side in SIDES} for size in plan.memory
@@ -143,7 +155,7 @@ def assemble(plan: Plan, made: Mapping[str, Any]) -> dict[str, Any]:
         },
         "sweeps": sweeps,
         "phase_diagram": made["the phase diagram"],
-        "targets": report.targets(steps, same_loss, sweeps, made["the phase diagram"]),
+        "targets": report.targets(steps, default_recipe, same_loss, sweeps, made["the phase diagram"]),
         "seconds": made["seconds"],
     }
 

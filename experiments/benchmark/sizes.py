@@ -77,6 +77,11 @@ def spread_densities(count: int) -> tuple[float, ...]:
 SMALL = Size(5, 2, spread_densities(10), decay=0.9)
 MEDIUM = Size(20, 5, (1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001), decay=0.7)
 LARGE = Size(200, 20, spread_densities(20))
+SPARSE = tuple(
+    Size(n, m, (1, 0.1, 0.01, 0.001), decay)
+    for n, m, decay in ((5, 2, 0.9), (20, 5, 0.7), (80, 20, 0.9), (200, 20, 1.0))
+)
+"""The sizes at which the default recipe's losses are compared with the notebook's, down to low density."""
 
 
 def of_models(count: int) -> Size:

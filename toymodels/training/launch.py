@@ -55,7 +55,9 @@ def train(
         task: what is to be learnt.
         recipe: how to train.
         seed: an integer or a JAX key. The same seed gives the same numbers on the same machine.
-        restarts: number of different initialisations.
+        restarts: number of different initialisations. They see the same samples at every step, unless
+            `recipe.independent_data`: a feature that the samples of the first steps do not show is lost to all of them,
+            and another seed may find it.
         metrics: functions that are computed from each trained model in the program that trains it, such as
             `analysis.geometry.dimensionality`, by themselves or by name; see `toymodels.training.engine.ask` for what
             their arguments may be.

@@ -204,7 +204,7 @@ class WarmupCosine:
         end: share of the peak that it falls to.
     """
 
-    warmup: Any = 0.1
+    warmup: Any = 0.2
     end: Any = 0.0
 
     def __call__(self, rate: Any, steps: int) -> optax.Schedule:

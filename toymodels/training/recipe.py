@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from toymodels.checks import check_function, check_instance, check_integer, check_numbers, near_matches
 from toymodels.specifications import specification, static
-from toymodels.training.optimisers import Optimizer, Schedule, constant
+from toymodels.training.optimisers import Adam, Optimizer, Schedule, WarmupCosine, constant
 
 
 @specification
@@ -24,11 +24,11 @@ class Recipe:
         weight_decay: decoupled, as in AdamW: each step takes rate * weight_decay * parameter off every parameter
             (torch's AdamW has 1e-2 by default, optax's 1e-4). A mapping such as {"W": 1e-2} decays the parameters that
             it names. Below 0, parameters grow.
-        optimizer: makes the optimiser from a learning rate or schedule: `optax.adam` or "adam", your own function, as
-            `lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))`, or a specification whose
-            numbers can be swept, such as `Adam(b1=0.95)`; see `toymodels.training.optimisers`.
-        schedule: makes the schedule from (learning_rate, steps), as `optax.cosine_decay_schedule` does; any other is
-            `lambda rate, steps: ...` of it, or a specification such as `WarmupCosine(0.1)`; or a name, "constant".
+        optimizer: makes the optimiser from a learning rate or schedule: a specification whose numbers can be swept,
+            such as `Adam(b1=0.95)`, see `toymodels.training.optimisers`; `optax.adam` or "adam"; or your own
+            function, as `lambda rate: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))`.
+        schedule: makes the schedule from (learning_rate, steps): a specification such as `WarmupCosine(0.1)`; a
+            function such as `optax.cosine_decay_schedule`, or `lambda rate, steps: ...`; or a name, "constant".
         independent_data: give each restart draws of its own. By default all models of a seed transform the same
             uniform draws (common random numbers): each still sees fresh samples at every step, and comparisons between
             models are less noisy.
@@ -40,20 +40,26 @@ class Recipe:
     batch_size: int = static(default=1_024)
     learning_rate: Any = 1e-2
     weight_decay: Any = 0.0
-    optimizer: Optimizer = optax.adam
-    schedule: Schedule = optax.cosine_decay_schedule
+    optimizer: Optimizer = Adam(b2=0.99)
+    schedule: Schedule = WarmupCosine(0.2)
     independent_data: bool = static(default=False)
     evaluation_samples: int = static(default=65_536)
 
     @classmethod
     def fast(cls) -> "Recipe":
-        """Adam at 1e-2 with cosine decay over 2,000 steps: the losses of the paper's recipe in a fifth of its steps."""
+        """Adam at 1e-2 with warm-up and cosine decay over 2,000 steps: the losses of the paper's recipe in a fifth of
+        its steps, at densities from 1 to 1e-3.
+
+        The rate rises over the first fifth of the steps. Without that, a feature of density 1e-3 whose column starts
+        short can be lost for good, in all restarts of a seed. Second moments are averaged over 100 steps (b2 = .99):
+        over 1,000, as is usual, the large gradients of the start slow down half of the training.
+        """
         return cls()
 
     @classmethod
     def elhage2022(cls) -> "Recipe":
         """The recipe of the notebook released with Elhage et al. 2022: AdamW, 10,000 steps at a constant 1e-3."""
-        return cls(steps=10_000, learning_rate=1e-3, weight_decay=1e-2, schedule=constant)
+        return cls(steps=10_000, learning_rate=1e-3, weight_decay=1e-2, optimizer=optax.adam, schedule=constant)
 
     def rate(self, step: Int[Array, ""]) -> Float[Array, ""]:
         """The learning rate at a step."""

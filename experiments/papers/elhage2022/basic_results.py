@@ -132,8 +132,8 @@ def _basic(name: str, n: int, m: int, decay: float, steps: int) -> Experiment:
         "bright 1 or more.",
         differences=(
             "ours: best of 12 restarts (16 with --full) by loss on 262,144 common samples, paper: not said",
-            f"ours: Adam 5e-3 with cosine decay, {steps:,} steps of 512 (--full: 3e-3, 20,000 of 1,024), notebook: "
-            "AdamW 1e-3, 10,000 steps of 1,024",
+            f"ours: Adam 5e-3 with warm-up and cosine decay, {steps:,} steps of 512 (--full: 3e-3, 20,000 of "
+            "1,024), notebook: AdamW 1e-3, 10,000 steps of 1,024",
         ),
     )
 
@@ -208,7 +208,7 @@ FEATURES_VS_DENSITY = Experiment(
     "Below, the number of features represented and their mean interference.",
     differences=(
         "ours: the better of two restarts, notebook: one",
-        "ours: Adam 1e-2 with cosine decay, 8,000 steps of 256 (--full: 10,000 of 1,024), notebook: AdamW 1e-3, 10,000 "
-        "steps of 1,024",
+        "ours: Adam 1e-2 with warm-up and cosine decay, 8,000 steps of 256 (--full: 10,000 of 1,024), notebook: "
+        "AdamW 1e-3, 10,000 steps of 1,024",
     ),
 )

@@ -142,7 +142,7 @@ COLLAPSE = Experiment(
         "collapsed have the lower loss, by 7 % at .25",
         "the angles below are ours; the paper has the arrows and the ranges only",
         "ours: best of 48 restarts (128 with --full) by loss on 262,144 common samples, paper: not said",
-        "ours: Adam 2e-2 with cosine decay, 1,000 steps of 256 (--full: 4,000 of 1,024), paper: not said",
+        "ours: Adam 2e-2 with warm-up and cosine decay, 1,000 steps of 256 (--full: 4,000 of 1,024), paper: not said",
     ),
     vector=True,
 )

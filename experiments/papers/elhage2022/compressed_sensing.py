@@ -168,7 +168,7 @@ COMPRESSED_SENSING = Experiment(
     "The frontier is proportional to n. It falls with density, but more slowly than the bound.",
     differences=(
         "the paper has the bound, the figure is ours, and so are the constant 1, the natural logarithm and the 10 %",
-        "one model per cell; Adam 1e-2 with cosine decay, 1,000 steps of 256 (--full: 10,000 of 1,024)",
+        "one model per cell; Adam 1e-2 with warm-up and cosine decay, 1,000 steps of 256 (--full: 10,000 of 1,024)",
     ),
     controls=(no_dimensions_needed, size_does_not_matter, density_does_not_matter, too_fast_a_fall),
 )

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-import optax
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -116,7 +114,9 @@ ABS_EXACT = Experiment(
     "Each feature has two neurons, ReLU(x_i) and ReLU(-x_i), whose sum is |x_i|. Right, all of its weights. What a "
     "ReLU neuron's input weights are multiplied with, its output weights can be divided by: here each neuron's largest "
     "input weight is 1 or -1.",
-    differences=("ours: best of 16 restarts; Adam 2e-2 with cosine decay, 4,000 steps of batch 256, paper: not said",),
+    differences=(
+        "ours: best of 16 restarts; Adam 2e-2 with warm-up and cosine decay, 4,000 steps of batch 256, paper: not said",
+    ),
     controls=(one_neuron_a_feature,),
     vector=True,
 )
@@ -131,19 +131,11 @@ COLORS = Normalize(0, 39)
 STACKED = 25  # features of a neuron that are drawn one by one
 
 
-def warmed_up(rate: Any, steps: int) -> optax.Schedule:
-    """A linear rise over the first quarter, then a cosine decay. Without the rise, the better of two models of density
-    .01 has seven times the loss."""
-    rise = steps // 4
-    schedules = [optax.linear_schedule(0.0, rate, rise), optax.cosine_decay_schedule(rate, steps - rise)]
-    return optax.join_schedules(schedules, [rise])
-
-
 def sweep_abs_sweep(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=100 m=40 I=.8^i at seven densities; each with the learning rate that it bears."""
     model, task = absolute_values(N, M, DECAY)
     steps, batch_size, restarts = (10_000, 2_048, 8) if full else (2_000, 512, 2)
-    recipe = tm.Recipe(steps, batch_size, schedule=warmed_up)
+    recipe = tm.Recipe(steps, batch_size)
     over = {"density": {"density": DENSITIES, "learning_rate": RATES}}
     return {"models": partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=restarts)}
 
@@ -233,8 +225,8 @@ ABS_SWEEP = Experiment(
     f"Weights beyond a neuron's {STACKED} largest are in grey, together. Panels of sparse models have longer scales.",
     differences=(
         "ours: better of 2 restarts (--full: best of 8), paper: not said",
-        "ours: Adam, 2,000 steps of batch 512 (--full: 10,000 of 2,048), rate 5e-2 (2e-2 from density .01 on) after a "
-        "linear rise over the first quarter, cosine decay, paper: not said",
+        "ours: Adam with warm-up and cosine decay, 2,000 steps of batch 512 (--full: 10,000 of 2,048), rate 5e-2 (2e-2 "
+        "from density .01 on), paper: not said",
         "ours: segments are coloured by the number of the feature, and a neuron is called monosemantic if 9/10 of its "
         "squared input weight are on one feature",
     ),

@@ -144,7 +144,7 @@ CORRELATED_SMALL = Experiment(
         "ours: also two anticorrelated triples (.067, best of 160) and six independent features (.03, best of 64)",
         "six independent features, ours: a hexagon at density .03, found by one restart in eight and better than what "
         "the others find; paper: models will not embed them as a hexagon",
-        "ours: Adam 3e-2 with cosine decay, 1,000 steps of 256 (--full: 2,000 of 1,024), paper: not said",
+        "ours: Adam 3e-2 with warm-up and cosine decay, 1,000 steps of 256 (--full: 2,000 of 1,024), paper: not said",
     ),
     vector=True,
 )

@@ -74,7 +74,7 @@ INTRO = Experiment(
     "importance $0.9^i$, the most important one darkest.",
     differences=(
         "ours: best of 16 restarts (64 with --full) by loss on 65,536 common samples, paper: not said",
-        "ours: Adam 1e-2 with cosine decay, 2,000 steps, notebook: AdamW 1e-3, 10,000 steps",
+        "ours: Adam 1e-2 with warm-up and cosine decay, 2,000 steps, notebook: AdamW 1e-3, 10,000 steps",
     ),
     vector=True,
 )

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
+import optax
 import xarray as xr
 from jaxtyping import Array, Bool, Float, Int
 from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ def sweep_jumps(full: bool, seed: int) -> Mapping[str, Sweep]:
     so that nothing but the model itself makes the loss fall faster or slower."""
     n, m, steps = (400, 30, 6_000) if full else (100, 10, 4_000)
     task = tm.Task(tm.Independent(n))
-    recipe = tm.Recipe(steps, 1_024, 1e-3, schedule=constant)
+    recipe = tm.Recipe(steps, 1_024, 1e-3, optimizer=optax.adam, schedule=constant)
     kept = partial(tm.sweep, snapshots=list(range(0, steps + 1, EVERY)), restarts=3, seed=seed)
     return {"models": partial(kept, tm.Autoencoder(n, m), task, recipe, over={"density": [DIGONS]})}
 
@@ -165,7 +166,7 @@ def sweep_geometric_learning(full: bool, seed: int) -> Mapping[str, Sweep]:
     snapshots = tm.log_spaced(steps, 160).tolist()
     model = tm.Autoencoder(6, 3, initializer=small_normal)
     task = tm.Task(tm.CorrelatedSets(SETS))
-    recipe = tm.Recipe(steps, 4_096 if full else 1_024, 1e-3, schedule=constant)
+    recipe = tm.Recipe(steps, 4_096 if full else 1_024, 1e-3, optimizer=optax.adam, schedule=constant)
     kept = partial(tm.sweep, snapshots=snapshots, restarts=64 if full else 16, seed=seed)
     return {"models": partial(kept, model, task, recipe, over={"density": [DENSITY]})}
 

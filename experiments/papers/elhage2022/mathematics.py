@@ -236,7 +236,7 @@ LOSS_TERMS = Experiment(
     differences=(
         "the paper has the formulas, the figure is ours",
         "ours: L_1 split into positive and negative interference by the sign of W_i·W_j",
-        "ours: best of 4 restarts, Adam 1e-2 with cosine decay, 2,000 steps of 512 (--full: 10,000)",
+        "ours: best of 4 restarts, Adam 1e-2 with warm-up and cosine decay, 2,000 steps of 512 (--full: 10,000)",
     ),
     controls=(with_positive_biases, a_dimension_left_empty),
 )
@@ -343,7 +343,7 @@ L1 = Experiment(
     "It does not stop there: larger penalties take what is left.",
     differences=(
         "the paper has the statement, figure and sizes are ours: n = 5, m = 2, density 0.05, importance $0.6^i$",
-        "ours: best of 16 restarts by the objective, Adam 1e-2 with cosine decay, 2,000 steps of "
+        "ours: best of 16 restarts by the objective, Adam 1e-2 with warm-up and cosine decay, 2,000 steps of "
         "256 (--full: 10,000 of 1,024)",
     ),
 )

@@ -214,8 +214,8 @@ PERTURB = Experiment(
     "reflections and exchanges of the four like features.",
     differences=(
         "ours: best of 24 restarts per density (128 with --full), paper: not said",
-        "ours: Adam 1e-2 with cosine decay, 1,500 steps of 512 (--full: 5,000 of 2,048), notebook: AdamW 1e-3, 10,000 "
-        "steps of 1,024",
+        "ours: Adam 1e-2 with warm-up and cosine decay, 1,500 steps of 512 (--full: 5,000 of 2,048), notebook: "
+        "AdamW 1e-3, 10,000 steps of 1,024",
         "ours: from ten times denser to a hundred times sparser, losses on a logarithmic axis",
         "ours: the number at the crossing, and panels of the solution that loses",
     ),

@@ -270,7 +270,8 @@ DIFFERENCES = (
     "the second and fourth panel are ours: the best restart by its exact expected loss, and theory with free lengths "
     "and biases; the paper has the first and the third",
     "grid: {side} x {side} cells (--full: 100 x 100), paper: not said",
-    "ours: Adam {rate:g} with cosine decay, {steps} steps of 128, notebook: AdamW 1e-3, 10,000 steps of 1,024",
+    "ours: Adam {rate:g} with warm-up and cosine decay, {steps} steps of 128, notebook: AdamW 1e-3, 10,000 steps "
+    "of 1,024",
 )
 
 

@@ -133,7 +133,7 @@ CONFUSED = Experiment(
     "models.",
     differences=(
         "ours: the three settings of S and I, and the crossing; McGrath's comment has the formula and the minima",
-        "ours: 12 models a setting (--full: 64), Adam 0.1 with cosine decay, 2,000 steps of 8,192",
+        "ours: 12 models a setting (--full: 64), Adam 0.1 with warm-up and cosine decay, 2,000 steps of 8,192",
     ),
     controls=(adjacent,),
 )

@@ -278,8 +278,8 @@ POLYTOPES = Experiment(
     "recognised; grey lines lead to the origin.",
     differences=(
         "ours: components are named by a program, paper: by eye",
-        "ours: small models with two and three dimensions as well, Adam 2e-2 with cosine decay, 1,000 steps of 512 "
-        "(--full: 1e-2, 3,000 of 1,024), best of 16 restarts (100 with --full)",
+        "ours: small models with two and three dimensions as well, Adam 2e-2 with warm-up and cosine decay, 1,000 "
+        "steps of 512 (--full: 1e-2, 3,000 of 1,024), best of 16 restarts (100 with --full)",
         "ours: square antiprism at the height at which WWᵀ is a multiple of the identity, where D_i is exactly 3/8; "
         "that of least Thomson energy is a little lower",
         *DIFFERENCES,

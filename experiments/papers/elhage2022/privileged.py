@@ -166,7 +166,7 @@ NEURONS = Experiment(
     shows=f"Models with a ReLU hidden layer. {SHOWN} The longest bars are cut off at −4.5.",
     differences=(
         "ours: best of 64 restarts (1,000 with --full), paper: best of 1,000",
-        "ours: Adam 2e-2 with cosine decay, 2,000 steps of 512 (--full: 10,000 of 1,024), paper: not said",
+        "ours: Adam 2e-2 with warm-up and cosine decay, 2,000 steps of 512 (--full: 10,000 of 1,024), paper: not said",
         "ours: monosemantic where one feature has 0.9 of a neuron's squared weight, paper: not said",
         "ours: features coloured by their interference, paper: by whether they are in superposition",
     ),

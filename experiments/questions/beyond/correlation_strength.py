@@ -209,7 +209,7 @@ CORRELATION_STRENGTH = Experiment(
     differences=(
         "the paper has c = 0 (its phase diagrams) and c = 1 (its correlated sets) only",
         "ours: the best of 12 restarts (32 with --full) per trial and of 8 per cell of the diagrams, 800 steps of Adam "
-        "at 3e-2 with cosine decay, batches of 256 (--full: 3,000 of 1,024)",
+        "at 3e-2 with warm-up and cosine decay, batches of 256 (--full: 3,000 of 1,024)",
         "at c = 0 the border is not measured: dense antipodal pairs with biases turn into dropping a feature without a "
         "jump",
     ),
