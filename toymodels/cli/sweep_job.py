@@ -9,7 +9,8 @@ import tyro
 
 from toymodels.cli import train
 from toymodels.cli.flags import parse
-from toymodels.cli.toml import read_table, updated
+from toymodels.cli.sizes import filled, followed
+from toymodels.cli.toml import read_table, split, updated
 from toymodels.tasks import Task
 from toymodels.training import Recipe
 
@@ -21,8 +22,6 @@ HELP = """Train a grid of models that a TOML file describes: toymodels sweep SWE
   [model]                                        # what does not vary, as for toymodels train
   n_features = 5
   n_hidden = 2
-  [task.features]
-  n_features = 5
   [recipe]
   steps = 500
 
@@ -47,7 +46,8 @@ A list of points instead of a grid:
   density = 0.3
   n_hidden = 3
 
-A sweep that was stopped goes on where it was when the same command is given again. Flags override the file."""
+A sweep that was stopped goes on where it was when the same command is given again. Flags override the file; they are
+those of toymodels train, such as --steps 500 or --n-hidden 3, and what follows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,28 +121,28 @@ def parse_sweep(arguments: Sequence[str]) -> Sweep:
     Raises:
         ValueError, FileNotFoundError: without such a file, or for what is wrong in it.
     """
-    files = [argument for argument in arguments if argument.lower().endswith(".toml")]
-    flags = [argument for argument in arguments if argument not in files]
+    files, flags = split(arguments)
     if len(files) != 1 and not {"-h", "--help"} & set(flags):
         got = f"Got {' and '.join(files)}." if files else "Got none."
         raise ValueError(f"sweep needs one TOML file, which `toymodels sweep --help` explains. {got}")
-    return parse("sweep", HELP, Sweep, flags, _read(Path(files[0])) if files else DEFAULTS)
+    table, where = (read_table(Path(files[0])), files[0]) if files else ({}, "")
+    defaults = _with_table(filled(table, DEFAULTS, where), where)
+    return followed(parse("sweep", HELP, Sweep, flags, defaults), table, flags, defaults, where)
 
 
-def _read(path: Path) -> Sweep:
+def _with_table(table: Mapping[str, Any], where: str) -> Sweep:
     """What the file says, and the defaults for what it does not."""
-    table = read_table(path)
-    over = table.pop("over", None)
-    table = {name: _setting(name, value, path) if name in SETTINGS else value for name, value in table.items()}
-    return dataclasses.replace(updated(DEFAULTS, table, str(path)), over=over)
+    settings = {name: _setting(name, value, where) if name in SETTINGS else value for name, value in table.items()}
+    over = settings.pop("over", None)
+    return dataclasses.replace(updated(DEFAULTS, settings, where), over=over)
 
 
-def _setting(name: str, value: Any, path: Path) -> Any:
+def _setting(name: str, value: Any, where: str) -> Any:
     """The value of a field that is not a table, of the right type."""
     types, words = SETTINGS[name]
     several = isinstance(getattr(DEFAULTS, name), tuple)
     if isinstance(value, list) != several or any(type(item) not in types for item in (value if several else [value])):
-        raise ValueError(f"{path} has {name} = {value!r}. It must be {words}.")
+        raise ValueError(f"{where} has {name} = {value!r}. It must be {words}.")
     if several:
         return tuple(value)
     makes = {"folder": Path, "output": Path, "log": Path, "memory_gib": float}

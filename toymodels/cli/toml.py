@@ -7,7 +7,7 @@ by name, which the specifications look up themselves.
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,14 +19,28 @@ from toymodels.names import imported
 T = TypeVar("T")
 
 
-def read_toml(path: Path, defaults: T) -> T:
-    """`defaults` with what the file says.
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The TOML files among arguments, each with or without --config before it, and the other arguments.
 
     Raises:
-        ValueError: if the file is not TOML or names what does not exist, with the nearest names that do.
-        FileNotFoundError: if there is no such file.
+        ValueError: for --config without a file.
+
+    >>> split(["--config=job.toml", "--steps", "3"]), split(["job.toml"])
+    ((['job.toml'], ['--steps', '3']), (['job.toml'], []))
     """
-    return updated(defaults, read_table(path), str(path))
+    paths, others = [], []
+    rest = iter(arguments)
+    for argument in rest:
+        flag, _, value = argument.partition("=")
+        if flag == "--config":
+            paths.append(value or next(rest, ""))
+        elif argument.lower().endswith(".toml"):
+            paths.append(argument)
+        else:
+            others.append(argument)
+    if "" in paths:
+        raise ValueError("--config needs the path of a TOML file.")
+    return paths, others
 
 
 def read_table(path: Path) -> dict[str, Any]:
@@ -78,13 +92,23 @@ def read_value(value: Any, default: Any, where: str) -> Any:
     return value
 
 
-def _made(table: dict[str, Any], where: str) -> Any:
-    """A new specification of the type that the table names."""
-    name = table.pop("type")
+def specification_type(name: Any, where: str) -> Any:
+    """The specification that a `type` in a TOML file names; `where` is named in errors.
+
+    Raises:
+        ValueError: if there is none.
+    """
     cls = imported(f"type of {where}", name) if ":" in str(name) else getattr(toymodels, str(name), None)
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         kinds = [kind for kind in toymodels.__all__ if dataclasses.is_dataclass(getattr(toymodels, kind))]
         raise ValueError(f"{where} has type {name!r}, which is not a specification. {near_matches(str(name), kinds)}")
+    return cls
+
+
+def _made(table: dict[str, Any], where: str) -> Any:
+    """A new specification of the type that the table names."""
+    name = table.pop("type")
+    cls = specification_type(name, where)
     defaults = {field.name: field.default for field in dataclasses.fields(cls)}
     for key in table:
         if key not in defaults:

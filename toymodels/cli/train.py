@@ -10,29 +10,38 @@ import numpy as np
 from toymodels.analysis import geometry
 from toymodels.cli.flags import parse
 from toymodels.cli.pictures import write_picture
-from toymodels.cli.toml import read_toml
+from toymodels.cli.sizes import filled, followed
+from toymodels.cli.toml import read_table, split, updated
 from toymodels.features import Independent
 from toymodels.models import Autoencoder
 from toymodels.tasks import GeometricImportance, Task
 from toymodels.training import Recipe, Run, train
 
 
+HELP = """Train a few restarts of one model and show what the best one represents:
+
+  toymodels train --picture pentagon.png              five features in two dimensions
+  toymodels train -n 20 -m 5 -p 0.01 --decay 0.7      n features in m dimensions, each on with probability p
+  toymodels train --n-features 20 --n-hidden 5 --density 0.01 --restarts 16 --steps 1000 --seed 3
+
+  A flag is the path of a setting, as --task.features.density, or the end of it, as --density. The number of
+  features n is written once: if the model has it, the features follow, and the other way round.
+
+  A TOML file has the same paths, and flags go before it: toymodels train FILE.toml --steps 500
+
+  restarts = 8
+  [model]
+  n_features = 20
+  n_hidden = 5
+  [task.features]
+  density = 0.05
+  [task.importance]
+  decay = 0.7"""
+
+
 @dataclasses.dataclass(frozen=True)
 class Train:
-    """Train a few restarts of one model and show what the best one represents.
-
-    Everything has a default: `toymodels train --picture pentagon.png` trains five features in two dimensions. A TOML
-    file has the same names as the flags, and flags go before it:
-
-        restarts = 8
-        [model]
-        n_features = 20
-        n_hidden = 5
-        [task.features]
-        n_features = 20
-        density = 0.05
-        [task.importance]
-        decay = 0.7
+    """A training as the command line and its file describe it.
 
     Attributes:
         model: what to train.
@@ -70,17 +79,13 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def parse_train(arguments: Sequence[str]) -> Train:
-    """The job that the arguments, and the TOML file they may name with --config, describe."""
-    arguments = list(arguments)
-    defaults = DEFAULTS
-    if "--config" in arguments:
-        place = arguments.index("--config")
-        if place + 1 == len(arguments):
-            raise ValueError("--config needs the path of a TOML file.")
-        defaults = read_toml(Path(arguments[place + 1]), DEFAULTS)
-        del arguments[place : place + 2]
-    description = f"{str(Train.__doc__).partition('    Attributes:')[0]}--config FILE.toml is read first."
-    return parse("train", description, Train, arguments, defaults)
+    """The job that the arguments, and the TOML file among them, describe."""
+    paths, flags = split(arguments)
+    if len(paths) > 1:
+        raise ValueError(f"train takes one TOML file. Got {' and '.join(paths)}.")
+    table, where = (read_table(Path(paths[0])), paths[0]) if paths else ({}, "")
+    defaults = updated(DEFAULTS, filled(table, DEFAULTS, where), where)
+    return followed(parse("train", HELP, Train, flags, defaults), table, flags, defaults, where)
 
 
 def summary(run: Run) -> str:
