@@ -13,17 +13,21 @@ from experiments.harness.gallery import update_readme, write_gallery
 from experiments.harness.progress import figure_by_figure
 from experiments.harness.run import finish
 from experiments.harness.runner import FIGURES, ROOT, claim_record, evaluate, record_seeds
+from toymodels import files
 from toymodels.checks import near_matches
+from toymodels.cli.pipes import quiet_pipe
 
 README = ROOT / "README.md"
+WRONG_CALL = 2  # as argparse has it
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 0, 1 if a claim fails, 2 for a wrong call, 130 if interrupted."""
-    papers = find_papers()
-    options = _parser(papers).parse_args(arguments)
-    return options.command(options, papers)
+    with quiet_pipe():
+        papers = find_papers()
+        options = _parser(papers).parse_args(arguments)
+        return options.command(options, papers)
 
 
 def _parser(papers: Sequence[Found]) -> argparse.ArgumentParser:
@@ -92,6 +96,11 @@ def _list(options: argparse.Namespace, papers: Sequence[Found]) -> int:
 
 def _run(options: argparse.Namespace, papers: Sequence[Found]) -> int:
     judged: list[tuple[Experiment, Claim]] = []
+    try:
+        files.check_folder(options.figures)
+    except OSError as error:
+        print(f"--figures is {options.figures}, which cannot be written to: {error.strerror}.", file=sys.stderr)
+        return WRONG_CALL
     try:
         for experiment, claims in finish(
             _chosen(options), full=options.full, seed=options.seed, folder=options.figures

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -19,11 +20,11 @@ import xarray as xr
 import toymodels as tm
 from toymodels.analysis import geometry
 from toymodels.cli import main, show
-from toymodels.cli.metrics import read_metrics
 from toymodels.cli.over import read_over
 from toymodels.cli.sweep_job import HELP, parse_sweep
 from toymodels.sweeps.show import along_grid, overview
 from toymodels.training.engine.cells import Cell
+from toymodels.training.launch import named_metrics
 
 MODEL = tm.Autoencoder(4, 2)
 TASK = tm.Task(tm.Independent(4, 0.3), importance=tm.GeometricImportance(0.8))
@@ -120,7 +121,7 @@ def test_shards_and_merge_give_the_same(tmp_path: Path, wanted: xr.Dataset):
     there = int(tm.sweeps.load(one, partial=True).loss.notnull().sum())
     assert 0 < there < 24
     assert f"24 models: {there} finished" in printed
-    assert f"toymodels merge {one}" in printed
+    assert f"toymodels merge {one} {one}.zarr" in printed
     assert f"\n24 models (3 density x 2 decay x 2 seed x 2 restart): {there} finished" in f"\n{run('show', one)}"
     with pytest.raises(SystemExit, match="2"):
         run("merge", one, together)
@@ -128,6 +129,59 @@ def test_shards_and_merge_give_the_same(tmp_path: Path, wanted: xr.Dataset):
     run("sweep", path, "--folder", two, "--shard", "1/2")
     assert f"toymodels show {together}" in run("merge", one, two, together)
     assert_same_results(tm.sweeps.load(together), wanted)
+
+
+@pytest.mark.parametrize("name", ["results", "my results", "-results", ".", "results.zarr", "it's"])
+def test_what_is_advised_works_when_it_is_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
+    """Of each command that is printed: with a common folder after the last shard, with others when they are named."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    path = written(tmp_path, f"{BASE}[over]\ndensity = [0.2, 0.3]\nn_hidden = [1, 2]")
+    first = run("sweep", path, f"--folder={name}", "--shard", "0/2")
+    merging, showing = re.findall(r": (toymodels .*)", first)
+    assert "2 finished" in run(*shlex.split(showing)[1:])
+    with pytest.raises(SystemExit, match="2"):
+        run(*shlex.split(merging)[1:])
+    assert "toymodels merge" not in run("sweep", path, f"--folder={name}", "--shard", "1/2")
+    (shown,) = re.findall(r": (toymodels .*)", run(*shlex.split(merging)[1:]))
+    assert "all finished" in run(*shlex.split(shown)[1:])
+
+
+def test_shards_with_folders_of_their_own_are_merged_as_advised(tmp_path: Path, monkeypatch, capsys: Any):
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path, f"{BASE}[over]\ndensity = [0.2, 0.3]\nn_hidden = [1, 2]")
+    first = run("sweep", path, "--folder", "one", "--shard", "0/2")
+    run("sweep", path, "--folder", "two", "--shard", "1/2")
+    assert "If they have folders of their own, name these as well" in first
+    _, *command = shlex.split(re.findall(r": (toymodels merge .*)", first)[0])
+    with pytest.raises(SystemExit, match="2"):
+        run(*command)
+    assert "one lacks 2 of 4 models. Name all folders of the sweep" in capsys.readouterr().err
+    command.insert(2, "two")
+    (shown,) = re.findall(r": (toymodels .*)", run(*command))
+    assert "all finished" in run(*shlex.split(shown)[1:])
+
+
+def test_missing_folders_are_made(tmp_path: Path):
+    path = written(tmp_path, f"{BASE}[over]\ndensity = [0.2]")
+    new = tmp_path / "a" / "b"
+    run(
+        "sweep", path, "--folder", new / "results", "--output", tmp_path / "c" / "r.nc", "--log", tmp_path / "d" / "log"
+    )
+    assert tm.sweeps.load(tmp_path / "c" / "r.nc").equals(tm.sweeps.load(new / "results"))
+    assert (tmp_path / "d" / "log").exists()
+    tm.sweep(MODEL, TASK, RECIPE, over={"density": [0.2]}, folder=tmp_path / "e" / "f", log=tmp_path / "g" / "log")
+    assert tm.sweeps.load(tmp_path / "e" / "f").sizes["density"] == 1
+
+
+def test_n_is_written_once(tmp_path: Path):
+    once = BASE.replace("[task.features]\nn_features = 4\n", "[task.features]\n")
+    jobs = [parse_sweep([str(written(tmp_path, f"{text}[over]\ndecay = [0.2]"))]) for text in (once, BASE)]
+    assert jobs[0] == jobs[1]
+    assert parse_sweep([str(tmp_path / "sweep.toml"), "--steps", "9", "-m", "3"]).model.n_hidden == 3
+    wider = parse_sweep([str(written(tmp_path, once)), "-n", "7"])
+    assert (wider.model.n_features, wider.task.features.n_features) == (7, 7)
 
 
 def test_output_with_and_without_a_folder(tmp_path: Path, finished: tuple[Path, str], wanted: xr.Dataset):
@@ -248,7 +302,7 @@ def test_metrics_by_name_and_from_a_module_here(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
     written(tmp_path, "def largest(W):\n    return abs(W).max()\n", "sweep_metrics_of_a_user.py")
-    found = read_metrics(["capacity", "sweep_metrics_of_a_user:largest"])
+    found = dict(named_metrics("sweep", ("capacity", "sweep_metrics_of_a_user:largest")))
     assert list(found) == ["capacity", "largest"]
     assert found["capacity"] is geometry.dimensionality
     assert found["largest"](np.array([[-3.0, 2.0]])) == 3
@@ -262,7 +316,7 @@ def test_the_examples_of_the_help_are_right(capsys: pytest.CaptureFixture):
     blocks = re.split(r"\n\n(?! )", HELP)
     whole, axis, points = (tomllib.loads("\n".join(block.splitlines()[1:])) for block in blocks[:3])
     cell = Cell(tm.Autoencoder(5, 2), tm.Task(tm.Independent(5), tm.GeometricImportance(0.9)), RECIPE)
-    assert list(read_metrics(whole["metrics"])) == ["n_represented", "dimensionality"]
+    assert list(dict(named_metrics("sweep", whole["metrics"]))) == ["n_represented", "dimensionality"]
     for table, shape in ((whole, (12, 2, 2, 10)), (axis, (3,)), (points, (2,))):
         axes = tm.sweeps.axes.read_axes(read_over(table["over"], cell), cell)
         assert tuple(axis.length for axis in axes) == shape
@@ -345,14 +399,18 @@ def test_on_the_workers_of_a_scheduler(tmp_path: Path, monkeypatch: pytest.Monke
         ("a = = 3", "", "is not valid TOML"),
         ("[over]\ndensity = [0.1]", "--metrics n_represnted", "Did you mean n_represented"),
         ("[over]\ndensity = [0.1]", "--metrics nowhere_to_be_found:f", "'nowhere_to_be_found' cannot be imported"),
-        ("[over]\ndensity = [0.1]", "--metrics json:dump json:dump", "Got two that are called 'dump'"),
+        ("[over]\ndensity = [0.1]", "--metrics json:dump json:dump", "must have names of their own. Got 'dump' twice."),
         ("[over]\ndensity = [0.1]", "--metrics json:dmps", "which 'json' lacks. Did you mean dump"),
         ("[over]\ndensity = [0.1]", "--shard 3/2", "--shard must be i/n with i = 0 ... n-1"),
         ("[over]\ndensity = [0.1]", "--shard x", "--shard must be i/n with i = 0 ... n-1"),
         ("[over]\ndensity = [0.1]", "--shard 0/2 --output results.nc", "--output needs all shards"),
         ("[over]\ndensity = [0.1]", "--output results.h5", "--output must end in .zarr or .nc. Got results.h5."),
-        ("[over]\ndensity = [0.1]", "--output no/results.nc", "there is no folder no."),
-        ("[over]\ndensity = [0.1]", "--log no/log.jsonl", "there is no folder no."),
+        ("[over]\ndensity = [0.1]", "--output sweep.toml/results.nc", "sweep.toml: Not a directory."),
+        ("[over]\ndensity = [0.1]", "--output sweep.toml/results.zarr", "sweep.toml: Not a directory."),
+        ("[over]\ndensity = [0.1]", "--log sweep.toml/log.jsonl", "sweep.toml: Not a directory."),
+        ("[over]\ndensity = [0.1]", "--log .", "--log is ., which cannot be written."),
+        ("[over]\ndensity = [0.1]", "--folder=sweep.toml", "--folder is sweep.toml, which cannot be written."),
+        ("[over]\ndensity = [0.1]", "--folder /proc/no/where", "--folder is /proc/no/where, which cannot be written."),
         ("[over]\ndensity = [0.1]", "--memory-gib 0", "--memory-gib must be above 0. Got 0.0."),
         ("[over]\ndensity = [0.1]", "--history 0", "history of sweep must be an integer of at least 1. Got 0."),
         ("[over]\ndensity = [0.1]", "--restarts 0", "restarts of sweep must be an integer of at least 1. Got 0."),
@@ -534,7 +592,7 @@ def test_a_picture_is_drawn(tmp_path: Path, finished: tuple[Path, str], capsys: 
     assert plt.get_fignums() == others
     with pytest.raises(SystemExit, match="2"):
         run("show", finished[0], "--picture", tmp_path / "picture.foo")
-    assert "Format 'foo' is not supported" in capsys.readouterr().err
+    assert "picture.foo. It must end in one of .avif" in capsys.readouterr().err
 
 
 def grid(*dims: str, sizes: tuple[int, ...] = (5, 4, 3, 2, 2)) -> xr.DataArray:
@@ -594,8 +652,10 @@ def test_large_results_are_shown_from_a_file(tmp_path: Path, finished: tuple[Pat
     monkeypatch.setattr(show, "MOST_BYTES", 100)
     with pytest.raises(SystemExit, match="2"):
         run("show", finished[0])
-    assert f"toymodels merge {finished[0]} RESULTS.zarr" in capsys.readouterr().err
-    merged = tm.sweeps.merge(finished[0], tmp_path / "all.zarr").rename(finished[0] / "results.zarr")
+    merging, showing = capsys.readouterr().err.partition("toymodels merge ")[2].strip().split("; toymodels ")
+    run("merge", *shlex.split(merging))
+    assert run(*shlex.split(showing)) == text
+    merged = finished[0].with_name("results.zarr").rename(finished[0] / "results.zarr")
     try:
         assert run("show", finished[0]) == text
     finally:

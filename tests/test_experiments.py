@@ -419,6 +419,17 @@ def test_a_second_run_does_only_what_is_missing(elsewhere, monkeypatch, capsys) 
     assert drawn[2:] == ["elhage2022/intro"] * 2
 
 
+@pytest.mark.parametrize("place", ["file", "file/figures", "/proc/nowhere/figures"])
+def test_a_place_for_figures_is_looked_at_before_training(
+    tmp_path, monkeypatch, capsys, nothing_compiled, place
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert main(["run", "elhage2022/intro", "--figures", place]) == 2
+    assert f"--figures is {place}, which cannot be written to" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_an_interrupted_run_keeps_what_is_finished(elsewhere, monkeypatch, capsys) -> None:
     def interrupted(results: Results):
         raise KeyboardInterrupt

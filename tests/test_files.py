@@ -371,6 +371,38 @@ def test_a_pipe_can_be_a_log(tmp_path: Path):
     assert read == ["one\ntwo\n"]
 
 
+# --- Before long work --------------------------------------------------------------------------------------------
+
+
+def test_what_can_be_written_is_told_before_and_nothing_is_left(tmp_path: Path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "folder").mkdir()
+    before = everything(tmp_path)
+    for name in ("file", "new", "link", "folder/new", "not/there/yet"):
+        files.check_writable(tmp_path / name)
+        files.check_folder((tmp_path / name).parent)
+    for name, error in (("folder", IsADirectoryError), ("file/new", NotADirectoryError), ("file/a/b", OSError)):
+        with pytest.raises(error):
+            files.check_writable(tmp_path / name)
+        with pytest.raises(OSError, match=r"file|folder"):
+            files.write_text(tmp_path / name, "text")  # the check is right
+    with pytest.raises(NotADirectoryError, match="file"):
+        files.check_folder(tmp_path / "file")
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_file_system_that_takes_nothing_is_told_before(code: int, tmp_path: Path, monkeypatch):
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OSError, match=str(tmp_path)) as caught:
+        files.check_writable(tmp_path / "not" / "there")
+    assert caught.value.errno == code
+
+
 # --- One module --------------------------------------------------------------------------------------------------
 
 OPENERS = {"open", "fdopen", "read_text", "write_text", "read_bytes", "write_bytes", "rmtree", "unlink", "touch"}
@@ -378,6 +410,7 @@ OPENERS |= {"copyfile", "copytree", "copy2", "move", "hardlink_to", "symlink_to"
 OPENERS |= {"NamedTemporaryFile", "TemporaryDirectory", "TemporaryFile"}
 OF_OS = {"link", "replace", "rename", "remove", "rmdir", "truncate", "mkdir", "makedirs"}
 ELSEWHERE = {
+    ("toymodels/cli/pipes.py", "os.open"): "the null device",
     ("toymodels/cli/playground.py", "webbrowser.open"): "a browser, not a file",
     ("experiments/workshop/__main__.py", "tempfile.TemporaryDirectory"): "where a kernel runs, which writes nothing",
     ("experiments/workshop/outputs.py", "tempfile.TemporaryDirectory"): "where a kernel runs, which writes nothing",

@@ -1,9 +1,12 @@
 """Weights from PyTorch and back: layouts are told apart, and nothing but arrays is needed."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +16,7 @@ from safetensors.numpy import save_file
 import toymodels as tm
 from toymodels.interop import run_from, state_dict
 
+PAGE = Path(__file__).parents[1] / "experiments" / "site" / "how_it_works" / "from_pytorch.md"
 RNG = np.random.default_rng(0)
 W, B = RNG.normal(size=(3, 2, 5)).astype(np.float32), RNG.normal(size=(3, 5)).astype(np.float32)
 X = jnp.asarray(RNG.random((5, 7), dtype=np.float32))
@@ -113,3 +117,47 @@ def test_a_run_of_another_model_has_no_state_dict():
 def test_torch_is_not_imported():
     code = "import sys, toymodels.interop; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"
+
+
+class Layer:
+    """What `nn.Linear` computes, in numpy."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True):
+        self.shapes = {"weight": (outputs, inputs), **({"bias": (outputs,)} if bias else {})}
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x @ self.weight.T + getattr(self, "bias", 0)  # type: ignore[attr-defined]
+
+
+class Module:
+    """What `nn.Module` does with layers, in numpy."""
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        layers = {name: layer for name, layer in vars(self).items() if isinstance(layer, Layer)}
+        wanted = {f"{name}.{of}": shape for name, layer in layers.items() for of, shape in layer.shapes.items()}
+        assert {name: value.shape for name, value in state.items()} == wanted
+        for name, value in state.items():
+            layer, of = name.split(".")
+            setattr(layers[layer], of, value)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return self.forward(x)  # type: ignore[attr-defined]
+
+
+def numpy_in_place_of_torch() -> Any:
+    nn = SimpleNamespace(Module=Module, Linear=Layer)
+    return SimpleNamespace(nn=nn, relu=lambda x: np.maximum(x, 0), from_numpy=lambda array: array)
+
+
+@pytest.mark.parametrize(
+    "find", [numpy_in_place_of_torch, lambda: pytest.importorskip("torch")], ids=["numpy", "torch"]
+)
+def test_the_module_on_the_page_gives_the_same(find: Any):
+    torch, run = find(), run_from({"W": W, "b": B})
+    (code,) = re.findall(r"^```text\n(class Model.*?)^```", PAGE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    names = {"torch": torch, "tm": tm, "run": run}
+    exec(code, names)
+    rows = torch.from_numpy(np.ascontiguousarray(np.asarray(X).T))
+    prediction = names["model"](rows)
+    prediction = prediction.detach().numpy() if hasattr(prediction, "detach") else prediction
+    np.testing.assert_allclose(prediction.T, run.module()(X), rtol=1e-5, atol=1e-5)

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toymodels as tm
+from toymodels.analysis.metrics import METRICS
 from toymodels.checks import near_matches
 from toymodels.cli import main, parse_train
-from toymodels.cli.metrics import METRICS
 from toymodels.cli.sweep_job import parse_sweep
 from toymodels.cli.toml import updated
 from toymodels.features import BATCHES, FEATURES, VALUES

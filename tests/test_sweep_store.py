@@ -305,9 +305,11 @@ def test_a_damaged_description_is_refused(text: str, copy: Path):
 def test_an_unfinished_sweep_is_loaded_in_part_only_if_asked(whole: tuple[Path, xr.Dataset], copy: Path):
     missing, _ = store.read_unit(copy, 5)
     store.remove_unit(copy, 5)
-    with pytest.raises(ValueError, match=rf"lack {len(missing)} of {N_MODELS} models\. Run the sweep again"):
+    with pytest.raises(
+        ValueError, match=rf"lacks {len(missing)} of {N_MODELS} models\. Name all folders of the sweep, or run it again"
+    ):
         tm.sweeps.load(copy)
-    with pytest.raises(ValueError, match=rf"lack {len(missing)} of {N_MODELS} models"):
+    with pytest.raises(ValueError, match=rf"lacks {len(missing)} of {N_MODELS} models"):
         tm.sweeps.merge(copy, copy.parent / "all.nc")
     part = tm.sweeps.load(copy, partial=True)
     lacking = np.isin(np.arange(N_MODELS), missing).reshape(part.loss.shape)

@@ -74,9 +74,15 @@ def near_matches(name: str, names: Iterable[str]) -> str:
     'Did you mean learning_rate?'
     """
     names = sorted(set(names))
-    meant = [one for one in names if _stands_for(name.lower(), one.lower().split("_"))]
-    close = list(dict.fromkeys([*meant, *difflib.get_close_matches(name, names, n=3, cutoff=0.5)]))[:3]
+    close = close_names(name, names)
     return f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(names[:20])}."
+
+
+def close_names(name: str, names: Iterable[str]) -> list[str]:
+    """The at most three names that are most like `name`, that have it as a word, or that it abbreviates."""
+    names = sorted(set(names))
+    meant = [one for one in names if _stands_for(name.lower(), one.lower().split("_"))]
+    return list(dict.fromkeys([*meant, *difflib.get_close_matches(name, names, n=3, cutoff=0.5)]))[:3]
 
 
 def _stands_for(name: str, words: list[str]) -> bool:

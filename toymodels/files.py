@@ -89,6 +89,37 @@ def write_text(path: PathLike, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def check_writable(path: PathLike) -> None:
+    """Raise unless a file can be written to a path: before long work, of which it is to be the result. Nothing is left
+    there, not even the folders that will be made.
+
+    Raises:
+        IsADirectoryError, NotADirectoryError, PermissionError, OSError: as writing it would.
+    """
+    path = _target(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    if path.is_file() or not path.exists():
+        check_folder(path.parent)
+
+
+def check_folder(path: PathLike) -> None:
+    """Raise unless files can be written to a folder, or to the first one above it that is there; see `check_writable`.
+
+    Raises:
+        NotADirectoryError, PermissionError, OSError: as writing one would.
+    """
+    path = expanded(path).absolute()
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    try:
+        with _temporary_file(there / "probe", ""):  # only the file system knows
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(there)) from error
+
+
 @contextlib.contextmanager
 def written(path: PathLike) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` at the end of the block; after an exception `path` is what it

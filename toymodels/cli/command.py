@@ -3,10 +3,14 @@
 import importlib
 import io
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import toymodels
 from toymodels.checks import near_matches
+from toymodels.cli.pipes import quiet_pipe
 
 COMMANDS = {
     "train": "toymodels.cli.train",
@@ -39,15 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # whatever letters the terminal has
-    if arguments == ["--version"]:
-        print(f"toymodels {toymodels.__version__}")
+    with quiet_pipe():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    if arguments in (["--version"], ["-h"], ["--help"]):
+        print(f"toymodels {toymodels.__version__}" if arguments == ["--version"] else _USAGE)
         return
     if not arguments or arguments[0] not in COMMANDS:
-        asked = arguments[:1] in ([], ["-h"], ["--help"])
-        print(_USAGE if asked else f"toymodels: {_unknown(arguments[0])}\n\n{_USAGE}", file=sys.stderr)
-        sys.exit(0 if asked and arguments else 2)
+        print(f"toymodels: {_unknown(arguments[0])}\n\n{_USAGE}" if arguments else _USAGE, file=sys.stderr)
+        sys.exit(2)
     try:
-        importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
+        with _warnings_in_one_line():
+            importlib.import_module(COMMANDS[arguments[0]]).run(arguments[1:])
+    except BrokenPipeError:
+        raise
     except (ValueError, TypeError, OSError) as error:
         print(f"toymodels: {error}", file=sys.stderr)
         sys.exit(2)
@@ -58,3 +69,15 @@ def _unknown(command: str) -> str:
     if command.startswith("-"):
         return f"{command} is an option of a command, which comes first, for example: toymodels train {command} ..."
     return f"there is no command {command!r}. {near_matches(command, COMMANDS)}"
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print warnings, such as those of diverged models, without the line of code that they come from."""
+
+    def show(message: Warning | str, *place: Any, **more: Any) -> None:
+        print(f"toymodels: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

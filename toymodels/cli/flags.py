@@ -98,7 +98,7 @@ def _registry(job: Any) -> ConstructorRegistry:
             value = getattr(part, name)
             kind: Any = type(value) if hints[name] is Any else hints[name]
             with_flags = Annotated[kind, tyro.conf.arg(aliases=flags.get((id(part), name)))]
-            fields.append(StructFieldSpec(name, with_flags, value, told.get(name)))  # type: ignore[arg-type]
+            fields.append(StructFieldSpec(name, with_flags, value, told.get(name)))
         return StructConstructorSpec(cls, tuple(fields))
 
     @registry.primitive_rule

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from toymodels.cli.flags import parse
+from toymodels.cli.outputs import shell
 from toymodels.sweeps import merge
 
 HELP = """Write the results in one or several folders of the same sweep as one file: toymodels merge FOLDER ... OUTPUT
@@ -35,4 +36,4 @@ def run(arguments: Sequence[str]) -> None:
     if not folders:
         raise ValueError("merge needs at least one folder, and the file to write: toymodels merge FOLDER OUTPUT.zarr")
     merge(folders, output, memory_bytes=max(1, int(job.memory_gib * 2**30)))
-    print(f"The results are in {output}. To look at them: toymodels show {output}")
+    print(f"The results are in {output}. To look at them: toymodels show {shell(output)}")

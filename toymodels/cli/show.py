@@ -12,7 +12,7 @@ import tyro
 import xarray as xr
 
 from toymodels.cli.flags import parse
-from toymodels.cli.pictures import write_picture
+from toymodels.cli.outputs import check_picture, merged_name, shell, write_picture
 from toymodels.sweeps import load, summary
 from toymodels.sweeps.show import along_grid, overview
 from toymodels.sweeps.store import DESCRIPTION, describe
@@ -49,6 +49,7 @@ class Show:
 def run(arguments: Sequence[str]) -> None:
     """`toymodels show`: print, and draw if a picture is asked for."""
     job = parse("show", HELP, Show, arguments)
+    check_picture("--picture", job.picture)
     results = _loaded(job.results)
     text = overview(results)
     values = along_grid(results, job.variable or "loss")
@@ -131,7 +132,7 @@ def _loaded(path: Path) -> xr.Dataset:
         return load(path / "results.zarr")
     raise ValueError(
         f"{path} is the folder of a sweep with more than {MOST_BYTES / 2**30:g} GiB of results. When it is finished: "
-        f"toymodels merge {path} RESULTS.zarr, and toymodels show RESULTS.zarr."
+        f"toymodels merge {shell(path)} {shell(merged_name(path))}; toymodels show {shell(merged_name(path))}"
     )
 
 

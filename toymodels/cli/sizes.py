@@ -2,30 +2,19 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from toymodels.cli.flags import flags_of
 from toymodels.cli.toml import specification_type
-from toymodels.tasks import Task
 
 SIZE = "n_features"
 MODEL, FEATURES = "model", "task.features"
 
 
-class Job(Protocol):
-    """What has a model and a task."""
-
-    @property
-    def model(self) -> Any: ...
-
-    @property
-    def task(self) -> Task: ...
+T = TypeVar("T")
 
 
-J = TypeVar("J", bound=Job)
-
-
-def filled(table: Mapping[str, Any], defaults: Job, where: str) -> dict[str, Any]:
+def filled(table: Mapping[str, Any], defaults: Any, where: str) -> dict[str, Any]:
     """What a TOML file says, with n in the tables that do not have it and may need it: those with as many numbers as
     features, and those of a `type`.
 
@@ -42,7 +31,7 @@ def filled(table: Mapping[str, Any], defaults: Job, where: str) -> dict[str, Any
     return dict(table)
 
 
-def followed(job: J, table: Mapping[str, Any], arguments: Sequence[str], defaults: Job, where: str) -> J:
+def followed(job: T, table: Mapping[str, Any], arguments: Sequence[str], defaults: Any, where: str) -> T:
     """The job of a file and of flags, with the same n in both places if only one was told. If both were, they stay, and
     training refuses what does not fit.
 
@@ -58,11 +47,12 @@ def followed(job: J, table: Mapping[str, Any], arguments: Sequence[str], default
         or bool(flags_of(defaults, f"{part}.{SIZE}") & {one.partition("=")[0].replace("_", "-") for one in arguments})
         for part in (MODEL, FEATURES)
     }
+    whole: Any = job
     if told[MODEL] and not told[FEATURES]:
-        features = _resized(job.task.features, job.model)
-        return dataclasses.replace(job, task=dataclasses.replace(job.task, features=features))  # type: ignore[type-var]
+        task = dataclasses.replace(whole.task, features=_resized(whole.task.features, whole.model))
+        return dataclasses.replace(whole, task=task)
     if told[FEATURES] and not told[MODEL]:
-        return dataclasses.replace(job, model=_resized(job.model, job.task.features))  # type: ignore[type-var]
+        return dataclasses.replace(whole, model=_resized(whole.model, whole.task.features))
     return job
 
 

@@ -3,7 +3,6 @@
 import re
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 
 import xarray as xr
 
-from toymodels.cli.metrics import read_metrics
+from toymodels.cli.outputs import check_file, check_folder, merged_name, shell
 from toymodels.cli.over import read_over
 from toymodels.cli.sweep_job import Sweep, parse_sweep
 from toymodels.sweeps import estimate, formats, merge, sweep
 from toymodels.training.engine.cells import Cell
+from toymodels.training.launch import named_metrics
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -26,10 +26,9 @@ def run(arguments: Sequence[str]) -> None:
         return
     began = time.perf_counter()
     try:
-        with _warnings_in_one_line():
-            results = _swept(job)
-            if job.output is not None:
-                _write(results, job, job.output)
+        results = _swept(job)
+        if job.output is not None:
+            _write(results, job, job.output)
     except KeyboardInterrupt:
         stored = f" What is finished is in {job.folder}; the same command goes on with it." if job.folder else ""
         print(f"toymodels: stopped.{stored}", file=sys.stderr)
@@ -46,10 +45,13 @@ def report(results: xr.Dataset, job: Sweep, seconds: float) -> str:
         models += f" with {restarts} restarts, {diverged.size:,} models"
     finished, bad = int(diverged.notnull().sum()), int((diverged >= 0).sum())
     lines = [f"{models}: {finished:,} finished, {bad:,} diverged. {seconds:.1f} seconds."]
-    if finished < diverged.size:
-        lines.append(f"When the other shards are finished: toymodels merge {job.folder} RESULTS.zarr")
-    places = [str(place) for place in (job.folder, job.output) if place is not None]
-    lines.append(f"The results are in {' and '.join(places)}. To look at them: toymodels show {places[-1]}")
+    if job.folder is not None and finished < diverged.size:
+        merging = f"toymodels merge {shell(job.folder)} {shell(merged_name(job.folder))}"
+        lines.append(f"When the other shards are finished: {merging}")
+        lines.append("(If they have folders of their own, name these as well, after the first.)")
+    places = [place for place in (job.folder, job.output) if place is not None]
+    there = " and ".join(map(str, places))
+    lines.append(f"The results are in {there}. To look at them: toymodels show {shell(places[-1])}")
     return "\n".join(lines)
 
 
@@ -74,7 +76,7 @@ def _arguments(job: Sweep) -> dict[str, Any]:
         "over": read_over(job.over, Cell(job.model, job.task, job.recipe)),
         "seed": job.seed,
         "restarts": job.restarts,
-        "metrics": read_metrics(job.metrics),
+        "metrics": dict(named_metrics("sweep", job.metrics)),
         "params": job.params,
         "history": job.history,
         "snapshots": job.snapshots,
@@ -95,13 +97,17 @@ def _check_places(job: Sweep, shard: tuple[int, int]) -> None:
     if job.folder is None and job.output is None:
         raise ValueError("The results need a place: --folder FOLDER, --output FILE.zarr or --output FILE.nc.")
     if job.output is not None:
-        formats.ending("--output", job.output)
+        ending = formats.ending("--output", job.output)
         formats.check_replaceable(job.output)
+        if ending == formats.NETCDF:
+            check_file("--output", job.output)
+        else:
+            check_folder("--output", job.output.parent)
     if job.output is not None and shard[1] > 1:
-        raise ValueError("--output needs all shards. When they are finished: toymodels merge FOLDER OUTPUT")
-    for flag, path in (("--output", job.output), ("--log", job.log)):
-        if path is not None and not path.parent.is_dir():
-            raise ValueError(f"{flag} is {path}, but there is no folder {path.parent}.")
+        merging = f"toymodels merge {shell(job.folder)} {shell(job.output)}" if job.folder else "toymodels merge"
+        raise ValueError(f"--output needs all shards. When they are finished: {merging}")
+    check_folder("--folder", job.folder)
+    check_file("--log", job.log)
 
 
 @contextmanager
@@ -132,15 +138,3 @@ def _write(results: xr.Dataset, job: Sweep, output: Path) -> None:
 
 def _memory_bytes(job: Sweep) -> int:
     return max(1, int(job.memory_gib * 2**30))
-
-
-@contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
-    """Print warnings, such as those of diverged models, without the line of code that they come from."""
-
-    def show(message: Warning | str, *place: Any, **more: Any) -> None:
-        print(f"toymodels: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        yield

@@ -9,7 +9,7 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import toymodels
 from toymodels import files
@@ -34,7 +34,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         flag, _, value = argument.partition("=")
         if flag == "--config":
             paths.append(value or next(rest, ""))
-        elif argument.lower().endswith(".toml"):
+        elif argument.lower().endswith(".toml") and not argument.startswith("-"):
             paths.append(argument)
         else:
             others.append(argument)
@@ -113,7 +113,9 @@ def _made(table: dict[str, Any], where: str) -> Any:
     for key in table:
         if key not in defaults:
             raise ValueError(f"{where} names {key!r}, which is not a field of {name}. {near_matches(key, defaults)}")
+    values = {key: read_value(value, defaults[key], f"{where}: {key}") for key, value in table.items()}
+    tuples = {key for key, hint in get_type_hints(cls).items() if get_origin(hint) is tuple}  # TOML has lists alone
     try:
-        return cls(**{key: read_value(value, defaults[key], f"{where}: {key}") for key, value in table.items()})
+        return cls(**{key: tuple(value) if key in tuples else value for key, value in values.items()})
     except TypeError as error:
         raise ValueError(f"{where} does not make a {name}: {error}") from error

@@ -3,20 +3,25 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toymodels.analysis import geometry
 from toymodels.cli.flags import parse
-from toymodels.cli.pictures import write_picture
+from toymodels.cli.outputs import check_file, check_picture, has_windows, show_windows, write_picture
 from toymodels.cli.sizes import filled, followed
 from toymodels.cli.toml import read_table, split, updated
 from toymodels.features import Independent
 from toymodels.models import Autoencoder
+from toymodels.models.modules import param_shapes
 from toymodels.tasks import GeometricImportance, Task
 from toymodels.training import Recipe, Run, train
+from toymodels.training.engine.cells import Cell
+from toymodels.training.fit import check_fit
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HELP = """Train a few restarts of one model and show what the best one represents:
 
@@ -70,12 +75,18 @@ DEFAULTS = Train(Autoencoder(5, 2), Task(Independent(5, 0.1), importance=Geometr
 def run(arguments: Sequence[str]) -> None:
     """`toymodels train`: read the job from flags and TOML, train, print and draw."""
     job = parse_train(arguments)
+    _check_outputs(job)
     trained = train(job.model, job.task, job.recipe, seed=job.seed, restarts=job.restarts)
-    print(summary(trained))
+    told = [summary(trained)]
     if job.save:
         trained.save(job.save)
-    if job.picture or job.show:
-        _draw(trained, job)
+        told.append(f"The models are in {job.save}.")
+    figure = _drawn(trained, job) if job.picture or job.show else None
+    if figure is not None and job.picture:
+        told.append(f"The picture is {write_picture(figure, job.picture)}.")
+    print("\n".join(told), flush=True)
+    if job.show:
+        show_windows()
 
 
 def parse_train(arguments: Sequence[str]) -> Train:
@@ -101,12 +112,29 @@ def summary(run: Run) -> str:
     lines += [
         "",
         f"features represented (norm > 0.5): {geometry.n_represented(W)} of {W.shape[1]} in {W.shape[0]} dimensions",
-        f"dimensions per feature D*: {geometry.dimensions_per_feature(W):.3f}",
+        f"dimensions per feature D* = m / ‖W‖_F²: {geometry.dimensions_per_feature(W):.3f}, where a feature of norm 2 "
+        "counts as 4",
     ]
     return "\n".join(lines)
 
 
-def _draw(run: Run, job: Train) -> None:
+def _check_outputs(job: Train) -> None:
+    """Raise ValueError for what could not be written or drawn in the end."""
+    check_file("--save", job.save)
+    check_picture("--picture", job.picture)
+    if not (job.picture or job.show):
+        return
+    if job.show and not has_windows():
+        raise ValueError("--show needs a screen, and there is none here. --picture FILE.png writes the picture.")
+    check_fit(Cell(job.model, job.task, job.recipe))
+    shapes = {name: one.shape for name, one in param_shapes(job.model).items()}
+    *_, n = shapes.get("W", (0,))
+    if len(shapes.get("W", ())) != 2 or shapes.get("b", (n,)) != (n,):
+        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"--picture and --show draw W (m, n) with b (n,). The model has {told}.")
+
+
+def _drawn(run: Run, job: Train) -> "Figure":
     """All restarts as arrows if there are two hidden dimensions, else WᵀW, b and norms of the best one."""
     import matplotlib.pyplot as plt
 
@@ -116,11 +144,6 @@ def _draw(run: Run, job: Train) -> None:
         if run.W.shape[-2] == 2:
             titles = [f"loss {loss:.5f}" for loss in run.loss]
             importance = np.asarray(job.task.weights(run.W.shape[-1]))
-            axes = plots.panels(plots.directions, run.W, titles, importance=importance)
-        else:
-            bias = run.params.get("b", np.zeros((len(run.W), run.W.shape[-1])))
-            axes = plots.superposition(run.W[0], bias[0], title=f"loss {run.loss[0]:.5f}")
-        if job.picture:
-            write_picture(axes[0].figure, job.picture)
-        if job.show:
-            plt.show()
+            return plots.panels(plots.directions, run.W, titles, importance=importance)[0].figure
+        bias = run.params.get("b", np.zeros((len(run.W), run.W.shape[-1])))
+        return plots.superposition(run.W[0], bias[0], title=f"loss {run.loss[0]:.5f}")[0].figure

@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import PRNGKeyArray
 
+from toymodels.arguments import told_apart
 from toymodels.models import Model
 from toymodels.sweeps.axes import Over
-from toymodels.sweeps.launch import planned
+from toymodels.sweeps.launch import ELSEWHERE, planned
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric
 from toymodels.training.engine.cells import Cell
@@ -55,6 +56,7 @@ class Estimate(NamedTuple):
         )
 
 
+@told_apart(ELSEWHERE)
 def estimate(
     model: Model,
     task: Task,
@@ -63,7 +65,7 @@ def estimate(
     over: Over,
     seed: int | PRNGKeyArray | None = None,
     restarts: int | None = None,
-    metrics: Sequence[Metric] | Mapping[str, Metric] = (),
+    metrics: str | Sequence[Metric | str] | Mapping[str, Metric | str] = (),
     start: Run | xr.Dataset | Mapping[str, Any] | None = None,
     params: bool = True,
     history: int = 20,

@@ -14,6 +14,7 @@ import xarray as xr
 from jaxtyping import PRNGKeyArray
 
 from toymodels import files
+from toymodels.arguments import told_apart
 from toymodels.checks import check_integer
 from toymodels.identities import describe, flags, own_code, versions
 from toymodels.models import Model
@@ -45,6 +46,11 @@ from toymodels.training.run import Run
 THREADS_PER_SHARD = 16
 
 
+ELSEWHERE = {"seeds": 'Several seeds are an axis: over={"seed": range(10)}.'}
+"""Arguments of a sweep that there are not."""
+
+
+@told_apart(ELSEWHERE)
 def sweep(
     model: Model,
     task: Task,
@@ -53,7 +59,7 @@ def sweep(
     over: Over,
     seed: int | PRNGKeyArray | None = None,
     restarts: int | None = None,
-    metrics: Sequence[Metric] | Mapping[str, Metric] = (),
+    metrics: str | Sequence[Metric | str] | Mapping[str, Metric | str] = (),
     start: Run | xr.Dataset | Mapping[str, Any] | None = None,
     params: bool = True,
     history: int = 20,
@@ -82,8 +88,8 @@ def sweep(
         restarts: number of initialisations of each cell; if given, the results have an axis "restart", in which
             restarts stand by number.
         metrics: functions that are computed from each trained model in the program that trains it, such as
-            `analysis.geometry.dimensionality`, by themselves or by name; see `toymodels.training.engine.ask` for what
-            their arguments may be.
+            `analysis.geometry.dimensionality` or its name, "dimensionality"; by themselves, or under names of your own.
+            See `toymodels.training.engine.ask` for what their arguments may be.
         start: parameters to start from, instead of fresh ones: for all cells as in `train`; or the results of a
             sweep, whose axes are matched with this one's by their labels, and whose restarts by their numbers.
         params: whether to keep the parameters and other state.
@@ -263,7 +269,7 @@ def _unfinished(folder: Path, units: Sequence[tuple[int, Chunk]]) -> list[tuple[
                 store.read_unit(folder, number)
                 continue
             except store.DamagedUnitError as error:
-                warnings.warn(f"{error.__cause__ or error}: unit {number} of {folder} is done again.", stacklevel=3)
+                warnings.warn(f"{error.__cause__ or error}: unit {number} of {folder} is done again.", stacklevel=4)
                 store.remove_unit(folder, number)
         todo.append((number, chunk))
     return todo

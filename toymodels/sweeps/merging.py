@@ -119,8 +119,9 @@ def _check_complete(folders: Sequence[Path], layout: Layout) -> None:
             there[models] = True
     if not there.all():
         raise ValueError(
-            f"{' and '.join(map(str, folders))} lack {int((~there).sum()):,} of {layout.n_models:,} models. Run the "
-            "sweep again (with each shard), or load with partial=True."
+            f"{' and '.join(map(str, folders))} lack{'s' if len(folders) == 1 else ''} {int((~there).sum()):,} of "
+            f"{layout.n_models:,} models. Name all folders of the sweep, or run it again, with the shards that are "
+            "missing; tm.sweeps.load(folder, partial=True) takes what there is."
         )
 
 

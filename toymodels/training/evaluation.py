@@ -8,6 +8,7 @@ import numpy as np
 import optax
 from jaxtyping import PRNGKeyArray
 
+from toymodels.arguments import told_apart
 from toymodels.models import Model
 from toymodels.specifications import with_fields
 from toymodels.tasks import Task
@@ -23,6 +24,7 @@ from toymodels.training.run import Run
 from toymodels.training.start import start_arrays, state_shapes
 
 
+@told_apart({"restarts": "There are as many models as params has."})
 def evaluate(
     model: Model,
     task: Task,
@@ -30,7 +32,7 @@ def evaluate(
     recipe: Recipe = Recipe(),
     *,
     seed: int | PRNGKeyArray = 0,
-    metrics: Sequence[Metric] | Mapping[str, Metric] = (),
+    metrics: str | Sequence[Metric | str] | Mapping[str, Metric | str] = (),
 ) -> Run:
     """The loss of given parameters on a task, on the samples on which `train` evaluates with the same recipe and seed.
 

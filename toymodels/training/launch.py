@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray, UInt32
 
+from toymodels.analysis.metrics import METRICS
+from toymodels.arguments import told_apart
 from toymodels.checks import check_function, check_integer, check_seed
 from toymodels.identities import describe, versions
 from toymodels.models import Model
@@ -31,6 +33,10 @@ class DivergenceWarning(RuntimeWarning):
     """Some models' losses stopped being finite."""
 
 
+_SWEEP = 'Several tasks, sizes or seeds, stored as they are finished, are for tm.sweep(..., over={"seed": range(10)}).'
+
+
+@told_apart(dict.fromkeys(("over", "folder", "shard", "client", "log"), _SWEEP) | {"seeds": f"It has seed. {_SWEEP}"})
 def train(
     model: Model,
     task: Task,
@@ -38,7 +44,7 @@ def train(
     *,
     seed: int | PRNGKeyArray = 0,
     restarts: int = 1,
-    metrics: Sequence[Metric] | Mapping[str, Metric] = (),
+    metrics: str | Sequence[Metric | str] | Mapping[str, Metric | str] = (),
     start: Run | Mapping[str, Any] | None = None,
     snapshots: Sequence[int] | Int[np.ndarray, " snapshots"] = (),
     history: int = 200,
@@ -59,8 +65,8 @@ def train(
             `recipe.independent_data`: a feature that the samples of the first steps do not show is lost to all of them,
             and another seed may find it.
         metrics: functions that are computed from each trained model in the program that trains it, such as
-            `analysis.geometry.dimensionality`, by themselves or by name; see `toymodels.training.engine.ask` for what
-            their arguments may be.
+            `analysis.geometry.dimensionality` or its name, "dimensionality"; by themselves, or under names of your own.
+            See `toymodels.training.engine.ask` for what their arguments may be.
         start: parameters to start from, instead of fresh ones: a `Run`, whose best model all restarts start from
             or, if it has as many, each from its own; or arrays by name, for one model, or with an axis of restarts.
             What is not named is fresh, and so is the optimiser.
@@ -122,7 +128,7 @@ def warn_of_divergence(diverged: np.ndarray, first: Sequence[str]) -> None:
     warnings.warn(
         f"{count} of {total} models diverged: {'; '.join(first)}{more}. Their loss is NaN. {advice}",
         DivergenceWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 
@@ -152,22 +158,29 @@ def checked_snapshots(owner: str, snapshots: Any, steps: int | None = None) -> t
 
 
 def named_metrics(owner: str, metrics: Any) -> Metrics:
-    """Names and functions of metrics.
+    """Names and functions of metrics, each of which may be given by its name, one alone as well.
 
     Raises:
-        ValueError, TypeError: for what is not a function, and for names that occur twice.
+        ValueError, TypeError: for what is not a function, and for names that stand for nothing or occur twice.
+
+    >>> [name for name, _ in named_metrics("train", "n_represented")]
+    ['n_represented']
     """
-    if not isinstance(metrics, Iterable) or isinstance(metrics, str):
+    metrics = [metrics] if isinstance(metrics, str) else metrics
+    if not isinstance(metrics, Iterable):
         raise TypeError(f"metrics of {owner} must be a sequence of functions, or map names to them. Got {metrics!r}.")
-    if isinstance(metrics, Mapping):
-        named = tuple(metrics.items())
-    else:
-        named = tuple((getattr(metric, "__name__", repr(metric)), metric) for metric in metrics)
+    given = metrics.items() if isinstance(metrics, Mapping) else ((_metric_name(metric), metric) for metric in metrics)
+    named = tuple((name, METRICS.resolved(f"one of metrics of {owner}", metric)) for name, metric in given)
     for name, metric in named:
         check_function(owner, f"metric {name!r}", metric)
         if [other for other, _ in named].count(name) > 1:
-            raise ValueError(f"metrics of {owner} must have names of their own. Got {name!r}.")
+            raise ValueError(f"metrics of {owner} must have names of their own. Got {name!r} twice.")
     return named
+
+
+def _metric_name(metric: Any) -> str:
+    """What the values of a metric are called: as the function, also where it is given as "module:function"."""
+    return metric.rpartition(":")[2] if isinstance(metric, str) else getattr(metric, "__name__", repr(metric))
 
 
 def key_data(owner: str, seed: Any) -> UInt32[np.ndarray, "2"]:
