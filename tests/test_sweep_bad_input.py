@@ -347,7 +347,7 @@ def metrics(draw: Callable, bad: bool) -> Case:
         (wants_more, "'weights'"),
         (wants_decoder, "'W_out'"),
         (None, "metric"),
-        ("norms", "metric"),
+        ("nroms", "metric"),
         (np.eye(2), "metric"),
         (max, "metric"),
     ]
@@ -358,7 +358,7 @@ def metrics(draw: Callable, bad: bool) -> Case:
         )
         return {"metrics": {name: geometry.norms}}, ("metrics of sweep", repr(name))
     if draw(st.booleans()):
-        return {"metrics": draw(st.sampled_from([5, geometry.norms, "norms", [geometry.norms] * 2]))}, ("metric",)
+        return {"metrics": draw(st.sampled_from([5, geometry.norms, "nroms", [geometry.norms] * 2]))}, ("metric",)
     if draw(st.booleans()):
         return {"metrics": {"mine": one}}, ("metric", "'mine'")
     return {"metrics": put(draw, good, one)}, ("metric", word)
