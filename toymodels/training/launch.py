@@ -170,7 +170,7 @@ def named_metrics(owner: str, metrics: Any) -> Metrics:
     if not isinstance(metrics, Iterable):
         raise TypeError(f"metrics of {owner} must be a sequence of functions, or map names to them. Got {metrics!r}.")
     given = metrics.items() if isinstance(metrics, Mapping) else ((_metric_name(metric), metric) for metric in metrics)
-    named = tuple((name, METRICS.resolved(f"one of metrics of {owner}", metric)) for name, metric in given)
+    named = tuple((name, METRICS.resolved(f"metric {name!r} of {owner}", metric)) for name, metric in given)
     for name, metric in named:
         check_function(owner, f"metric {name!r}", metric)
         if [other for other, _ in named].count(name) > 1:
