@@ -56,7 +56,10 @@ PLOTS: dict[str, Callable[[], Any]] = {
 }
 OTHERS = {  # that do not draw a picture of their own
     "against_density",
+    "common_scales",
+    "interference_bar",
     "interference_key",
+    "interference_limit",
     "literal",
     "phase_colors",
     "prose",

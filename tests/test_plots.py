@@ -61,6 +61,41 @@ def test_superposition_uses_the_given_figure() -> None:
 
 def test_keys_span_the_scales_of_the_plots() -> None:
     assert [ax.get_ylim() for ax in plots.superposition_keys(figure=plt.figure())] == [(-1.0, 1.0), (0.0, 1.0)]
+    scales = plots.Scales(weight=2.0, interference=7.0)
+    keys = plots.superposition_keys(scales, figure=plt.figure())
+    np.testing.assert_allclose([ax.get_ylim() for ax in keys], [(-2.0, 2.0), (0.0, 7.0)])
+    assert [text.get_text() for text in keys[1].get_yticklabels()] == ["0", "0.5", "1", "2", "5"]
+
+
+def test_models_side_by_side_have_scales_that_hold_all_their_values() -> None:
+    W = np.stack([PENTAGON, 2 * PENTAGON, 0.01 * PENTAGON])
+    b = np.zeros((3, 5))
+    scales = plots.common_scales(W, b)
+    assert scales == pytest.approx((4.0, geometry.interference(W[1]).max(), 2.1))
+    assert plots.common_scales(W[:1], b[:1] - 9) == pytest.approx((9.0, 1.5, 1.3))
+    assert plots.common_scales(W[2:], b[2:]) == plots.Scales()  # features without a direction have no interference
+    for weights, bias in zip(W, b, strict=True):
+        matrix, bars = plots.superposition(weights, bias, scales=scales)
+        assert matrix.images[0].get_clim() == pytest.approx((-4.0, 4.0))
+        assert bars.get_xlim() == (0, scales.norm)
+    assert plots.common_scales(np.full((2, 3, 4), np.nan), np.zeros((2, 4))) == plots.Scales()  # diverged
+
+
+def test_the_scale_of_interference_tells_what_is_beyond_1_apart() -> None:
+    for limit in (1.0, 1.3, 3.0, 25.0):
+        values = np.concatenate([[0, 0.25, 0.5, 0.75, 1.0], np.geomspace(1, limit, 5)[1:]])
+        places = np.asarray(plots.interference_key(limit).norm(values))
+        assert places[[0, -1]] == pytest.approx([0, 1])
+        assert (np.diff(places[: 5 if limit == 1 else None]) > 0).all()
+    steps = np.diff(np.asarray(plots.interference_key(25.0).norm([1.0, 5.0, 25.0])))
+    np.testing.assert_allclose(steps, steps[0])
+
+
+def test_features_without_a_direction_have_grey_bars() -> None:
+    bars = plots.norm_bars(np.array([[1.0, 0.09, 0.11, 0.01]])).patches
+    grey = [bar.get_facecolor() == to_rgba(plots.PALE) for bar in bars]
+    assert grey == [False, True, False, True]
+    np.testing.assert_allclose([bar.get_width() for bar in bars], [1, 0.09, 0.11, 0])  # no hairlines
 
 
 def test_dimensionality_leaves_out_what_is_not_shown() -> None:
@@ -87,6 +122,24 @@ def test_feature_graph_lays_a_pentagon_out_as_one() -> None:
     nodes = plots.feature_graph(PENTAGON).lines[0].get_xydata()
     radii = np.linalg.norm(nodes - nodes.mean(0), axis=1)
     np.testing.assert_allclose(radii, radii[0])
+
+
+def test_feature_graph_tells_acute_from_obtuse_and_near_from_far() -> None:
+    edges = plots.feature_graph(PENTAGON).collections[0]
+    colors = [tuple(color[:3]) for color in edges.get_colors()]
+    acute, obtuse = (to_rgba(color)[:3] for color in (plots.POSITIVE, plots.NEGATIVE))
+    assert colors == 5 * [acute] + 5 * [obtuse]  # the sides below the diagonals
+    widths, alphas = edges.get_linewidths(), edges.get_colors()[:, 3]
+    assert widths[0] < widths[-1]
+    assert alphas[0] < alphas[-1]
+
+
+def test_large_components_of_the_feature_graph_stand_on_a_ring_with_neighbours_together() -> None:
+    angles = np.random.default_rng(0).permutation(2 * np.pi * np.arange(20) / 20)
+    nodes = plots.feature_graph(np.stack([np.cos(angles), np.sin(angles)])).lines[0].get_xydata()
+    distances = np.linalg.norm(nodes - nodes.mean(0), axis=1)
+    np.testing.assert_allclose(distances, distances[0])
+    assert len(np.unique(nodes.round(6), axis=0)) == 20
 
 
 def test_feature_graph_of_a_model_that_represents_nothing_is_empty() -> None:

@@ -34,7 +34,8 @@ def test_bars_are_stacked_weights_in_the_colours_of_their_features() -> None:
     got = sorted((round(bar.get_x() + 0.4), bar.get_y(), round(bar.get_height(), 9)) for bar in segments)
     assert got == [(0, 0.0, -0.7), (0, 0.0, 1.0), (0, 1.0, 0.4), (1, 0.0, -0.9)]
     of_weight = {round(bar.get_height(), 9): bar.get_facecolor() for bar in segments}
-    colors = interference_key().to_rgba(interference(W))
+    shared = interference(W)
+    colors = interference_key(shared.max()).to_rgba(shared)
     for weight, color in zip([1.0, -0.7, 0.4, -0.9], colors, strict=True):
         np.testing.assert_allclose(of_weight[weight], color)
 
@@ -46,8 +47,8 @@ def test_marks_tell_the_kinds_of_neurons() -> None:
 
 
 def test_limit_of_the_bars() -> None:
-    assert plots.neuron_bars(W).get_ylim() == pytest.approx((-1.4 * 1.05, 1.4 * 1.05))
-    assert plots.neuron_bars(W, limit=3.0).get_ylim() == (-3.0, 3.0)
+    assert plots.neuron_bars(W).get_ylim() == pytest.approx((-1.0, 1.4 * 1.05))
+    assert plots.neuron_bars(W, limits=(-2.0, 3.0)).get_ylim() == (-2.0, 3.0)
     assert plots.neuron_bars(np.zeros((2, 3))).get_ylim() == (-1.0, 1.0)
 
 
@@ -56,12 +57,13 @@ def test_models_side_by_side_have_one_scale() -> None:
     assert [ax.get_title() for ax in matrices] == ["first", "second"]
     np.testing.assert_array_equal([ax.images[0].get_array() for ax in matrices], [W.T, 2 * W.T])
     for ax in bars:
-        assert ax.get_ylim() == pytest.approx((-2.8 * 1.05, 2.8 * 1.05))
+        assert ax.get_ylim() == pytest.approx((-1.8 * 1.05, 2.8 * 1.05))
+    assert [ax.images[0].get_clim() for ax in matrices] == [(-2.0, 2.0)] * 2
     assert [text.get_text() for text in bars[0].figure.legends[0].get_texts()] == [
         "monosemantic neuron",
         "polysemantic neuron",
     ]
-    cut = plots.neurons(np.stack([W, 2 * W]), ["first", "second"], limit=3.0, bar_limit=2.0)
+    cut = plots.neurons(np.stack([W, 2 * W]), ["first", "second"], limit=3.0, bar_limits=(-2.0, 2.0))
     assert [ax.get_ylim() for ax in cut[1]] == [(-2.0, 2.0)] * 2
     assert cut[0, 0].images[0].get_clim() == (-3.0, 3.0)
 

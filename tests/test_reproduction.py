@@ -2,13 +2,16 @@
 
 import json
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
+from legibility import faults
 
 from experiments.harness.discovery import experiments_of, find_papers
 from experiments.harness.experiment import Experiment
 from experiments.harness.fingerprint import fingerprint
 from experiments.harness.runner import ROOT, evaluate, publish, record_seeds
+from toymodels import plots
 
 
 def first_sweep(experiment: Experiment) -> str:
@@ -30,9 +33,12 @@ def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment
     committed = json.loads((ROOT / "figures" / f"{experiment.name}.json").read_text())["claims"]
     stated = [(claim["claim"], claim["source"], claim["expected"]) for claim in committed]
     assert [(claim.claim, claim.source, claim.expected) for claim in outcome.claims] == stated
+    with mpl.rc_context(plots.style()):
+        assert faults(experiment.draw(outcome.results)) == []
     path = publish(experiment, outcome, full=False, seed=0, folder=tmp_path)
-    pixels = plt.imread(path)[..., :3]
-    assert (pixels < 0.9).any(-1).mean() > 0.005  # something is drawn
+    pixels = plt.imread(path)
+    assert (pixels[..., :3] < 0.9).any(-1).mean() > 0.005  # something is drawn
+    assert (pixels[..., 3:] == 1).all()  # and nothing shines through
     page = json.loads(path.with_suffix(".json").read_text())
     assert page["experiment"] == experiment.name
     assert set(page["claims"][0]) == {"experiment", "claim", "source", "measured", "expected", "passed", "fails_on"}

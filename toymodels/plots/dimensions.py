@@ -8,17 +8,12 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from toymodels.analysis.geometry import (
-    AnyArray,
-    connected_components,
-    gram,
-    norms,
-)
+from toymodels.analysis.geometry import connected_components
 from toymodels.analysis.geometry import feature_graph as adjacency
-from toymodels.arrays import weights_of_one
+from toymodels.arrays import AnyArray, gram, norms, unit_columns, weights_of_one
 from toymodels.plots.density import against_density
 from toymodels.plots.figures import axes_or_new
-from toymodels.plots.styles import BLUE, FAINT, INK
+from toymodels.plots.styles import BLUE, FAINT, INK, NEGATIVE, POSITIVE
 
 ARRANGEMENTS: Mapping[str, Fraction] = {
     "dedicated": Fraction(1),
@@ -29,6 +24,9 @@ ARRANGEMENTS: Mapping[str, Fraction] = {
     "square antiprism": Fraction(3, 8),
 }
 """Dimensionality of a feature in the arrangements of Elhage et al. 2022, "The Geometry of Superposition"."""
+
+RING_FROM = 12  # components of more features stand on a ring
+FLAT_BOXES = {1: (0.6, 0.4), 2: (1.0, 0.5)}  # width and height of components that are less than a plane
 
 
 def dimensions_per_feature(
@@ -86,8 +84,12 @@ def dimensionality(
 
 def feature_graph(W: Float[AnyArray, "m n"], *, min_cosine: float = 0.2, ax: Axes | None = None) -> Axes:
     """The feature graph of one model: a node for each represented feature, and an edge where two of them are not
-    orthogonal, darker the closer they are to parallel. Each connected component is laid out by the two principal
-    axes of its directions, so that a pentagon looks like one.
+    orthogonal, red where the angle is acute and blue where it is obtuse, wider and darker the closer they are to
+    parallel or opposite.
+
+    Connected components stand in rows, the largest first. Each is seen along the two principal axes of its directions,
+    so that a pentagon looks like one. Components of more than twelve features, of which no view is clear, stand on a
+    ring.
 
     Args:
         W: (m, n).
@@ -100,19 +102,22 @@ def feature_graph(W: Float[AnyArray, "m n"], *, min_cosine: float = 0.2, ax: Axe
     labels = connected_components(joined)
     kept = np.flatnonzero(norms(W) > 0.5)
     groups = sorted((kept[labels[kept] == label] for label in np.unique(labels[kept])), key=len, reverse=True)
-    places = _pack(groups, W)
-    pairs = np.argwhere(np.triu(joined)).tolist()
-    lengths = np.where(norms(W) > 0, norms(W), 1)
-    cosines = abs(gram(W) / np.outer(lengths, lengths))
+    cosines = gram(unit_columns(W))
+    places = _pack(groups, W, cosines)
+    pairs = sorted(np.argwhere(np.triu(joined)).tolist(), key=lambda pair: abs(cosines[*pair]))
+    strengths = [min(1.0, abs(float(cosines[i, j]))) for i, j in pairs]
     edges = LineCollection(
         [(places[i], places[j]) for i, j in pairs],
-        colors=[(0.12, 0.35, 0.6, min(1.0, cosines[i, j])) for i, j in pairs],
-        linewidths=0.8,
+        colors=[
+            (POSITIVE if cosines[i, j] > 0 else NEGATIVE, strength**2 if len(groups[0]) > RING_FROM else strength)
+            for (i, j), strength in zip(pairs, strengths, strict=True)
+        ],
+        linewidths=[0.3 + 1.2 * strength for strength in strengths],
         zorder=1,
     )
     ax.add_collection(edges)
     nodes = np.array([places[i] for i in kept.tolist()]).reshape(-1, 2)
-    ax.plot(nodes[:, 0], nodes[:, 1], "o", color=INK, markersize=2, zorder=2)
+    ax.plot(nodes[:, 0], nodes[:, 1], "o", color=INK, markersize=2.4, markeredgewidth=0, zorder=2)
     ax.set(aspect="equal", xticks=[], yticks=[])
     ax.autoscale_view()
     ax.margins(0.05)
@@ -120,23 +125,25 @@ def feature_graph(W: Float[AnyArray, "m n"], *, min_cosine: float = 0.2, ax: Axe
     return ax
 
 
-def _pack(groups: list[np.ndarray], W: Float[np.ndarray, "m n"]) -> dict[int, np.ndarray]:
-    """A place for each feature: the components side by side in rows, each in a square as wide as its size asks."""
-    sides = [0.6 if len(group) == 1 else 0.7 * len(group) ** 0.5 for group in groups]
-    row_width = max(max(sides, default=1.0), sum(side**2 for side in sides) ** 0.5)
+def _pack(
+    groups: list[np.ndarray], W: Float[np.ndarray, "m n"], cosines: Float[np.ndarray, "n n"]
+) -> dict[int, np.ndarray]:
+    """A place for each feature: the components side by side in rows, each in a box as large as its size asks."""
+    boxes = [FLAT_BOXES.get(len(group), (0.7 * len(group) ** 0.5,) * 2) for group in groups]
+    row_width = max(max((width for width, _ in boxes), default=1.0), 1.2 * sum(w * h for w, h in boxes) ** 0.5)
     places: dict[int, np.ndarray] = {}
-    left = top = height = 0.0
-    for group, side in zip(groups, sides, strict=True):
-        if left + side > row_width * 1.001 and left > 0:
-            left, top, height = 0.0, top - height, 0.0
-        layout = _principal_layout(W[:, group])
-        centre = np.array([left + side / 2, top - side / 2])
-        places |= {int(feature): centre + 0.36 * side * at for feature, at in zip(group, layout, strict=True)}
-        left, height = left + side, max(height, side)
+    left = top = row_height = 0.0
+    for group, (width, height) in zip(groups, boxes, strict=True):
+        if left + width > row_width * 1.001 and left > 0:
+            left, top, row_height = 0.0, top - row_height, 0.0
+        layout = _ring(cosines[np.ix_(group, group)]) if len(group) > RING_FROM else _principal_view(W[:, group])
+        centre = np.array([left + width / 2, top - height / 2])
+        places |= {int(feature): centre + 0.36 * width * at for feature, at in zip(group, layout, strict=True)}
+        left, row_height = left + width, max(row_height, height)
     return places
 
 
-def _principal_layout(W: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "k 2"]:
+def _principal_view(W: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "k 2"]:
     """The directions seen along their two principal axes, scaled into the unit circle."""
     if W.shape[1] == 1:
         return np.zeros((1, 2))
@@ -144,3 +151,13 @@ def _principal_layout(W: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "k 2"]:
     seen = np.zeros((W.shape[1], 2))
     seen[:, : min(2, len(singular))] = (singular[:, None] * rows)[:2].T
     return seen / max(np.linalg.norm(seen, axis=1).max(), 1e-12)
+
+
+def _ring(cosines: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k 2"]:
+    """Places on the unit circle, in an order in which most edges are short: by the angle in the two smoothest modes of
+    the graph."""
+    weights = cosines**2 * (1 - np.eye(len(cosines)))
+    _, modes = np.linalg.eigh(np.diag(weights.sum(0)) - weights)
+    order = np.arctan2(modes[:, 2], modes[:, 1]).argsort().argsort()
+    angles = 2 * np.pi * order / len(order)
+    return np.stack([np.cos(angles), np.sin(angles)], 1)

@@ -103,4 +103,4 @@ def _edges(
     for pair, (start, end), color in zip(pairs, ends, colors, strict=True) if labels else ():
         x, y = start + along * (end - start)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
-        ax.text(x, y, f"{weights[pair]:+.2f}", color=color, fontsize=6.5, ha="center", va="center", bbox=box, zorder=2)
+        ax.text(x, y, f"{weights[pair]:+.2f}", color=color, fontsize=7, ha="center", va="center", bbox=box, zorder=2)

@@ -72,17 +72,25 @@ def phase_diagram(
 
 
 def phase_key(*, ax: Axes | None = None) -> Axes:
-    """The key to `phase_colors`: superposition to the right, norm upwards.
+    """The key to `phase_colors`: superposition to the right, norm upwards, and what the corners mean.
 
     Args:
         ax: where to draw; a new figure if not given.
     """
-    ax = axes_or_new(ax, 1.6, 1.6)
+    ax = axes_or_new(ax, 2.2, 2.2)
     steps = np.linspace(0, 1, 64)
     ax.imshow(
         phase_colors(*np.meshgrid(steps, steps, indexing="ij")), origin="lower", extent=(0, 1, 0, 1), aspect="equal"
     )
-    ax.set(xticks=[0, 1], yticks=[0, 1])
+    for x, y, word, color in (
+        (0.5, 0.05, "not represented", INK),
+        (0.05, 0.95, "own\ndimension", "white"),
+        (0.95, 0.95, "in super-\nposition", "white"),
+    ):
+        side = {0.05: "left", 0.5: "center", 0.95: "right"}[x]
+        ax.text(x, y, word, color=color, ha=side, va="bottom" if y < 0.5 else "top", fontsize=7)
+    ax.set_xticks([0, 1], labels=["0", "$\\geq 1$"])
+    ax.set_yticks([0, 1], labels=["0", "$\\geq 1$"])
     ax.set_xlabel("superposition\n$\\sum_{j \\neq i} (\\hat{W}_i \\cdot W_j)^2$", labelpad=-4)
     ax.set_ylabel("norm $\\Vert W_i \\Vert$", labelpad=-4)
     ax.spines[:].set_visible(True)
@@ -95,6 +103,7 @@ def loss_surface(
     c: Float[AnyArray, " rows"],
     *,
     levels: int = 24,
+    limits: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Contours of a loss of two weights, dark where it is low, close together around the minima.
@@ -103,11 +112,13 @@ def loss_surface(
         loss: (rows, columns), at c down the rows and a along them; positive.
         a, c: ascending.
         levels: the number of contours, whose losses are in geometric progression.
+        limits: the lowest and the highest, for surfaces side by side; those of this loss if not given.
         ax: where to draw; a new figure if not given.
     """
     ax = axes_or_new(ax, 3.4, 3.4)
     loss = np.asarray(loss, float)
-    steps = np.geomspace(loss.min(), loss.max(), levels)
+    low, high = (float(loss.min()), float(loss.max())) if limits is None else limits
+    steps = np.geomspace(low, high, levels)
     ax.contourf(a, c, loss, steps, cmap=LEVEL_COLORS, norm=LogNorm())
     ax.contour(a, c, loss, steps, colors="white", linewidths=0.4, alpha=0.6)
     ax.set(aspect="equal", xlabel="$a = W_1$", ylabel="$c = W_2$")

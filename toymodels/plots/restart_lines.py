@@ -29,7 +29,8 @@ def restarts(
     Args:
         x: (k,) the parameter.
         losses: (k, r); NaN is not drawn.
-        classes: (k, r) the class of each restart, a number of a name; -1 for none, drawn grey and without a line.
+        classes: (k, r) the class of each restart, a number of a name; -1 for none, drawn grey and without a line, and
+            called "none of these" in a legend.
         names: of the classes, at most six.
         ax: where to draw; a new figure if not given.
 
@@ -47,7 +48,8 @@ def restarts(
     places = np.broadcast_to(x[:, None], losses.shape)
     dots: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 3, "markeredgewidth": 0, "alpha": 0.45}
     others = classes == -1
-    ax.plot(places[others], losses[others], color=FAINT, zorder=1, **dots)
+    if others.any():
+        ax.plot(places[others], losses[others], color=FAINT, zorder=1, label="none of these", **dots)
     for number, (name, color) in enumerate(zip(names, SET_COLORS, strict=False)):
         member = classes == number
         ax.plot(places[member], losses[member], color=color, zorder=2, **dots)

@@ -32,20 +32,29 @@ def shades(count: int) -> list[str]:
 
 
 def style() -> dict[Any, Any]:
-    """Settings for `matplotlib.rc_context`: small sans-serif text, thin axes, no frame around what needs none."""
+    """Settings for `matplotlib.rc_context`: small sans-serif text, thin axes, no frame around what needs none; black on
+    opaque white, whatever the theme of the notebook or the page."""
     return {
         "axes.edgecolor": INK,
+        "axes.facecolor": "white",
+        "axes.labelcolor": "black",
         "axes.labelsize": 9,
         "axes.linewidth": 0.6,
         "axes.spines.right": False,
         "axes.spines.top": False,
         "axes.titlesize": 9,
         "figure.dpi": 110,
+        "figure.facecolor": "white",
         "font.size": 9,
         "legend.frameon": False,
         "savefig.dpi": 160,
+        "savefig.facecolor": "white",
+        "savefig.transparent": False,
         "svg.hashsalt": "toymodels",
+        "text.color": "black",
+        "xtick.color": "black",
         "xtick.labelsize": 8,
+        "ytick.color": "black",
         "ytick.labelsize": 8,
     }
 

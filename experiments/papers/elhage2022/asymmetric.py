@@ -31,11 +31,15 @@ def sweep_asymmetric(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_asymmetric(results: Results) -> Figure:
     """The best model as a graph, its clearest motif alone, and what its strong feature does to the other output."""
     W, W_out, b = rescaled(results)
-    figure, (whole, alone, curves) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
+    figure, axes = plt.subplot_mosaic(
+        [["whole", "alone"], ["whole", "curves"]], figsize=(9.3, 5.6), layout="constrained"
+    )
+    whole, alone, curves = (axes[name] for name in ("whole", "alone", "curves"))
     _graph(W, W_out, range(N), range(M), False, whole)
     whole.set_title("the best model")
     motifs = asymmetric_motifs(W, W_out)
     if not motifs:  # as may be with another seed; then the claim on it fails
+        alone.set_title("no motif in it")
         alone.set_axis_off()
         curves.set_axis_off()
         return figure
@@ -64,7 +68,7 @@ def _draw_interference(
     ax.plot(x, total, color=tm.plots.INK, linestyle=":", label="all neurons and the bias")
     ax.plot(x, np.maximum(total, 0), color=tm.plots.INK, label=f"$y_{weak}$, after the ReLU")
     ax.set(xlabel=f"$x_{strong}$, alone", title=f"what $x_{strong}$ does to $y_{weak}$")
-    ax.legend(fontsize=7)
+    ax.legend()
 
 
 def _graph(
@@ -146,11 +150,11 @@ ASYMMETRIC = Experiment(
     draw=draw_asymmetric,
     claims=claims_asymmetric,
     shows="Left, the best model: red weights are positive, blue ones negative, each neuron's largest input weight is 1 "
-    "or -1. Middle, its clearest asymmetric superposition motif, found by `analysis.motifs.asymmetric_motifs`: one "
+    "or -1. Right, its clearest asymmetric superposition motif, found by `analysis.motifs.asymmetric_motifs`: one "
     "neuron has a large input weight from one feature and a small one from another, and output weights the other way "
     "round, so that the products are alike. So only one of them disturbs the other, and a second neuron, which fires "
-    "with it, inhibits the disturbed output. Right, this interference and inhibition as the strong feature varies and "
-    "all others are off: their sum is below 0, where the output's ReLU hides it.",
+    "with it, inhibits the disturbed output. Below it, this interference and inhibition as the strong feature varies "
+    "and all others are off: their sum is below 0, where the output's ReLU hides it.",
     differences=(
         "ours: n = 3, m = 4, density 0.1, importance $0.8^i$, best of 128 restarts (--full: 512)",
         "ours: found by a program with bounds (input weights 2 times apart, products within 25 %, half of the "

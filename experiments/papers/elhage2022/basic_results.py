@@ -38,15 +38,15 @@ def sweep_basic(n: int, m: int, decay: float, steps: int, full: bool, seed: int)
 def draw_basic(results: Results) -> Figure:
     """A column a model: WᵀW and b above, norms coloured by interference below."""
     linear, relu = results["linear"], results.best("relu")
-    figure = plt.figure(figsize=(16, 4.6), layout="constrained")
-    *columns, keys = figure.subfigures(
-        1, 2 + len(DENSITIES), width_ratios=[1] * (1 + len(DENSITIES)) + [0.6], squeeze=False
-    )[0]
-    tm.plots.superposition_keys(figure=keys)
-    tm.plots.superposition(linear.W.values[0], linear.b.values[0], title="linear", figure=columns[0])
-    for column, W, b, density in zip(columns[1:], relu.W.values, relu.b.values, DENSITIES, strict=True):
-        title = f"ReLU, density {density:g}"
-        tm.plots.superposition(W, b, title=title, figure=column)
+    W = np.concatenate([linear.W.values[:1], relu.W.values])
+    b = np.concatenate([linear.b.values[:1], relu.b.values])
+    scales = tm.plots.common_scales(W, b)
+    titles = ["linear\ndensity 1", *(f"ReLU\ndensity {density:g}" for density in DENSITIES)]
+    figure = plt.figure(figsize=(9.3, 4.2), layout="constrained")
+    *columns, keys = figure.subfigures(1, len(W) + 1, width_ratios=[1] * len(W) + [1.0], squeeze=False)[0]
+    for column, *model, title in zip(columns, W, b, titles, strict=True):
+        tm.plots.superposition(*model, title=title, scales=scales, figure=column)
+    tm.plots.superposition_keys(scales, figure=keys)
     return figure
 
 
@@ -128,8 +128,10 @@ def _basic(name: str, n: int, m: int, decay: float, steps: int) -> Experiment:
         draw=draw_basic,
         claims=claims_basic,
         shows=f"A linear model at density 1, then ReLU output models; importance ${decay}^i$. Above, WᵀW and b: blue "
-        "−1, white 0, red +1. Below, ‖W_i‖ of each feature, most important on top, coloured by interference: dark 0, "
-        "bright 1 or more.",
+        "negative, white 0, red positive. Below, ‖W_i‖ of each feature, most important on top, coloured by its "
+        "interference Σ_{j≠i} (Ŵ_i·W_j)²: 0 is a dimension of its own, 1 that of an antipodal pair; beyond 1 the scale "
+        "is logarithmic. All models have the same scales, which hold all values. Features without a bar, or with a "
+        "grey one (‖W_i‖ < 0.1), are not represented.",
         differences=(
             "ours: best of 12 restarts (16 with --full) by loss on 262,144 common samples, paper: not said",
             f"ours: Adam 5e-3 with warm-up and cosine decay, {steps:,} steps of 512 (--full: 3e-3, 20,000 of "
@@ -158,15 +160,16 @@ def sweep_features_vs_density(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 
 def draw_features_vs_density(results: Results) -> Figure:
-    """A column of bars per density, and below, the number represented and the mean interference."""
+    """Bars for each density, and below, the number represented and the mean interference."""
     W = results.best().W.values
-    figure = plt.figure(figsize=(14, 6.2), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]
-    for ax, weights, density in zip(above.subplots(1, len(W)), W, NOTEBOOK_DENSITIES, strict=True):
-        tm.plots.norm_bars(weights, ax=ax)
-        ax.set_title(f"{density:.2f}", fontsize=8)
-    above.colorbar(tm.plots.interference_key(), ax=above.axes, label="interference", shrink=0.8, pad=0.01)
-    above.suptitle("features by importance (most important on top) at each density", fontsize=9)
+    figure = plt.figure(figsize=(9.3, 8), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[2.4, 1], squeeze=False)[:, 0]
+    limit = tm.plots.interference_limit(W)
+    for ax, weights, density in zip(above.subplots(2, 10).flat, W, NOTEBOOK_DENSITIES, strict=True):
+        tm.plots.norm_bars(weights, color_limit=limit, ax=ax)
+        ax.set_title(f"density\n{density:.2f}")
+    tm.plots.interference_bar(above, limit, ax=above.axes, shrink=0.6, aspect=30, pad=0.01)
+    above.suptitle(f"{N} features by importance, the most important on top; no bar: not represented", fontsize=9)
     series = {
         "features represented": geometry.n_represented(W),
         "their mean interference": mean_interference(W),
@@ -204,8 +207,9 @@ FEATURES_VS_DENSITY = Experiment(
     sweeps=sweep_features_vs_density,
     draw=draw_features_vs_density,
     claims=claims_features_vs_density,
-    shows="Above, ‖W_i‖ of all 100 features at each density, coloured by interference: dark 0, bright 1 or more. "
-    "Below, the number of features represented and their mean interference.",
+    shows="Above, ‖W_i‖ of all 100 features at each density, coloured by interference: 0 is a dimension of its own, 1 "
+    "that of an antipodal pair; beyond 1 the scale is logarithmic. Where there is no bar, or a grey one (‖W_i‖ < 0.1), "
+    "the feature is not represented. Below, the number of features represented and their mean interference.",
     differences=(
         "ours: the better of two restarts, notebook: one",
         "ours: Adam 1e-2 with warm-up and cosine decay, 8,000 steps of 256 (--full: 10,000 of 1,024), notebook: "

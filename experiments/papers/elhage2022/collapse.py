@@ -20,10 +20,10 @@ DENSITIES = (0.01, 0.02, 0.03, 0.045, 0.08, 0.1, 0.12, 0.165, 0.18, 0.2, 0.25, 0
 SHOWN = (0.75, 0.45, 0.18, 0.1, 0.03)  # one from each of the paper's ranges
 PAPER_RANGES = {  # of the density 1 - S
     "most\nPCA-like": (0.5, 0.8),
-    "all\ncollapsed": (0.25, 0.5),
+    "all sets\ncollapsed": (0.25, 0.5),
     "two": (0.15, 0.2),
-    "one": (0.05, 0.15),
-    "no set collapsed": (0.008, 0.05),
+    "one set\ncollapsed": (0.05, 0.15),
+    "no set\ncollapsed": (0.008, 0.05),
 }
 
 
@@ -51,17 +51,17 @@ def draw_collapse(results: Results) -> Figure:
 
 def _draw_angles(angles: Float[np.ndarray, "k 3"], ax: Axes) -> None:
     for number, values in enumerate(angles.T):
-        ax.plot(DENSITIES, values, "o", color=tm.plots.SET_COLORS[number], markersize=4)
-    ax.plot(DENSITIES, angles.mean(-1), color=tm.plots.INK, linewidth=1.3, label="mean of the three pairs")
-    ax.axhline(60, color=tm.plots.FAINT, linewidth=0.8, linestyle="--", zorder=0)
+        ax.plot(DENSITIES, values, "o", color=tm.plots.SET_COLORS[number], markersize=4, label=f"pair {number + 1}")
+    ax.plot(DENSITIES, angles.mean(-1), color=tm.plots.INK, linewidth=1.3, label="mean of the pairs")
+    ax.axhline(60, color=tm.plots.FAINT, linewidth=0.8, linestyle="--", zorder=0, label="hexagon")
     for number, (name, (low, high)) in enumerate(PAPER_RANGES.items()):
         ax.axvspan(low, high, color=tm.plots.FAINT, alpha=0.35 if number % 2 else 0.15, linewidth=0, zorder=0)
         ax.text((low * high) ** 0.5, 117, name, ha="center", va="top", fontsize=8)
     ax.set(xscale="log", xlim=(0.8, 0.008), ylim=(-4, 119), yticks=[0, 30, 60, 90])
     ax.set_xticks([0.5, 0.2, 0.1, 0.05, 0.02, 0.01], labels=["0.5", "0.2", "0.1", "0.05", "0.02", "0.01"])
     ax.minorticks_off()
-    ax.set(xlabel="density $1 - S$   (bands: the paper's ranges)", ylabel="angle within a pair, degrees")
-    ax.legend(loc="center right", bbox_to_anchor=(1, 0.35))
+    ax.set(xlabel="density $1 - S$   (bands: the paper's ranges, which leave a gap)", ylabel="degrees within a pair")
+    ax.legend(loc="center right", bbox_to_anchor=(1, 0.25), ncols=2)
 
 
 def claims_collapse(results: Results, full: bool) -> list[Claim]:

@@ -58,7 +58,7 @@ def frontier(models: xr.Dataset) -> Float[np.ndarray, " densities"]:
 
 def draw_compressed_sensing(results: Results) -> Figure:
     """Loss against m / n for the largest n; the frontier against the bound."""
-    figure, (curves, plane) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure, (curves, plane) = plt.subplots(1, 2, figsize=(9.3, 4.2), layout="constrained")
     largest = results[str(SIZES[-1])]
     colors = tm.plots.shades(len(DENSITIES))
     for density, losses, color in zip(DENSITIES, unexplained(largest).T, colors, strict=True):
@@ -67,17 +67,17 @@ def draw_compressed_sensing(results: Results) -> Figure:
     curves.set(xlabel=f"m / n, n = {SIZES[-1]}", ylabel="loss / that of no model")
     curves.set_xticks(FRACTIONS, labels=[f"{fraction:g}" for fraction in FRACTIONS], minor=False)
     curves.minorticks_off()
-    curves.legend(title="density", fontsize=8)
+    curves.legend(title="density")
     limits = np.array([0.7, 60.0])
     plane.fill_between(limits, 0.5, limits, color=tm.plots.SHADE, lw=0)
     plane.loglog(limits, limits, color=tm.plots.INK, linewidth=1)
-    plane.text(15, 7, "$m < -n (1 - S) \\log(1 - S)$", fontsize=8, ha="center", va="center")
+    plane.text(10, 1.5, "below the bound:\n$m < -n (1 - S) \\log(1 - S)$", ha="center", va="center")
     for n, color, marker in zip(SIZES, tm.plots.SET_COLORS[:3], "os^", strict=True):
         limit = bound(n, DENSITIES)
         plane.plot(limit, frontier(results[str(n)]), marker + "-", color=color, markersize=5, label=f"n = {n}")
     plane.set(xlabel="$-n (1 - S) \\log(1 - S)$", xlim=limits, ylim=(0.7, 80))
     plane.set_ylabel(f"least m with loss below {ENOUGH:g} of that of no model")
-    plane.legend(fontsize=8, loc="upper left")
+    plane.legend(loc="upper left")
     return figure
 
 

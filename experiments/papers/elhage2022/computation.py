@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 import toymodels as tm
 from experiments.harness.controls import changed
@@ -57,8 +59,9 @@ def draw_abs_exact(results: Results) -> Figure:
         outputs=[f"$|x_{i}|$" for i in features],
         ax=graph,
     )
+    limit = max(1.0, float(abs(W).max()), float(abs(W_out).max()))
     for ax, weights, title in ((left, W, "$W_1$"), (right, W_out.T, "$W_2^T$")):
-        image = ax.imshow(weights, cmap=tm.plots.WEIGHT_COLORS, vmin=-1, vmax=1)
+        image = ax.imshow(weights, cmap=tm.plots.WEIGHT_COLORS, vmin=-limit, vmax=limit)
         ax.set(title=title, xlabel="feature", ylabel="neuron", xticks=range(EXACT_N), yticks=range(len(W)))
         ax.set_xticklabels([*features])
         ax.set_yticklabels([*range(1, len(W) + 1)])
@@ -127,7 +130,7 @@ N, M = 100, 40
 DECAY = 0.8
 DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 RATES = (5e-2, 5e-2, 5e-2, 5e-2, 2e-2, 2e-2, 2e-2)  # sparse models end at higher losses with higher ones
-COLORS = Normalize(0, 39)
+COLORS = Normalize(0, N - 1)
 STACKED = 25  # features of a neuron that are drawn one by one
 
 
@@ -143,23 +146,23 @@ def sweep_abs_sweep(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_abs_sweep(results: Results) -> Figure:
     """Stacked bars of the input weights of every neuron, a panel per density, and the share of monosemantic neurons."""
     W = _input_weights(results)
-    figure = plt.figure(figsize=(12, 5.6), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 0.07], squeeze=False)[0]
-    axes = left.subplots(2, 4)
+    figure = plt.figure(figsize=(9.3, 8), layout="constrained")
+    axes = figure.subplots(4, 2)
     for ax, weights, density in zip(axes.flat, W, DENSITIES, strict=False):
         _stacks(weights, ax)
         ax.set_title(f"density {density:g}   (S = {1 - density:g})")
     for ax in axes[:, 0]:
-        ax.set_ylabel("$|W_1|$ of a neuron, stacked")
+        ax.set_ylabel("$|W_1|$, stacked")
     last = axes[-1, -1]
     x = tm.plots.against_density(last, np.array(DENSITIES))
     last.plot(x, _monosemantic_share(W), "o-", color=tm.plots.SET_COLORS[0], markersize=3.5)
     last.set(ylim=(-0.03, 1.05))
-    last.set_title("monosemantic neurons, share")
-    key_ax = right.subplots()
+    last.set_title("share of monosemantic neurons")
     label = f"feature $i$, of importance ${DECAY:g}^i$"
-    figure.colorbar(ScalarMappable(COLORS, tm.plots.FEATURE_COLORS), cax=key_ax, label=label, extend="max")
-    key_ax.set_box_aspect(22)
+    figure.colorbar(ScalarMappable(COLORS, tm.plots.FEATURE_COLORS), ax=axes, label=label, aspect=50)
+    mark = Line2D([], [], linestyle="", marker="s", color=tm.plots.SET_COLORS[0], markersize=4)
+    marks = {"monosemantic neuron": mark, f"weights beyond the {STACKED} largest": Patch(color=tm.plots.PALE)}
+    figure.legend([*marks.values()], [*marks], loc="outside lower center", ncols=2)
     return figure
 
 
@@ -177,7 +180,7 @@ def _stacks(W: Float[np.ndarray, "m n"], ax: Axes) -> None:
     ax.bar(places, sizes[:, STACKED:].sum(-1), 0.9, bottom, color=tm.plots.PALE)
     for place in np.flatnonzero(neurons.monosemantic(W)):
         ax.plot(
-            place, -0.04, "s", color=tm.plots.SET_COLORS[0], ms=2.5, transform=ax.get_xaxis_transform(), clip_on=False
+            place, -0.06, "s", color=tm.plots.SET_COLORS[0], ms=3, transform=ax.get_xaxis_transform(), clip_on=False
         )
     ax.set(xlim=(-0.7, len(W) - 0.3), ylim=(0, max(4.0, ax.get_ylim()[1])), xticks=[])
     ax.set_xlabel("neurons", labelpad=8)

@@ -64,7 +64,7 @@ def sweep_small(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_small(results: Results) -> Figure:
     """A row per kind, a column per model; arrows are features, each set in its own colour."""
     figure, axes = plt.subplots(
-        len(KINDS), MODELS + 1, figsize=(8.2, 7.6), width_ratios=[0.9] + [1] * MODELS, layout="constrained"
+        len(KINDS), MODELS + 1, figsize=(8.2, 7.8), width_ratios=[0.9] + [1] * MODELS, layout="constrained"
     )
     for row, (name, kind) in zip(axes, KINDS.items(), strict=True):
         density = 2 * kind.features.mean()[0]  # values that are on have the mean 1/2
@@ -72,6 +72,8 @@ def draw_small(results: Results) -> Figure:
         row[0].text(0, 0.5, name.replace(" ", "\n") + f"\ndensity {density:.2g}", va="center", fontsize=9)
         for W, ax in zip(results.best(name).W.values, row[1:], strict=True):
             tm.plots.directions(oriented(W), sets=kind.sets, limit=1.45, ax=ax)
+    for number, ax in enumerate(axes[0, 1:]):
+        ax.set_title(f"model {number + 1}")
     return figure
 
 
@@ -136,7 +138,8 @@ CORRELATED_SMALL = Experiment(
     shows="Columns of W as arrows, a row per kind of features and a column per trained model. Features of one set have "
     "one colour: the first ends in a dot, the others in rings. Models are turned so that feature 0 points up, and "
     "flipped. Correlated partners are orthogonal, or side by side where three pairs leave no room for that; "
-    "anticorrelated ones are opposite, or in a triangle. Density is that of a feature.",
+    "anticorrelated ones are opposite, or in a triangle; independent ones, of no set, are grey. Density is that of a "
+    "feature.",
     differences=(
         "ours: densities .1, .1 and .03, paper: not said",
         "ours: each model the best of 32 or 48 restarts (64 or 96 with --full), paper: several models, of which one of "
@@ -179,9 +182,10 @@ def draw_local_bases(results: Results) -> Figure:
     """WᵀW of both models with the sets framed, and the key of colours."""
     figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.7), layout="constrained")
     titles = {"correlated": "two sets of ten correlated features", "independent": "twenty independent features"}
+    models = {name: results.best(name).isel(density=0) for name in titles}
+    limit = max(tm.plots.common_scales(model.W.values, model.b.values).weight for model in models.values())
     for ax, (name, title) in zip(axes, titles.items(), strict=True):
-        model = results.best(name).isel(density=0)
-        tm.plots.weight_matrix(model.W.values, model.b.values, ax=ax)
+        tm.plots.weight_matrix(models[name].W.values, models[name].b.values, limit=limit, ax=ax)
         ax.set_title(title)
     for number, members in enumerate(TWO_SETS):
         color = tm.plots.SET_COLORS[number]
@@ -192,7 +196,7 @@ def draw_local_bases(results: Results) -> Figure:
         axes[0].text(
             -0.5, members[0] + side / 2, f"set {number + 1}", color=color, rotation=90, va="center", ha="right"
         )
-    figure.colorbar(tm.plots.weight_key(), ax=axes, label=tm.plots.WEIGHTS, shrink=0.85)
+    figure.colorbar(tm.plots.weight_key(limit), ax=axes, label=tm.plots.WEIGHTS, shrink=0.85)
     return figure
 
 
@@ -233,9 +237,10 @@ LOCAL_BASES = Experiment(
     sweeps=sweep_local_bases,
     draw=draw_local_bases,
     claims=claims_local_bases,
-    shows="WᵀW of a model with m = 10: blue −1, white 0, red +1, and the bias beside it. Left, features 0-9 are one "
-    "correlated set and 10-19 the other: within each set (framed) the features are orthogonal, and all overlap is with "
-    "the other set. Right, independent features that are on as often form antipodal pairs, whatever their numbers.",
+    shows="WᵀW of a model with m = 10: blue negative, white 0, red positive, and the bias beside it. Left, features "
+    "0-9 are one correlated set and 10-19 the other: within each set (framed) the features are orthogonal, and all "
+    "overlap is with the other set. Right, independent features that are on as often form antipodal pairs, whatever "
+    "their numbers.",
     differences=(
         "ours: density 0.02, paper: not said",
         "ours: best of 8 restarts (16 with --full), paper: not said",

@@ -71,7 +71,7 @@ INTRO = Experiment(
     draw=draw_intro,
     claims=claims_intro,
     shows="Columns of W as arrows from the origin, the circle has radius 1. Features are numbered, and coloured by "
-    "importance $0.9^i$, the most important one darkest.",
+    "importance $0.9^i$, the most important one darkest; those that are not represented lie at the origin.",
     differences=(
         "ours: best of 16 restarts (64 with --full) by loss on 65,536 common samples, paper: not said",
         "ours: Adam 1e-2 with warm-up and cosine decay, 2,000 steps, notebook: AdamW 1e-3, 10,000 steps",
@@ -96,10 +96,11 @@ def draw_linear_vs_relu(results: Results) -> Figure:
     """WᵀW and b, and the norms coloured by interference, of both models."""
     figure = plt.figure(figsize=(5.5, 4.6), layout="constrained")
     *parts, keys = figure.subfigures(1, 3, width_ratios=[1, 1, 0.5], squeeze=False)[0]
-    tm.plots.superposition_keys(figure=keys)
     models = results.best()
+    scales = tm.plots.common_scales(models.W.values, models.b.values)
     for part, W, b, title in zip(parts, models.W.values, models.b.values, ["linear", "ReLU output"], strict=True):
-        tm.plots.superposition(W, b, title=title, figure=part)
+        tm.plots.superposition(W, b, title=title, scales=scales, figure=part)
+    tm.plots.superposition_keys(scales, figure=keys)
     return figure
 
 
@@ -137,7 +138,8 @@ LINEAR_VS_RELU = Experiment(
     sweeps=sweep_linear_vs_relu,
     draw=draw_linear_vs_relu,
     claims=claims_linear_vs_relu,
-    shows="Above, WᵀW with the bias b beside it: blue −1, white 0, red +1. Below, ‖W_i‖ of each feature, coloured by "
-    "its interference Σ_{j≠i} (Ŵ_i·W_j)²: dark 0, a dimension of its own; bright 1 or more, shared.",
+    shows="Above, WᵀW with the bias b beside it: blue negative, white 0, red positive. Below, ‖W_i‖ of each feature, "
+    "the most important on top, coloured by its interference Σ_{j≠i} (Ŵ_i·W_j)²: 0 is a dimension of its own, 1 that "
+    "of an antipodal pair. Features without a bar are not represented.",
     differences=("ours: density 0.1 and importance $0.7^i$, paper: not said for this figure", "best of 4 restarts"),
 )

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import toymodels as tm
 from experiments.harness.controls import diverged
@@ -105,8 +106,8 @@ DIMENSIONS_PER_FEATURE = Experiment(
 def draw_dimensionality(results: Results) -> Figure:
     """D_i of all features over D*, and the feature graphs of six models."""
     density, better, W = _weights(results)
-    figure = plt.figure(figsize=(11, 7), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[2, 1], squeeze=False)[:, 0]
+    figure = plt.figure(figsize=(9.3, 9.6), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.1], squeeze=False)[:, 0]
     ax = above.subplots()
     values, shown = geometry.dimensionality(W), geometry.norms(W) > MIN_NORM
     tm.plots.dimensionality(density, values.reshape(len(W), -1), shown=shown.reshape(len(W), -1), ax=ax)
@@ -114,10 +115,18 @@ def draw_dimensionality(results: Results) -> Figure:
     ax.plot(x, geometry.dimensions_per_feature(better), color=tm.plots.INK, linewidth=1, label="$D^*$")
     ax.legend(loc="upper right")
     chosen = [int(abs(1 / density - at).argmin()) for at in (2.1, 2.8, 4.3, 4.8, 5.5, 9.0)]
-    for number, graph_ax in zip(chosen, below.subplots(1, len(chosen)), strict=True):
+    for number, graph_ax in zip(chosen, below.subplots(2, len(chosen) // 2).flat, strict=True):
         tm.plots.feature_graph(better[number], ax=graph_ax)
-        graph_ax.set_title(f"1 / density = {1 / density[number]:.1f}")
-    below.supxlabel("feature graphs: nodes are features, edges join features that are not orthogonal", fontsize=8)
+        graph_ax.set_title(
+            f"1 / density = {1 / density[number]:.1f}, {geometry.n_represented(better[number])} features"
+        )
+    keys = {"at an obtuse angle": tm.plots.NEGATIVE, "at an acute angle": tm.plots.POSITIVE}
+    below.legend(
+        handles=[Line2D([], [], color=color, label=label) for label, color in keys.items()],
+        title="feature graphs: a node for each feature represented, an edge where two are not orthogonal",
+        loc="outside lower center",
+        ncols=2,
+    )
     return figure
 
 
@@ -188,7 +197,8 @@ DIMENSIONALITY = Experiment(
     claims=claims_dimensionality,
     shows="A dot per feature of two models per density, at its dimensionality D_i = ‖W_i‖² / Σ_j (Ŵ_i·W_j)²; features "
     "with ‖W_i‖ < 0.1 are left out. Grey lines: the fractions of regular arrangements. Black: D* of the better model. "
-    "Below, the feature graphs of six of the models: pairs, then pentagons, then ever larger arrangements. At the "
+    "Below, the feature graphs of six of the models: pairs, then pentagons, then ever larger arrangements, and at last "
+    "one component of all features, drawn as a ring; edges are wider and darker the larger |cos| is. At the "
     "dense end all subspaces of m dimensions are equally good, and the features share one evenly, with D_i about m/n.",
     differences=DIFFERENCES,
 )

@@ -17,7 +17,7 @@ import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels.analysis import dynamics, geometry
-from toymodels.arrays import gram, unit_columns
+from toymodels.arrays import gram, norms, unit_columns
 from toymodels.training import constant
 
 # --- jumps: the dimensionality of each feature jumps to that of a digon, and the loss drops ----------------------
@@ -90,7 +90,11 @@ def draw_jumps(results: Results) -> Figure:
     for color, curve in zip(colors, values[there][order], strict=True):
         above.plot(steps, curve, color=color, linewidth=1)
     above.text(1.005, 0.5, "1/2  digon", transform=above.get_yaxis_transform(), va="center", fontsize=8)
-    above.set(ylim=(0, None), ylabel="feature dimensionality $D_i$")
+    above.set(ylim=(0, max(0.55, above.get_ylim()[1])), ylabel="feature dimensionality $D_i$")
+    ends = {"first to jump": colors[0], "last to jump": colors[-1]} if colors else {}
+    for label, color in (ends | {"not represented in the end": tm.plots.FAINT}).items():
+        above.plot([], [], color=color, linewidth=1, label=label)
+    above.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     below.plot(steps, losses, color=tm.plots.INK, linewidth=1.2)
     settled = losses[steps > BEGINNING]
     below.set(xlabel="step", ylabel="loss", ylim=(0.998 * settled.min(), 1.01 * settled.max()), xlim=(0, steps[-1]))
@@ -193,15 +197,16 @@ def draw_geometric_learning(results: Results) -> Figure:
     course = _geometric_course(results)
     steps, losses = _curve(course)
     moments = _moments(steps, losses)
-    figure = plt.figure(figsize=(12, 4.6))
+    frames = _turned(course["snapshots.W"])
+    limit = 0.9 * float(norms(frames.values).max())
+    figure = plt.figure(figsize=(9.3, 4.4))
     width = 1 / len(moments)
     for number, moment in enumerate(moments):
         place = (number * width - 0.02, 0.5, width + 0.04, 0.46)
         ax = figure.add_axes(place, projection="3d")
-        W = course["snapshots.W"].sel(snapshot=steps[moment]).values
-        tm.plots.directions_3d(W, sets=SETS, limit=1.0, ax=ax)
-        figure.text((number + 0.5) * width, 0.94, f"{'ABCDEFGH'[number]}: step {steps[moment]:,}", ha="center")
-    ax = figure.add_axes((0.07, 0.12, 0.9, 0.36))
+        tm.plots.directions_3d(frames.sel(snapshot=steps[moment]).values, sets=SETS, limit=limit, ax=ax)
+        figure.text((number + 0.5) * width, 0.93, f"{'ABCDEFGH'[number]}\nstep {steps[moment]:,}", ha="center")
+    ax = figure.add_axes((0.09, 0.13, 0.88, 0.36))
     ax.plot(steps, losses, color=tm.plots.INK, linewidth=1.2)
     ax.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", xlim=(steps[0], steps[-1]))
     for plateau in stages(steps, losses):
@@ -212,9 +217,19 @@ def draw_geometric_learning(results: Results) -> Figure:
     return figure
 
 
+def _turned(snapshots: xr.DataArray) -> xr.DataArray:
+    """The snapshots turned so that the first set ends along the axes, or is mirrored there: the octahedron that they
+    may end as is then seen as one."""
+    left, _, right = np.linalg.svd(snapshots.values[-1][:, list(SETS[0])])
+    return snapshots.copy(data=(left @ right).T @ snapshots.values)
+
+
 def _moments(steps: Int[np.ndarray, " t"], losses: Float[np.ndarray, " t"]) -> list[int]:
-    """Numbers of the steps in the middle of each plateau and of each drop between two."""
+    """Numbers of the steps in the middle of each plateau and of each drop between two; the first and the last if there
+    is no plateau."""
     levels = stages(steps, losses)
+    if not levels:
+        return [0, len(steps) - 1]
     stretches = [(one.start, one.stop) for one in levels] + [(one.start, one.stop) for one in _large_drops(levels)]
     return sorted({int(abs(np.log10(steps) - (start + stop) / 2).argmin()) for start, stop in stretches})[-8:]
 
@@ -231,7 +246,7 @@ def animate_geometric_learning(results: Results, path: Path) -> None:
     frames = steps[::2]
     figure = plt.figure(figsize=(6.4, 3.2), dpi=80)
     animation = tm.plots.training_animation(
-        course["snapshots.W"].sel(snapshot=frames).values,
+        _turned(course["snapshots.W"]).sel(snapshot=frames).values,
         frames,
         losses,
         steps,
@@ -292,7 +307,8 @@ GEOMETRIC_LEARNING = Experiment(
     draw=draw_geometric_learning,
     claims=claims_geometric_learning,
     shows="Above, the directions of six features in three dimensions at moments of training, coloured by correlated "
-    "set; grey edges join ends that are neither parallel nor antipodal. Below, the loss on one sample on logarithmic "
+    "set, turned so that the first set ends along the axes; grey edges join ends that are neither parallel nor "
+    "antipodal. Below, the loss on one sample on logarithmic "
     "axes, with these moments; plateaus, found by program, are shaded. The features of a set move as one at first, "
     "then part, and end as an octahedron whose antipodal pairs join the two sets.",
     differences=(

@@ -77,10 +77,12 @@ def contributions(models: xr.Dataset) -> dict[str, Float[np.ndarray, " k"]]:
 
 def draw_loss_terms(results: Results) -> Figure:
     """The linear model's two terms; what interference costs; the terms of trained ReLU models over density."""
-    figure, axes = plt.subplots(1, 3, figsize=(13, 3.7), width_ratios=[1, 0.9, 1.5], layout="constrained")
-    _draw_linear(results["linear"], axes[0])
-    _draw_cost_of_interference(axes[1])
-    _draw_shares(results.best("relu"), axes[2])
+    figure, axes = plt.subplot_mosaic(
+        [["linear", "cost"], ["shares", "shares"]], figsize=(9.3, 7.4), layout="constrained"
+    )
+    _draw_linear(results["linear"], axes["linear"])
+    _draw_cost_of_interference(axes["cost"])
+    _draw_shares(results.best("relu"), axes["shares"])
     return figure
 
 
@@ -100,7 +102,7 @@ def _draw_linear(models: xr.Dataset, ax: Axes) -> None:
     ax.axvline(M, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     ax.set(xlabel=f"features represented in m = {M} dimensions", ylabel="loss / $E[x^2]$", ylim=(0, 1.75 * N))
     ax.set_title("a linear model gains nothing beyond m")
-    ax.legend(fontsize=7, loc="upper right")
+    ax.legend(loc="upper right")
 
 
 def _draw_cost_of_interference(ax: Axes) -> None:
@@ -114,7 +116,7 @@ def _draw_cost_of_interference(ax: Axes) -> None:
         ylim=(-0.01, None),
     )
     ax.set_title("with a ReLU, negative interference is free")
-    ax.legend(fontsize=7)
+    ax.legend()
 
 
 def cost_of_interference(products: Float[np.ndarray, " k"], bias: float) -> Float[np.ndarray, " k"]:
@@ -134,7 +136,12 @@ def _draw_shares(models: xr.Dataset, ax: Axes) -> None:
     ax.axvline(1 / one_on_dominates_from(models), color=tm.plots.INK, linewidth=0.8, linestyle=":")
     ax.set(ylabel="share of the loss", xlim=(1, x[-1]), ylim=(0, 1))
     ax.set_title(f"trained ReLU models, n = {N}, m = {M}; dotted: one feature on is half")
-    ax.legend(areas[::-1], list(parts)[::-1], fontsize=7, loc="lower left", frameon=True)
+    largest = [f"{name}, {_percent(share.max())}" for name, share in zip(parts, shares, strict=True)]
+    ax.legend(areas[::-1], largest[::-1], loc="lower left", frameon=True)
+
+
+def _percent(share: float) -> str:
+    return "nowhere more than 1 %" if share < 0.01 else f"up to {100 * share:.0f} %"
 
 
 def one_on_dominates_from(models: xr.Dataset) -> float:
@@ -231,7 +238,7 @@ LOSS_TERMS = Experiment(
     shows="Left, the linear model's feature benefit and interference for the best arrangement of k unit vectors in m "
     "dimensions (a tight frame: interference k²/m − k). The sum is least at k = m, where the trained models "
     "lie, counted as ‖W‖_F². With a ReLU, one feature on and no biases, it falls on until 2m: the vectors come "
-    "in antipodal pairs. Middle, what feature i alone costs at output j. Right, the terms of L = (1−p)^n L_0 + "
+    "in antipodal pairs. Right, what feature i alone costs at output j. Below, the terms of L = (1−p)^n L_0 + "
     "p(1−p)^(n−1) L_1 + ... of trained ReLU models: L_0 and L_1 in closed form, the others by Monte Carlo.",
     differences=(
         "the paper has the formulas, the figure is ours",
@@ -263,12 +270,15 @@ def draw_l1(results: Results) -> Figure:
     """Directions and WᵀW along λ above; number represented, interference and loss against λ below."""
     models = results.best()
     W, b = models.W.values, models.b.values
-    figure = plt.figure(figsize=(11, 5.8), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1.5, 1], squeeze=False)[:, 0]
-    for number, (arrows, matrix) in zip(SHOWN, above.subplots(2, len(SHOWN)).T, strict=True):
-        tm.plots.directions(W[number], importance=L1_IMPORTANCE, ax=arrows)
-        tm.plots.weight_matrix(W[number], b[number], ax=matrix)
-        arrows.set_title(f"$\\lambda = {PENALTIES[number]:.2g}$")
+    figure = plt.figure(figsize=(9.3, 5.2), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[1.3, 1], squeeze=False)[:, 0]
+    axes = above.subplots(2, len(SHOWN))
+    limit = tm.plots.common_scales(W[[*SHOWN]], b[[*SHOWN]]).weight
+    for number, (arrows, matrix) in zip(SHOWN, axes.T, strict=True):
+        tm.plots.directions(W[number], importance=L1_IMPORTANCE, limit=1.25, ax=arrows)
+        tm.plots.weight_matrix(W[number], b[number], limit=limit, ax=matrix)
+        arrows.set_title(f"$\\lambda = {PENALTIES[number]:.2g}$\n{geometry.n_represented(W[number])} features")
+    above.colorbar(tm.plots.weight_key(limit), ax=axes[1], label=tm.plots.WEIGHTS, aspect=8)
     series = {
         "features represented": geometry.n_represented(W),
         "their mean interference": mean_interference(W, none=0.0),
@@ -277,7 +287,7 @@ def draw_l1(results: Results) -> Figure:
     for ax, (label, values) in zip(below.subplots(1, 3), series.items(), strict=True):
         ax.plot(PENALTIES[1:], values[1:], "o-", color=tm.plots.BLUE, markersize=3.5)
         ax.axhline(values[0], color=tm.plots.FAINT, linewidth=0.8, zorder=0)
-        ax.text(PENALTIES[-1], values[0], "$\\lambda = 0$", fontsize=7, ha="right", va="bottom")
+        ax.text(PENALTIES[-1], values[0], "$\\lambda = 0$", fontsize=8, ha="right", va="bottom")
         ax.set(
             xscale="log",
             xlabel="$\\lambda$, penalty on $\\Vert h \\Vert_1$",
@@ -337,7 +347,7 @@ L1 = Experiment(
     draw=draw_l1,
     claims=claims_l1,
     shows="Five features in two dimensions, trained with λ · mean ‖h‖₁ added to the objective. Above, the directions "
-    "(dark: most important; circle: radius 1), and WᵀW and b (blue −1, white 0, red +1). Below, what is "
+    "(dark: most important; circle: radius 1; at the origin: not represented), and WᵀW and b. Below, what is "
     "represented, and the task loss without the penalty; grey: λ = 0. The penalty kills features below a "
     "threshold of importance, until those left have a dimension each. The loss is then several times as large. "
     "It does not stop there: larger penalties take what is left.",

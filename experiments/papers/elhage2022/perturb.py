@@ -179,11 +179,13 @@ def _draw_solutions(
     number: int,
     ax: Axes,
 ) -> None:
-    """The aligned solutions of one class, the best one strong; nothing if there are none."""
+    """The aligned solutions of one class, the best one strong; a word if there are none."""
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     members = np.flatnonzero(classes == number)
     if not len(members):
+        ax.text(0.5, 0.5, f"none of\n{len(classes)} restarts", ha="center", va="center", fontsize=8, color="0.4")
+        ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         return
     members = members[np.argsort(losses[members])]
     pentagon = polytopes.polygon(5)[:, [1, 2, 3, 4, 0]]
@@ -191,7 +193,7 @@ def _draw_solutions(
     shown = alignment.aligned(W[members], (pentagon, pairs)[number][::-1], alike=[[0, 1, 2, 3]])
     tm.plots.overlay(shown, marked=PERTURBED, color=tm.plots.SET_COLORS[number], ax=ax)
     ax.set_xlabel(
-        f"{losses[members[0]]:.4f}", fontsize=8, weight="bold" if losses[members[0]] == losses.min() else "normal"
+        f"loss {losses[members[0]]:.4f}", fontsize=8, weight="bold" if losses[members[0]] == losses.min() else "normal"
     )
 
 

@@ -113,15 +113,16 @@ def draw_phases(case: Case, results: Results) -> Figure:
         "theory, weights of length 1": tm.plots.CLASS_COLORS[case.theory(found, theory.unit_border)],
         "theory, free lengths and biases": tm.plots.CLASS_COLORS[case.theory(found, theory.free_border)],
     }
-    figure = plt.figure(figsize=(13.6, 3.7), layout="constrained")
-    *axes, key = figure.subplots(1, 5, width_ratios=[1, 1, 1, 1, 0.4])
+    figure = plt.figure(figsize=(9.3, 7.6), layout="constrained")
+    diagrams, beside = figure.subfigures(1, 2, width_ratios=[4.2, 1], squeeze=False)[0]
+    axes, key = diagrams.subplots(2, 2), beside.subplots()
     borders = {label: case.lines(found.density, border) for label, border in BORDERS.items()}
-    for ax, (title, color) in zip(axes, colors.items(), strict=True):
+    for ax, (title, color) in zip(axes.flat, colors.items(), strict=True):
         tm.plots.phase_diagram(color, found.importance, found.density, borders=borders, ax=ax)
         ax.set_title(title)
         ax.label_outer()
     tm.plots.phase_key(ax=key)
-    handles, labels = axes[0].get_legend_handles_labels()
+    handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, [f"border in theory, {label}" for label in labels], loc="outside lower center", ncols=2)
     return figure
 
@@ -288,7 +289,8 @@ def _phase_diagram(name: str, case: Case, recipe: tm.Recipe, side: int) -> Exper
         claims=partial(claims_phases, case),
         shows="Importance of the extra feature, beside the others' 1, to the right; density downwards. White: the "
         "extra feature is not represented; orange: it has a dimension of its own; blue: it is in superposition. "
-        "Solid lines: borders between arrangements of weights of length 1; dashed: with the best lengths and biases.",
+        "Between these the colours mix as in the key, in which norm and superposition of 1 and more are alike. Solid "
+        "lines: borders between arrangements of weights of length 1; dashed: with the best lengths and biases.",
         differences=tuple(difference.format(**said) for difference in DIFFERENCES),
         controls=(transposed, never_superposed),
     )

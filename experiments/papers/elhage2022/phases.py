@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 import toymodels as tm
 from experiments.harness.controls import changed
@@ -42,14 +43,20 @@ def sweep_confused(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_confused(results: Results) -> Figure:
     """The three loss surfaces with minima and trained models, and the losses of both minima against density."""
     side = np.linspace(-1.5, 1.5, 241)
-    figure = plt.figure(figsize=(14, 3.9), layout="constrained")
-    *surfaces, curves = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.1])
-    for ax, W, (density, importance) in zip(surfaces, results["ends"].W.values[:, :, 0], SETTINGS, strict=True):
-        tm.plots.loss_surface(theory.unbiased_loss(side, side[:, None], importance, density), side, side, ax=ax)
+    losses = [theory.unbiased_loss(side, side[:, None], importance, density) for density, importance in SETTINGS]
+    limits = (float(np.min(losses)), float(np.max(losses)))
+    figure = plt.figure(figsize=(9.3, 7.8), layout="constrained")
+    *surfaces, curves = figure.subplots(2, 2).flat
+    trained = results["ends"].W.values[:, :, 0]
+    for ax, loss, W, (density, importance) in zip(surfaces, losses, trained, SETTINGS, strict=True):
+        tm.plots.loss_surface(loss, side, side, limits=limits, ax=ax)
         minima = theory.unbiased_minima(importance, density)
         ax.plot(*np.concatenate([minima, -minima]).T, "o", color="white", markersize=10, fillstyle="none", mew=1.4)
         ax.plot(*W.T, "o", color=TRAINED, markersize=3.5, mew=0)
-        ax.set_title(f"S = {1 - density:.1f},  I = {importance:g}")
+        ax.set_title(f"loss at S = {1 - density:.1f},  I = {importance:g}")
+        bar = figure.colorbar(ax.collections[0], ax=ax, ticks=LogLocator(subs=(1, 2, 5)), aspect=30)
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        bar.minorticks_off()
     surfaces[0].plot([], [], "o", color="0.4", markersize=10, fillstyle="none", mew=1.4, label="minimum of the formula")
     surfaces[0].plot([], [], "o", color=TRAINED, markersize=3.5, mew=0, label="trained model")
     _draw_crossing(curves, _best_weights(results))
@@ -66,7 +73,11 @@ def _draw_crossing(ax: Axes, trained: Float[np.ndarray, "k 2"]) -> None:
     losses = theory.unbiased_loss(trained[:, 0], trained[:, 1], 1.0, density)
     ax.plot(density, losses, ".", color=TRAINED, label="best trained model")
     ax.axvline(theory.crossing_density(), color="0.7", linewidth=0.8, zorder=0)
-    ax.set(xlabel="density   [$\\,= 1 - S\\,$]", ylabel="loss, summed over features", title="I = 1: the minima cross")
+    ax.set(
+        xlabel="density   [$\\,= 1 - S\\,$]",
+        ylabel="loss, summed over features",
+        title="losses at I = 1: the minima cross",
+    )
     ax.legend()
 
 
@@ -127,10 +138,10 @@ CONFUSED = Experiment(
     sweeps=sweep_confused,
     draw=draw_confused,
     claims=claims_confused,
-    shows="The exact loss of x' = ReLU(Wᵀ W x), W = (a, c), dark where low, its minima as rings and trained models as "
-    "dots. In the antipodal minimum a and c have opposite signs; in the confused one, of equal signs, the model is "
-    "linear and keeps a mixture of both features. Right: the losses of both at importance 1, and of the best trained "
-    "models.",
+    shows="The exact loss of x' = ReLU(Wᵀ W x), W = (a, c), on one scale for the three settings, its minima as rings "
+    "and trained models as dots. In the antipodal minimum a and c have opposite signs; in the confused one, of equal "
+    "signs, the model is linear and keeps a mixture of both features. Last: the losses of both at importance 1, and of "
+    "the best trained models.",
     differences=(
         "ours: the three settings of S and I, and the crossing; McGrath's comment has the formula and the minima",
         "ours: 12 models a setting (--full: 64), Adam 0.1 with warm-up and cosine decay, 2,000 steps of 8,192",
@@ -162,12 +173,12 @@ def draw_activations(results: Results) -> Figure:
     """A phase diagram of the best restarts for each activation, with the share of the grid in superposition."""
     models = results.best()
     share = (classify(models.W.values)[..., -1] == SUPERPOSED).mean((-1, -2))
-    figure = plt.figure(figsize=(14.5, 3.3), layout="constrained")
-    *axes, key = figure.subplots(1, 6, width_ratios=[1, 1, 1, 1, 1, 0.45])
+    figure = plt.figure(figsize=(9.3, 6.6), layout="constrained")
+    *axes, key = figure.subplots(2, 3).flat
     for ax, name, W, area in zip(axes, ACTIVATIONS, models.W.values, share, strict=True):
         tm.plots.phase_diagram(extra_color(W), models["importance[1]"].values, models.density.values, ax=ax)
         ax.set_title(tm.plots.prose(f"{name}: {100 * area:.0f} % in superposition"))
-        ax.label_outer()
+        ax.set_ylabel(ax.get_ylabel() if ax.get_subplotspec().is_first_col() else "")
     tm.plots.phase_key(ax=key)
     return figure
 

@@ -29,6 +29,10 @@ SMALL = {  # the small models that are drawn: features, dimensions, density
     (8, 3, 0.15): "square antiprism",
     (12, 3, 0.01): "icosahedron",
 }
+VIEWS = {  # from which their shapes are clear
+    "tetrahedron": {"azimuth": 15.0, "elevation": 15.0},
+    "square antiprism": {"azimuth": 30.0, "elevation": 15.0},
+}
 SHAPES = {
     "dedicated": tm.plots.INK,
     "digon": tm.plots.SET_COLORS[0],
@@ -65,14 +69,16 @@ def sweep_polytopes(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_polytopes(results: Results) -> Figure:
     """The exact arrangements, the shares of the features of large models in them, and those of small models."""
-    figure = plt.figure(figsize=(11, 9), layout="constrained")
-    table, large, small = figure.subfigures(3, 1, height_ratios=[1.05, 1.25, 1.0], squeeze=False)[:, 0]
-    names = [*TABLE, *polytopes.PRODUCTS]
-    table.suptitle("exact arrangements, and tegum products of them", fontsize=9)
+    figure = plt.figure(figsize=(9.3, 11), layout="constrained")
+    table, large, small = figure.subfigures(3, 1, height_ratios=[2.1, 1.3, 1.0], squeeze=False)[:, 0]
+    exact, products = table.subfigures(2, 1, squeeze=False)[:, 0]
+    exact.suptitle("exact arrangements", fontsize=9)
+    products.suptitle("tegum products of them", fontsize=9)
     large.suptitle("arrangements of the features of trained models", fontsize=9)
     small.suptitle("best restarts of small models", fontsize=9)
-    for ax, name in zip(table.subplots(1, len(names)), names, strict=True):
-        _draw_exact(name, ax)
+    for part, names in ((exact, TABLE), (products, [*polytopes.PRODUCTS])):
+        for ax, name in zip(part.subplots(1, len(names)), names, strict=True):
+            _draw_exact(name, ax)
     density, _, models = large_models(results)
     draw_shares(density, models, large.subplots())
     cells = small_models(results)
@@ -86,12 +92,12 @@ def _draw_exact(name: str, ax: Axes) -> None:
     exact = polytopes.arrangement(name)
     d, k = exact.shape
     fractions = sorted({Fraction(float(value)).limit_denominator(20) for value in geometry.dimensionality(exact)})
-    tm.plots.polytope(exact, ax=ax)
-    ax.set_title(name.replace(" ", "\n"), fontsize=8)
+    tm.plots.polytope(exact, **VIEWS.get(name, {}), ax=ax)
+    ax.set_title(name)
     parts = Counter(polytopes.PRODUCTS.get(name, ()))
     product = " $\\times$ ".join(part if count == 1 else f"{part}$^{count}$" for part, count in parts.items())
     values = ", ".join(map(str, fractions[::-1]))
-    ax.set_xlabel(f"{k} features, {d}D\n$D_i$ = {values}\n{product}", fontsize=7.5)
+    ax.set_xlabel(f"{k} features, {d}D, $D_i$ = {values}\n{product}".rstrip(), fontsize=8)
 
 
 def draw_shares(density: Float[np.ndarray, " k"], models: Sequence[Components], ax: Axes) -> None:
@@ -155,9 +161,9 @@ def _draw_trained(W: Float[np.ndarray, "r m n"], title: str, ax: Axes) -> None:
         found = polytopes.match(best_one, exact, at_most=0.3)
         if found is not None and exact.shape == best_one.shape:
             best_one = alignment.aligned(best_one, exact[:, found.order])
-    tm.plots.polytope(best_one, limit=1.5, ax=ax)
+    tm.plots.polytope(best_one, **VIEWS.get(names[0], {}), limit=1.5, ax=ax)
     ax.set_title(title, fontsize=8)
-    ax.set_xlabel(f"{names[0]}\n{names.count(names[0])} of {len(names)} restarts", fontsize=7.5)
+    ax.set_xlabel(f"{names[0]}\n{names.count(names[0])} of {len(names)} restarts", fontsize=8)
 
 
 def claims_polytopes(results: Results, full: bool) -> list[Claim]:

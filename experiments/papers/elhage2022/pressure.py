@@ -50,13 +50,15 @@ def _share_near(values: Float[np.ndarray, " k"]) -> float:
 def draw_pressure(results: Results) -> Figure:
     """D_i of all models for each n / m, short and long training side by side, and the share near the fractions."""
     values = _represented_dimensionalities(results)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained", width_ratios=[1.8, 1])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.3, 4.4), layout="constrained", width_ratios=[1.8, 1])
     for place, lengths in enumerate(values):
         for side, color, one in zip((-0.2, 0.2), _LENGTH_COLORS, lengths, strict=True):
             spread = np.linspace(-0.17, 0.17, len(one)) if len(one) > 1 else np.zeros(len(one))
-            left.plot(place + side + spread, np.sort(one), ".", color=color, markersize=2.5, alpha=0.6, mew=0)
-    for fraction in FRACTIONS:
+            left.plot(place + side + spread, np.sort(one), ".", color=color, markersize=3, alpha=0.7, mew=0)
+    for fraction, name in zip(FRACTIONS, ("1", "3/4", "2/3", "1/2", "2/5", "3/8"), strict=True):
         left.axhline(fraction, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
+        anchor = {"2/5": "bottom", "3/8": "top"}.get(name, "center")  # too close for one line each
+        left.text(1.005, fraction, name, transform=left.get_yaxis_transform(), va=anchor, fontsize=8)
     left.set_xticks(range(len(RATIOS)), labels=[str(ratio) for ratio in RATIOS])
     left.set(xlabel="features per hidden dimension n / m", ylabel="feature dimensionality $D_i$", ylim=(0, 1.05))
     for number, (steps, color) in enumerate(zip(LENGTHS, _LENGTH_COLORS, strict=True)):
@@ -65,6 +67,8 @@ def draw_pressure(results: Results) -> Figure:
     right.set(xscale="log", xlabel="n / m", ylabel=f"share of $D_i$ within {NEAR} of a fraction", ylim=(0, 1.05))
     right.set_xticks(RATIOS, labels=[str(ratio) for ratio in RATIOS])
     right.minorticks_off()
+    left.set_title("every represented feature")
+    right.set_title("share at the fractions")
     right.legend()
     return figure
 

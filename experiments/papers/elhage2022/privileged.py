@@ -20,10 +20,11 @@ N, M = 10, 5
 IMPORTANCE = tm.GeometricImportance(0.75)
 SOURCE = "Superposition in a Privileged Basis"
 SHOWN = (
-    "Above, W with a column per neuron and a row per feature, the most important feature on top: blue −1, white 0, red "
-    "+1. Below, the same weights as a stacked bar per neuron, negative ones downwards; a segment has the colour of its "
-    "feature's interference: dark 0, not in superposition; bright 1 or more. Squares mark monosemantic neurons, "
-    "diamonds polysemantic ones."
+    "Above, W with a column per neuron and a row per feature, the most important feature on top: blue negative, white "
+    "0, red positive. Below, the same weights as a stacked bar per neuron, negative ones downwards; a segment has the "
+    "colour of its feature's interference Σ_{j≠i} (Ŵ_i·W_j)²: 0, not in superposition; 1, as much as in an antipodal "
+    "pair; beyond 1 the scale is logarithmic; grey, features with ‖W_i‖ < 0.1. All models have the same scales, which "
+    "hold all values. Squares mark monosemantic neurons, diamonds polysemantic ones."
 )
 
 
@@ -133,7 +134,7 @@ def sweep_neurons(full: bool, seed: int) -> Mapping[str, Sweep]:
 def draw_neurons(results: Results) -> Figure:
     """A column a density: W above, stacked bars below."""
     titles = [f"density {density:g}" for density in DENSITIES]
-    return tm.plots.neurons(ordered(results.best().W.values), titles, bar_limit=4.5)[0, 0].figure
+    return tm.plots.neurons(ordered(results.best().W.values), titles, panel_inches=1.1)[0, 0].figure
 
 
 def claims_neurons(results: Results, full: bool) -> list[Claim]:
@@ -163,7 +164,7 @@ NEURONS = Experiment(
     sweeps=sweep_neurons,
     draw=draw_neurons,
     claims=claims_neurons,
-    shows=f"Models with a ReLU hidden layer. {SHOWN} The longest bars are cut off at −4.5.",
+    shows=f"Models with a ReLU hidden layer. {SHOWN}",
     differences=(
         "ours: best of 64 restarts (1,000 with --full), paper: best of 1,000",
         "ours: Adam 2e-2 with warm-up and cosine decay, 2,000 steps of 512 (--full: 10,000 of 1,024), paper: not said",
@@ -179,7 +180,7 @@ BIAS_DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01)
 SPARSE = 2  # from this density on, 0.1, features are in superposition in all three models
 BIAS_SOURCE = f"{SOURCE}, Limitations of the ReLU Hidden Layer Toy Model Simulating Identity"
 COLORS = {"relu": tm.plots.SET_COLORS[0], "relu with bias": tm.plots.SET_COLORS[1], "linear": "#7f7f7f"}
-LABELS = {"relu": "ReLU", "relu with bias": "ReLU, hidden bias", "linear": "linear"}
+LABELS = {"relu": "ReLU", "relu with bias": "ReLU with bias", "linear": "linear"}
 
 
 def sweep_hidden_bias(full: bool, seed: int) -> Mapping[str, Sweep]:
@@ -202,28 +203,35 @@ def sweep_hidden_bias(full: bool, seed: int) -> Mapping[str, Sweep]:
 
 def draw_hidden_bias(results: Results) -> Figure:
     """W at one density; hidden biases, what comes before the ReLU, and alignment with neurons."""
-    figure = plt.figure(figsize=(14, 3.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 2], squeeze=False)[0]
-    matrix_axes, (bias_ax, before_ax, share_ax) = left.subplots(1, 3), right.subplots(1, 3)
-    for ax, name in zip(matrix_axes, results, strict=True):
-        tm.plots.neuron_matrix(ordered(results.best(name).W.values[SPARSE]), ax=ax)
+    figure = plt.figure(figsize=(9.3, 6), layout="constrained")
+    above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
+    matrices, beside = above.subfigures(1, 2, width_ratios=[1.35, 1], squeeze=False)[0]
+    matrix_axes, bias_ax, (before_ax, share_ax) = matrices.subplots(1, 3), beside.subplots(), below.subplots(1, 2)
+    shown = {name: ordered(results.best(name).W.values[SPARSE]) for name in results}
+    limit = max(float(abs(W).max()) for W in shown.values())
+    for ax, (name, W) in zip(matrix_axes, shown.items(), strict=True):
+        tm.plots.neuron_matrix(W, limit=limit, ax=ax)
         ax.set(title=LABELS[name], xlabel="neurons", ylabel="features" if name == "relu" else "")
-    left.colorbar(tm.plots.weight_key(), ax=matrix_axes, label="weight", aspect=20)
+    matrices.suptitle(f"W at density {BIAS_DENSITIES[SPARSE]:g}", fontsize=9)
+    matrices.colorbar(tm.plots.weight_key(limit), ax=matrix_axes, label="weight", aspect=20)
     biased = results.best("relu with bias")
     x = tm.plots.against_density(bias_ax, biased.density.values)
     bias_ax.plot(x, biased.b_hidden.values, "o", color=COLORS["relu with bias"], markersize=4)
     bias_ax.axhline(0, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
-    bias_ax.set(ylabel="hidden bias, a dot a neuron")
-    for name in ("relu", "relu with bias"):
-        values = before_relu(results.best(name), SPARSE).ravel()
-        before_ax.hist(values, np.linspace(-2.5, 2.5, 101), density=True, alpha=0.7, color=COLORS[name])
+    bias_ax.set(ylabel="hidden bias, a dot per neuron")
+    before = {name: before_relu(results.best(name), SPARSE).ravel() for name in ("relu", "relu with bias")}
+    reach = max(abs(values).max() for values in before.values())
+    for name, values in before.items():
+        bins = np.linspace(-reach, reach, 101)
+        before_ax.hist(values, bins, density=True, alpha=0.7, color=COLORS[name], label=LABELS[name])
+    before_ax.legend(loc="upper left")
     before_ax.axvline(0, color=tm.plots.INK, linewidth=0.8)
     before_ax.set(yscale="log", xlabel="before the ReLU", ylabel=f"frequency at density {BIAS_DENSITIES[SPARSE]:g}")
     x = tm.plots.against_density(share_ax, biased.density.values)
     for name, color in COLORS.items():
         share_ax.plot(x, typical_share(results[name]), "o-", color=color, markersize=4, label=LABELS[name])
     share_ax.set(ylabel="mean largest share of a neuron", ylim=(0, 1))
-    share_ax.legend(fontsize=8)
+    share_ax.legend()
     return figure
 
 
@@ -310,10 +318,10 @@ HIDDEN_BIAS = Experiment(
     sweeps=sweep_hidden_bias,
     draw=draw_hidden_bias,
     claims=claims_hidden_bias,
-    shows="Left, W at density 0.1 of models with a ReLU hidden layer, without and with a hidden bias, and with a "
-    "linear hidden layer, as in `neurons`. Right: the hidden biases of the neurons; what neurons get before the ReLU "
-    "on samples with a feature on, at density 0.1, where whatever is left of the line is cut off; and the share of a "
-    "neuron's squared weight that its strongest feature has, mean over neurons, median over restarts.",
+    shows="Above, W at density 0.1 of models with a ReLU hidden layer, without and with a hidden bias, and with a "
+    "linear hidden layer, as in `neurons`; and the hidden biases of the neurons. Below: what neurons get before the "
+    "ReLU on samples with a feature on, at density 0.1, where whatever is left of the line is cut off; and the share "
+    "of a neuron's squared weight that its strongest feature has, mean over neurons, median over restarts.",
     differences=(
         "the paper states this without a figure",
         "ours: n = 10, m = 5, importance $0.75^i$, five densities, best of 12 restarts (64 with --full)",

@@ -45,7 +45,7 @@ def median_excess(results: Results) -> xr.DataArray:
 
 def draw_best_arrangement(results: Results) -> Figure:
     """The share that finds the best arrangement, and what the median restart loses, over density."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.3, 3.6), layout="constrained")
     share, count = share_best(results), results["models"].sizes["restart"]
     spread = (share * (1 - share) / count) ** 0.5
     _draw_widths(share, left, spread)

@@ -79,10 +79,11 @@ def draw_strength(results: Results) -> Figure:
     _draw_border(borders(results["borders"]), density, conditional)
     maps = overlap(results.best("maps"))
     axes = below.subplots(1, len(MAPS), sharey=True)
+    limit = float(abs(maps).max())
     for number, (correlation, ax) in enumerate(zip(MAPS, axes, strict=True)):
-        _draw_map(maps.sel(correlation=correlation), ax, number == 0)
-    key = axes[0].collections[0]
-    below.colorbar(key, ax=axes, label="$W_0 \\cdot W_1$", ticks=[-1, 0, 1])
+        _draw_map(maps.sel(correlation=correlation), limit, ax, number == 0)
+    bar = below.colorbar(axes[0].collections[0], ax=axes, label="$W_0 \\cdot W_1$")
+    bar.set_ticks([-1, 0, 0.5], labels=["$-1$  antipodal", "0  one dropped", "1/2  merged"])
     return figure
 
 
@@ -117,9 +118,9 @@ def _conditional(density: Float[np.ndarray, "*batch"], correlation: Float[np.nda
     return np.where(density > 0, correlated_pair.partner_probability(density, correlation), np.nan)
 
 
-def _draw_map(overlaps: xr.DataArray, ax: Axes, first: bool) -> None:
+def _draw_map(overlaps: xr.DataArray, limit: float, ax: Axes, first: bool) -> None:
     tm.plots.heat_map(
-        overlaps.rename({"importance[1]": "importance"}), x="importance", vmin=-1, vmax=1, colorbar=False, ax=ax
+        overlaps.rename({"importance[1]": "importance"}), x="importance", vmin=-limit, vmax=limit, colorbar=False, ax=ax
     )
     ax.set(title=f"c = {float(overlaps.correlation):g}", xlabel="relative importance")
     ax.set_ylabel("density" if first else "")

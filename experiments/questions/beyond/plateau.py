@@ -44,7 +44,7 @@ def crossings(values: Float[np.ndarray, "ratio density restart"], level: float) 
 
 def draw_plateau(results: Results) -> Figure:
     """D* against 1 / density, a line per ratio; and between which densities it is about 1/2, against the ratio."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.3, 3.8), layout="constrained")
     values = curves(results)
     x = tm.plots.against_density(left, DENSITIES)
     for ratio, rows, color in zip(RATIOS, values, tm.plots.shades(len(RATIOS)), strict=True):
@@ -67,7 +67,7 @@ def draw_plateau(results: Results) -> Figure:
     right.text(2.05, 9.5, "at 2: it never ends", va="top", fontsize=8)
     right.text(1.95, 9.5, "below 2: none", va="top", ha="right", fontsize=8)
     right.set(
-        xscale="log", yscale="log", xlim=(1.2, 15), ylim=(1, 10), xlabel="features per dimension available   n / m"
+        xscale="log", yscale="log", xlim=(1.1, 15), ylim=(1, 10), xlabel="features per dimension available   n / m"
     )
     right.set_ylabel(tm.plots.INVERSE_DENSITY)
     right.set_xticks(RATIOS, labels=[f"{ratio:g}" for ratio in RATIOS])

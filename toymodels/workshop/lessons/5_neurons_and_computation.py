@@ -166,7 +166,7 @@ ordered = [weights[neurons.neuron_order(weights)] for weights in best]
 for density, weights in zip(densities, ordered, strict=True):
     pure, mixed = neurons.monosemantic(weights).sum(), neurons.polysemantic(weights).sum()
     print(f"density {density:<4}: {pure} pure, {mixed} mixed; {largest_fraction(weights).round(2)}")
-panels = tm.plots.neurons(ordered, [f"density {p}" for p in densities], bar_limit=4)
+panels = tm.plots.neurons(ordered, [f"density {p}" for p in densities])
 
 # %% [markdown]
 # From five monosemantic ("pure") neurons to none. In between, both kinds live in one model: at density 0.3 the three
