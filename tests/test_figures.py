@@ -39,7 +39,7 @@ DRAWN = [one for one in experiments_of(find_papers()) if one.name.partition("/")
 
 
 def made_up(plan: Plan, layout: Layout, *_: Any) -> Iterator[tuple[np.ndarray, Arrays]]:
-    """Numbers of all sizes in place of trained models."""
+    """Numbers of all sizes instead of trained models."""
     random = np.random.default_rng(0)
     numbers = np.arange(layout.n_models)
     arrays = {}
