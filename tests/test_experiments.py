@@ -328,7 +328,7 @@ def test_claims_table_shows_failures() -> None:
     many = {**vars(at_least("many", 1.0, 2, source="here")), "fails_on": ["too_long", "untrained", "diverged"]}
     few = {**vars(at_most("few |x|", 1.0, 2, source="there")), "fails_on": []}
     rows = claims_table([many, few], {"many": "3 of 5"}).splitlines()
-    assert rows[2] == "| ✗ | many | 1 | >= 2 | 3 of 5 | too long, untrained | here |"
+    assert rows[2] == "| ✗ | many | 1 | >= 2 | 3 of 5 | too long, untrained, diverged | here |"
     assert rows[3] == "| ✓ | few \\|x\\| | 1 | <= 2 |  | nothing | there |"
 
 

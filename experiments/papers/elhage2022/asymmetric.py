@@ -23,7 +23,7 @@ SHUFFLES = 4  # of each model's weights
 def sweep_asymmetric(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=3 m=4 at density .1: small enough to be drawn whole; many restarts, in which to count the motif."""
     model, task = absolute_values(N, M, DECAY)
-    recipe = tm.Recipe(10_000, 1_024) if full else tm.Recipe(3_000, 512)
+    recipe = tm.Recipe(10_000, 1_024) if full else tm.Recipe(6_000, 512)
     over = {"density": [0.1]}
     return {"models": partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=512 if full else 128)}
 

@@ -137,7 +137,7 @@ STACKED = 25  # features of a neuron that are drawn one by one
 def sweep_abs_sweep(full: bool, seed: int) -> Mapping[str, Sweep]:
     """n=100 m=40 I=.8^i at seven densities; each with the learning rate that it bears."""
     model, task = absolute_values(N, M, DECAY)
-    steps, batch_size, restarts = (10_000, 2_048, 8) if full else (2_000, 512, 2)
+    steps, batch_size, restarts = (10_000, 2_048, 8) if full else (4_000, 512, 2)
     recipe = tm.Recipe(steps, batch_size)
     over = {"density": {"density": DENSITIES, "learning_rate": RATES}}
     return {"models": partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=restarts)}
@@ -228,7 +228,7 @@ ABS_SWEEP = Experiment(
     f"Weights beyond a neuron's {STACKED} largest are in grey, together. Panels of sparse models have longer scales.",
     differences=(
         "ours: better of 2 restarts (--full: best of 8), paper: not said",
-        "ours: Adam with warm-up and cosine decay, 2,000 steps of batch 512 (--full: 10,000 of 2,048), rate 5e-2 (2e-2 "
+        "ours: Adam with warm-up and cosine decay, 4,000 steps of batch 512 (--full: 10,000 of 2,048), rate 5e-2 (2e-2 "
         "from density .01 on), paper: not said",
         "ours: segments are coloured by the number of the feature, and a neuron is called monosemantic if 9/10 of its "
         "squared input weight are on one feature",
