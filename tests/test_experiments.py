@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import linecache
 import re
 import sys
 import threading
@@ -30,7 +31,8 @@ from experiments.harness.fingerprint import fingerprint, imported_code
 from experiments.harness.finished import finished_claims
 from experiments.harness.gallery import speed_table
 from experiments.harness.progress import expected_seconds
-from experiments.harness.runner import ROOT, cached, evaluate, judge
+from experiments.harness.run import finish
+from experiments.harness.runner import ROOT, cached, evaluate, judge, publish
 from toymodels.training.engine import step
 
 PAPERS = find_papers()
@@ -417,6 +419,62 @@ def test_a_second_run_does_only_what_is_missing(elsewhere, monkeypatch, capsys) 
     main(["run", "elhage2022/intro", "--figures", str(elsewhere)])
     main(["run", "elhage2022/intro", "--seed", "1", "--figures", str(elsewhere)])
     assert drawn[2:] == ["elhage2022/intro"] * 2
+
+
+DRAWING = """
+from functools import partial
+import matplotlib.pyplot as plt
+import toymodels as tm
+from experiments.harness.experiment import Claim, Experiment, at_least
+
+
+def sweeps(full, seed):
+    task, recipe = tm.Task(tm.Independent(2)), tm.Recipe(steps=2, batch_size=2, evaluation_samples=2)
+    return {"models": partial(tm.sweep, tm.Autoencoder(2, 1), task, recipe, over={"density": [1.0]}, seed=seed)}
+
+
+def draw(results):
+    return plt.figure()
+
+
+def claims(results, full):
+    return [at_least("it is", 1.0, 0.5)]
+
+
+EXAMPLE = Experiment("here/one", "Is it?", "ours", sweeps, draw, claims, "Nothing.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "times"),
+    [
+        (("plt.figure()", "plt.figure(figsize=(3, 3))"), 2),
+        (("1.0, 0.5", "1.0, 0.6"), 2),
+        (("Nothing.", "Nothing at all."), 2),
+        (("    return plt", "    # the same\n    return plt"), 1),
+    ],
+)
+def test_a_figure_is_drawn_again_when_its_code_changes(
+    elsewhere, monkeypatch, edit: tuple[str, str], times: int
+) -> None:
+    monkeypatch.syspath_prepend(str(elsewhere))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    drawn = []
+
+    def counted(experiment: Experiment, *args, **options) -> Path:
+        drawn.append(experiment.name)
+        return publish(experiment, *args, **options)
+
+    monkeypatch.setattr("experiments.harness.run.publish", counted)
+    for number, code in enumerate((DRAWING, DRAWING.replace(*edit))):
+        assert number == 0 or code != DRAWING
+        (elsewhere / "a_figure.py").write_text(code)
+        importlib.invalidate_caches()
+        linecache.checkcache()
+        example = importlib.import_module("a_figure").EXAMPLE
+        list(finish([example], full=False, seed=0, folder=elsewhere / "figures"))
+        del sys.modules["a_figure"]
+    assert len(drawn) == times
 
 
 @pytest.mark.parametrize("place", ["file", "file/figures", "/proc/nowhere/figures"])

@@ -1,4 +1,5 @@
-"""What cached training depends on: the sweep itself, and the code that it imports, found by reading that code.
+"""What a cached training or a drawn figure depends on: the sweep or the experiment itself, and the code that it
+imports, found by reading that code.
 
 A module counts if it is imported by one that counts, at the top or inside of a function. A name that a package only
 passes on counts as the module that it is from: the rest of the package does not. What counts is the syntax tree,
@@ -14,18 +15,18 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from experiments.harness.experiment import Sweep
+from experiments.harness.experiment import Experiment, Sweep
 from toymodels import files, identities
 from toymodels.identities.sources import digest, normalised
 
 PACKAGES = ("toymodels", "experiments")
 
 
-def fingerprint(sweep: Sweep) -> str:
-    """A name that depends on everything that the result depends on."""
+def fingerprint(work: Sweep | Experiment, *used: str) -> str:
+    """A name that depends on everything that the result depends on; `used` are modules that do the work."""
     what = {
-        "sweep": identities.describe(sweep),
-        "code": imported_code(name for name in identities.modules(sweep) if _is_ours(name)),
+        "work": identities.describe(work),
+        "code": imported_code([*used, *(name for name in identities.modules(work) if _is_ours(name))]),
         "versions": versions(),
         "flags": identities.flags(),
     }
@@ -103,11 +104,3 @@ def _path(module: str) -> Path | None:
 @functools.cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(files.read_text(path))
-
-
-def digests(package: Path) -> dict[str, str]:
-    """A digest of each source file below a folder, by its path there."""
-    return {
-        path.relative_to(package).as_posix(): hashlib.sha256(files.read_bytes(path)).hexdigest()
-        for path in sorted(package.rglob("*.py"))
-    }

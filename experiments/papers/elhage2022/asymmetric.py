@@ -35,7 +35,7 @@ def draw_asymmetric(results: Results) -> Figure:
         [["whole", "alone"], ["whole", "curves"]], figsize=(9.3, 5.6), layout="constrained"
     )
     whole, alone, curves = (axes[name] for name in ("whole", "alone", "curves"))
-    _graph(W, W_out, range(N), range(M), False, whole)
+    _graph(*_balanced(W, W_out), range(N), range(M), False, whole)
     whole.set_title("the best model")
     motifs = asymmetric_motifs(W, W_out)
     if not motifs:  # as may be with another seed; then the claim on it fails
@@ -49,6 +49,15 @@ def draw_asymmetric(results: Results) -> Figure:
     alone.set_title("its clearest motif")
     _draw_interference(motif, W, W_out, b, curves)
     return figure
+
+
+def _balanced(
+    W: Float[np.ndarray, "m n"], W_out: Float[np.ndarray, "n m"]
+) -> tuple[Float[np.ndarray, "m n"], Float[np.ndarray, "n m"]]:
+    """The same function with each neuron's largest input and output weight alike: one that inhibits strongly would
+    leave the others' edges too thin to see."""
+    size = np.sqrt(abs(W_out).max(0) / abs(W).max(1))
+    return W * size[:, None], W_out / size
 
 
 def _draw_interference(
@@ -149,12 +158,14 @@ ASYMMETRIC = Experiment(
     sweeps=sweep_asymmetric,
     draw=draw_asymmetric,
     claims=claims_asymmetric,
-    shows="Left, the best model: red weights are positive, blue ones negative, each neuron's largest input weight is 1 "
-    "or -1. Right, its clearest asymmetric superposition motif, found by `analysis.motifs.asymmetric_motifs`: one "
-    "neuron has a large input weight from one feature and a small one from another, and output weights the other way "
-    "round, so that the products are alike. So only one of them disturbs the other, and a second neuron, which fires "
-    "with it, inhibits the disturbed output. Below it, this interference and inhibition as the strong feature varies "
-    "and all others are off: their sum is below 0, where the output's ReLU hides it.",
+    shows="Left, the best model: red weights are positive, blue ones negative, wider where larger; each neuron is "
+    "scaled so that its largest input and output weight are alike. Right, its clearest asymmetric superposition "
+    "motif, found by `analysis.motifs.asymmetric_motifs`, with the largest input weight of each neuron scaled to "
+    "1 or -1: one neuron has a large input weight from one feature and a small one from another, and output "
+    "weights the other way round, so that the products are alike. So only one of them disturbs the other, and a "
+    "second neuron, which fires with it, inhibits the disturbed output. Below it, this interference and "
+    "inhibition as the strong feature varies and all others are off: their sum is below 0, where the output's "
+    "ReLU hides it.",
     differences=(
         "ours: n = 3, m = 4, density 0.1, importance $0.8^i$, best of 128 restarts (--full: 512)",
         "ours: found by a program with bounds (input weights 2 times apart, products within 25 %, half of the "
