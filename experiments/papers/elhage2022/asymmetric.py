@@ -95,7 +95,7 @@ def _graph(
         inputs=[f"$x_{i}$" for i in features],
         neurons=[f"$h_{k + 1}$" for k in hidden],
         outputs=[f"$y_{i}$" for i in features],
-        min_weight=0.05,
+        min_weight=0.02,
         labels=labels,
         ax=ax,
     )
