@@ -188,7 +188,10 @@ def test_functions_of_a_script_are_told_apart_by_their_code():
         (tm.Independent(5), "Independent(n_features=5)"),
         (tm.Independent(5, 0.3, tm.EXPONENTIAL), "Independent(n_features=5, density=0.3, values=EXPONENTIAL)"),
         (tm.Values(jnp.tanh), "Values(inverse_cdf=tanh)"),
-        (tm.Recipe.elhage2022(), "Recipe(steps=10000, learning_rate=0.001, weight_decay=0.01, schedule=constant)"),
+        (
+            tm.Recipe.elhage2022(),
+            "Recipe(steps=10000, learning_rate=0.001, weight_decay=0.01, optimizer=adam, schedule=constant)",
+        ),
         (tm.Recipe(optimizer=tm.Adam(b1=0.5)), "Recipe(optimizer=Adam(b1=0.5))"),
         (tm.CorrelatedSets(((0, 1), (2, 3))), "CorrelatedSets(sets=((0, 1), (2, 3)))"),
         (

@@ -573,7 +573,7 @@ def measured() -> xr.Dataset:
         "n_rows": lambda W: W.shape[0],
         "rows": lambda W: jnp.arange(W.shape[0]),
         "above": Threshold(0.01).above,
-        "few": partial(geometry.n_represented, min_norm=0.9),
+        "few": partial(geometry.n_represented, min_norm=1.1),
     }
     return sweep(recipe=LONGER, over=SIZES, metrics=metrics, snapshots=())
 
@@ -593,7 +593,7 @@ def test_metrics_are_functions_of_the_weights(measured: xr.Dataset):
 
 def test_methods_and_partials_are_metrics(measured: xr.Dataset):
     np.testing.assert_array_equal(measured.above, (measured.W > 0.01).sum(("hidden", "feature")))
-    few = geometry.n_represented(measured.W.fillna(0).values, min_norm=0.9)
+    few = geometry.n_represented(measured.W.fillna(0).values, min_norm=1.1)
     np.testing.assert_array_equal(measured.few, few)
     assert (few != measured.n_represented).any()
 

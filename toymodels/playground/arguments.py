@@ -1,6 +1,7 @@
 """What a playground's settings describe, in the library's own terms."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ from toymodels.features import AnticorrelatedSets, CorrelatedSets, Independent
 from toymodels.models import Activation, Autoencoder, identity, solu, square
 from toymodels.playground.settings import complete
 from toymodels.tasks import GeometricImportance, Task
-from toymodels.training import Recipe, constant
+from toymodels.training import Adam, Recipe, constant
 
 ACTIVATIONS: Mapping[str, Activation] = {
     "relu": jax.nn.relu,
@@ -41,8 +42,8 @@ def train_arguments(settings: Mapping[str, Any]) -> tuple[Autoencoder, Task, Rec
     chosen = complete(settings)
     model = Autoencoder(chosen["n"], chosen["m"], output_activation=ACTIVATIONS[chosen["activation"]])
     task = Task(_features(chosen), GeometricImportance(chosen["decay"]))
-    recipe = Recipe(batch_size=chosen["batch"], learning_rate=chosen["rate"], schedule=constant, independent_data=True)
-    return model, task, recipe
+    recipe = Recipe(batch_size=chosen["batch"], learning_rate=chosen["rate"], independent_data=True)
+    return model, task, replace(recipe, optimizer=Adam(), schedule=constant)
 
 
 def _features(settings: Mapping[str, Any]) -> Independent | CorrelatedSets | AnticorrelatedSets:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from toymodels.models import Autoencoder
 from toymodels.tasks import Task
+from toymodels.training.optimisers import Adam
 from toymodels.training.recipe import Recipe
 
 Matrix = Float[np.ndarray, "m n"]
@@ -34,8 +35,10 @@ class Reference(NamedTuple):
 def train_in_numpy(model: Autoencoder, task: Task, recipe: Recipe, seed: int, restart: int = 0) -> Reference:
     """Train one restart of a tied model with the loss (x - x')², as `train(model, task, recipe, seed=seed)` does.
 
-    Penalties may be one `HiddenL1`.
+    Penalties may be one `HiddenL1`; the optimiser is an `Adam`.
     """
+    adam = recipe.optimizer
+    assert isinstance(adam, Adam), adam
     init, data, evaluation = jax.random.split(jax.random.key(seed), 3)
     density = np.broadcast_to(np.asarray(task.features.density, dtype=float), model.n_features)
     importance = np.asarray(task.weights(model.n_features), dtype=float)
@@ -51,10 +54,10 @@ def train_in_numpy(model: Autoencoder, task: Task, recipe: Recipe, seed: int, re
         rate = float(recipe.rate(jnp.asarray(step)))
         params = [W, b]
         for i in range(2):
-            first[i] = 0.9 * first[i] + 0.1 * gradient[i]
-            second[i] = 0.999 * second[i] + 0.001 * gradient[i] ** 2
-            mean, variance = first[i] / (1 - 0.9 ** (step + 1)), second[i] / (1 - 0.999 ** (step + 1))
-            params[i] = params[i] - rate * (mean / (np.sqrt(variance) + 1e-8) + recipe.weight_decay * params[i])
+            first[i] = adam.b1 * first[i] + (1 - adam.b1) * gradient[i]
+            second[i] = adam.b2 * second[i] + (1 - adam.b2) * gradient[i] ** 2
+            mean, variance = first[i] / (1 - adam.b1 ** (step + 1)), second[i] / (1 - adam.b2 ** (step + 1))
+            params[i] = params[i] - rate * (mean / (np.sqrt(variance) + adam.eps) + recipe.weight_decay * params[i])
         W, b = params
 
     batches = recipe.evaluation_samples // recipe.batch_size
