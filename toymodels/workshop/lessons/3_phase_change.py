@@ -273,7 +273,7 @@ for r, length in zip(walk, lengths, strict=True):
     print(f"importance {r:.3f}: length {length:.2f}", "#" * round(40 * length))
 
 # %% [markdown]
-# From less than 0.1 to three quarters in one step. Why? Here are the losses of all restarts. The grey line is the
+# From less than 0.1 to almost 0.8 in one step. Why? Here are the losses of all restarts. The grey line is the
 # dashed border, 0.536 at this density.
 
 # %%

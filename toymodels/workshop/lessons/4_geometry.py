@@ -260,8 +260,8 @@ for title, V in zip(titles, W60[chosen], strict=True):
 
 # %% [markdown]
 # On the plateau: ten digons, two features to a dimension. Pairs are so good a bargain that models keep to them over a
-# wide range of densities. Then, as in lesson 3, other arrangements become cheaper: larger shapes appear (at 4.6 two
-# square antiprisms), and in the end all features are in one tangle.
+# wide range of densities. Then, as in lesson 3, other arrangements become cheaper: larger shapes appear (at 4.6
+# three pentagons and a square antiprism), and in the end all features are in one tangle.
 #
 # The last picture has a dot for each feature of all models, at its own $D_i$. **Predict**: where do the dots crowd at
 # 1 / density = 2.6? And on the left, where $D^* = 1$?
@@ -275,7 +275,7 @@ print("D_i at density 1: mean", D[0].mean().round(3), " from", D[0].min().round(
 
 # %% [markdown]
 # A cluster at 1/2, as it should be. Where the pairs give way some features sit at 2/5 and 3/8, pentagons and square
-# antiprisms, before they are lost in the crowd. (The dots near 0, up to 1 / density = 2.2, are features with short
+# antiprisms, before they are lost in the crowd. (The dots near 0, up to 1 / density = 2.4, are features with short
 # directions, all but dropped.) And through all of this the sum of the $D_i$ stays at 10: dimensions are neither won nor
 # lost, only shared out differently.
 #

@@ -61,7 +61,8 @@ variances, axes = np.linalg.eigh(np.cov(h))
 print("variances along the axes of PCA:", variances.round(3))
 
 # %% [markdown]
-# Nearly all the same! The model has spread its features evenly over all directions, so the cloud of samples is a ball
+# Seven are nearly the same, and one is smaller. That axis belongs to two features, opposite each other, and these PCA
+# does find. The model has spread the others evenly over the other directions, so the cloud of samples is a ball there
 # as far as variances can tell, and PCA's choice of axes in a ball is an accident. Besides, eight axes cannot be
 # twenty features.
 #
@@ -114,9 +115,10 @@ for name, learned in {"neurons": np.eye(8), "PCA": axes, "random": random}.items
     print(f"{name:8} {learned.shape[1]} directions, MMCS {mmcs(learned, W):.2f}")
 
 # %% [markdown]
-# Forty random directions know nothing, and reach .70! With many directions, one is always near by chance. **An MMCS
-# without its control means nothing.** (Sixteen random directions would reach .60, so the neurons are worse than
-# chance, and PCA is little better.)
+# Forty random directions know nothing, and reach .73! (.70 on average, if you draw many times.) With many directions,
+# one is always near by chance. **An MMCS without its control means nothing.** (Eight random axes with both signs would
+# reach .65, so the neurons are worse than chance, and .71 if one of them were the axis of the pair, so that is nearly
+# all that PCA knows.)
 #
 # ## The sparse autoencoder
 #
@@ -234,9 +236,9 @@ panels = tm.plots.panels(
 
 # %% [markdown]
 # Twenty directions out of eight numbers, found by an autoencoder that was told nothing but "be sparse": at λ = .03
-# the MMCS is 1.00 for every seed. But it is not the one that reconstructs best! At λ = .001 only .002 of the variance
-# is unexplained, by directions with an MMCS of .77, not far above that of random ones (.70). Whoever looks at the
-# error alone picks the wrong autoencoder.
+# and at .1 the MMCS is 1.00 for every seed. But these are not the ones that reconstruct best! At λ = .001 only .003 of
+# the variance is unexplained, by directions with an MMCS of .76, not far above that of random ones (.70). Whoever looks
+# at the error alone picks the wrong autoencoder.
 #
 # What goes wrong on both sides? Count how many units work at a time.
 #
@@ -260,9 +262,9 @@ for l1 in grid.strength.values:
     print(f"λ = {l1:5g}: {l0:5.2f} units on in a sample, {n_dead:2} of 40 dead")
 
 # %% [markdown]
-# Twenty features of density .05: one is on in a sample, on average. That is what the units do at λ = .03. With the
-# smallest λ eight or nine share the work of one feature. With a larger one many are dead, and the rest is on less
-# often than the features are; at λ = .3 almost nothing is left.
+# Twenty features of density .05: one is on in a sample, on average. That is about what the units do at λ = .03 and
+# at .1, where they miss some. With the smallest λ nine share the work of one feature. With the largest one more than
+# half are dead, and the others are hardly ever on.
 #
 # ## Choosing λ with the envelope closed
 #
@@ -299,7 +301,7 @@ print(f"I choose λ = {chosen:g}. Open the envelope: MMCS {grid.recovered.sel(st
 #
 # ## What the penalty costs: shrinkage
 #
-# At λ = .1 the directions were nearly right, but a third of the variance was unexplained. Why? Think of a sample in
+# At λ = .1 the directions were right, but a third of the variance was unexplained. Why? Think of a sample in
 # which one feature is on, h = a d, with a direction d of length 1 that the autoencoder knows. It answers ĥ = z d and
 # pays
 #
@@ -339,10 +341,10 @@ figure = tm.plots.lines(table, x="a", by="line", over=None, label="activation z"
 
 # %% [markdown]
 # The penalty takes about λm/2 off every activation, as you computed, however strong it is: .12 at λ = .03, and .4 at
-# λ = .1, of activations that are never above 1.1. Weak features are not seen at all. (The trained ones lose a little
-# more, since a unit also pays for being on by mistake.) So an SAE can be right about the directions and wrong about
-# the sizes: this is called **shrinkage**. It is why later autoencoders use other penalties or none, and keep only the
-# units that are strongest (gated SAEs, JumpReLU, TopK).
+# λ = .1, of activations that are never above 1.1. Weak features are not seen at all. (The trained ones lose up
+# to .20 and .48, since a unit also pays for being on by mistake.) So an SAE can be right about the directions and wrong
+# about the sizes: this is called **shrinkage**. It is why later autoencoders use other penalties or none, and keep only
+# the units that are strongest (gated SAEs, JumpReLU, TopK).
 #
 # ## How many units?
 #
@@ -360,10 +362,10 @@ widths = tm.sweep(sae, task, quick, over=over, metrics=[recovered, unexplained, 
 widths[["recovered", "unexplained", "dead_units"]].mean("seed").to_dataframe().round(2)
 
 # %% [markdown]
-# Ten units cannot be twenty features, and they do not become ten of them either: each stands between several, and a
-# fifth of the variance is lost. Eighty units find everything; about a third of them dies, and others share a feature.
-# Too few is fatal, too many is only expensive. (Exactly twenty is *not* best: with some seeds a feature or two stay
-# without a unit, and the MMCS ends at .94.)
+# Ten units cannot be twenty features, and they do not become ten of them either: each stands between several, and
+# nearly a quarter of the variance is lost. Eighty units find everything; about a tenth of them dies, and others share a
+# feature. Too few is fatal, too many is only expensive. (Exactly twenty is *not* best: with some seeds a feature stays
+# without a unit, and the MMCS ends at .97.)
 #
 # ## Where it fails
 #
