@@ -21,7 +21,7 @@ NEAR = 0.02
 
 def sweep_pressure(full: bool, seed: int) -> Mapping[str, Sweep]:
     """Models with n / m = 2 ... 20, at the densities of digons and pentagons, trained shortly and long."""
-    m, restarts, batch_size = (30, 4, 1_024) if full else (10, 2, 256)
+    m, batch_size = (30, 1_024) if full else (10, 256)
     sizes = [m * ratio for ratio in RATIOS]
     over = {
         "size": {"model.n_features": sizes, "task.features.n_features": sizes},
@@ -29,7 +29,7 @@ def sweep_pressure(full: bool, seed: int) -> Mapping[str, Sweep]:
         "steps": LENGTHS,
     }
     model, task, recipe = tm.Autoencoder(m, m), tm.Task(tm.Independent(m)), tm.Recipe(batch_size=batch_size)
-    return {"models": partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=restarts, history=1)}
+    return {"models": partial(tm.sweep, model, task, recipe, over=over, seed=seed, restarts=4, history=1)}
 
 
 def _represented_dimensionalities(results: Results) -> list[list[Float[np.ndarray, " k"]]]:
