@@ -407,7 +407,7 @@ def test_shards_on_several_machines_are_merged(sharded: tuple[Path, list[xr.Data
     machines = [tmp_path / str(index) for index in range(3)]
     for index, machine in enumerate(machines):
         sweep(machine, shard=(index, 3), memory_bytes=2**30)
-    with pytest.raises(ValueError, match="Run the sweep again"):
+    with pytest.raises(ValueError, match="or run it again"):
         tm.sweeps.load(machines[0])
     with pytest.raises(ValueError, match=r"0 and .*1 lack \d+ of 48 models"):
         tm.sweeps.merge(machines[:2], tmp_path / "all.zarr")

@@ -43,7 +43,7 @@ def draw_basic(results: Results) -> Figure:
     scales = tm.plots.common_scales(W, b)
     titles = ["linear\ndensity 1", *(f"ReLU\ndensity {density:g}" for density in DENSITIES)]
     figure = plt.figure(figsize=(9.3, 4.2), layout="constrained")
-    *columns, keys = figure.subfigures(1, len(W) + 1, width_ratios=[1] * len(W) + [1.0], squeeze=False)[0]
+    *columns, keys = figure.subfigures(1, len(W) + 1, width_ratios=[1] * len(W) + [1.35], squeeze=False)[0]
     for column, *model, title in zip(columns, W, b, titles, strict=True):
         tm.plots.superposition(*model, title=title, scales=scales, figure=column)
     tm.plots.superposition_keys(scales, figure=keys)
