@@ -149,6 +149,22 @@ def test_features_that_are_no_specification():
     np.testing.assert_allclose(got.W, tm.train(MODEL, tm.Task(Sparse(5, 0.3)), RECIPE).W, atol=1e-6)
 
 
+def test_features_may_have_data_under_the_name_of_an_optional_method():
+    @tm.specification
+    class Same:
+        batch: Any
+        everything: Any
+        prepare: Any = 0.0
+
+        def sample(self, key, batch_size):
+            return jnp.asarray(self.batch)[:, :batch_size] + self.prepare
+
+    x = np.random.default_rng(0).random((5, 256))
+    run = tm.train(tm.Autoencoder(5, 2), tm.Task(Same(x, x)), RECIPE, restarts=2)
+    data = tm.train(tm.Autoencoder(5, 2), tm.Task(Same(x + 1, x, -1.0)), RECIPE, restarts=2)
+    np.testing.assert_allclose(run.loss, data.loss, rtol=1e-4)
+
+
 def test_a_distribution_around_another():
     """Own features may hold others, whose fields are then leaves too."""
 

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 from toymodels.arrays import unit_columns
 from toymodels.checks import check_function, check_integer
 from toymodels.features.distributions import FEATURES, Features, validate_features
+from toymodels.features.uniform import can
 from toymodels.names import Names
 from toymodels.specifications import specification, static
 
@@ -213,7 +214,7 @@ class HiddenActivations:
             )
         if not np.isfinite(np.asarray(self.W)).all():
             raise ValueError("W of HiddenActivations must be finite. It is not; has the toy model diverged?")
-        if hasattr(self.features, "prepare") or hasattr(self.features, "batch"):
+        if can(self.features, "prepare") or can(self.features, "batch"):
             raise ValueError(
                 "features of HiddenActivations must draw fresh samples. For a finite set, draw activations from "
                 "fresh ones: DrawnDataset(HiddenActivations(W, features), n_samples)."

@@ -38,6 +38,11 @@ def ranks(w: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.clip(1.0 - w / TOP, edge, 1.0 - edge)
 
 
+def can(features: Any, method: str) -> bool:
+    """Whether the features have an optional method. A field of its name, such as an array `batch`, is none."""
+    return callable(getattr(features, method, None))
+
+
 def batch_of(features: Any, key: PRNGKeyArray, step: Integer[Array, ""] | int, batch_size: int) -> Any:
     """The samples of a step: `features.batch(key, step, batch_size)` where the features know of steps, as epochs need,
     else `features.sample` with a key of the step's own.
@@ -45,16 +50,16 @@ def batch_of(features: Any, key: PRNGKeyArray, step: Integer[Array, ""] | int, b
     Args:
         key: the same at every step.
     """
-    if hasattr(features, "batch"):
+    if can(features, "batch"):
         return features.batch(key, step, batch_size)
     return features.sample(jax.random.fold_in(key, step), batch_size)
 
 
 def prepared(features: Any, key: PRNGKeyArray) -> Any:
     """What the features are all through a training: `features.prepare(key)` if they draw a data set."""
-    return features.prepare(key) if hasattr(features, "prepare") else features
+    return features.prepare(key) if can(features, "prepare") else features
 
 
 def everything(features: Any) -> Any:
     """All samples of a finite data set, None where samples are drawn without end."""
-    return features.everything() if hasattr(features, "everything") else None
+    return features.everything() if can(features, "everything") else None

@@ -13,7 +13,7 @@ from flax import nnx
 
 from toymodels.checks import check_instance, check_numbers
 from toymodels.features import Labelled
-from toymodels.features.uniform import batch_of, prepared
+from toymodels.features.uniform import batch_of, can, prepared
 from toymodels.models.modules import abstract, activations, axes, param_shapes, param_state
 from toymodels.tasks import GeometricImportance, Task
 from toymodels.training.engine.ask import Metrics, arguments_of, asked, check_arguments, offer
@@ -140,7 +140,7 @@ def _check_axes(model: Any) -> None:
 def _samples(features: Any, batch_size: int) -> Any:
     """The shapes of a batch."""
     size = batch_size
-    if hasattr(features, "prepare") or hasattr(features, "batch"):
+    if can(features, "prepare") or can(features, "batch"):
         called = f"features.batch(key, step, {size})"
         x = tried("features", called, lambda key: batch_of(prepared(features, key), key, jnp.zeros((), int), size), KEY)
         size = jax.tree.leaves(x)[0].shape[-1]  # a full batch is as large as the data set
