@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -115,20 +116,23 @@ def losses(comparison: Comparison, recipe: tm.Recipe) -> Float[np.ndarray, "dens
     size = comparison.size
     results = ours.sweep(size, recipe, restarts=comparison.restarts, every=comparison.every)
     key = jax.random.key(2022)
-    return np.array(
-        [
-            _losses(tm.Task(tm.Independent(size.n_features, density), size.importance), key, W, b)
-            for density, W, b in zip(comparison.densities, results.W.values, results.b.values, strict=True)
-        ]
-    )
+    samples = [tm.Independent(size.n_features, density).sample(key, SAMPLES) for density in comparison.densities]
+    models = zip(samples, results.W.values, results.b.values, strict=True)
+    return np.array([_losses(x, size.importance, W, b) for x, W, b in models])
 
 
 @jax.jit
 def _losses(
-    task: tm.Task, key: Array, W: Float[Array, "restarts m n"], b: Float[Array, "restarts n"]
+    x: Float[Array, "n batch"],
+    importance: Float[Array, " n"],
+    W: Float[Array, "restarts m n"],
+    b: Float[Array, "restarts n"],
 ) -> Float[Array, " restarts"]:
-    x = task.features.sample(key, SAMPLES)
-    return jax.lax.map(lambda one: task.loss_on(x, jax.nn.relu(one[0].T @ (one[0] @ x) + one[1][:, None])), (W, b))
+    def loss(one: tuple[Array, Array]) -> Float[Array, ""]:
+        x_hat = jax.nn.relu(one[0].T @ (one[0] @ x) + one[1][:, None])
+        return jnp.mean(importance[:, None] * (x - x_hat) ** 2)
+
+    return jax.lax.map(loss, (W, b))
 
 
 def _times(comparison: Comparison, recipe: tm.Recipe, effort: Effort) -> dict[str, Any]:
