@@ -1,5 +1,6 @@
 """Do the two sides compute the same? Both train from equal weights on equal batches."""
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -37,5 +38,5 @@ class _OneBatch:
     n_features: int = tm.static()
     batch: Float[np.ndarray | Array, "n batch"]
 
-    def sample(self, key: Array, batch_size: int) -> Float[np.ndarray | Array, "n batch"]:
-        return self.batch[:, :batch_size]
+    def sample(self, key: Array, batch_size: int) -> Float[Array, "n batch"]:
+        return jnp.asarray(self.batch)[:, :batch_size]
