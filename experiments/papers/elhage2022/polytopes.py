@@ -279,8 +279,8 @@ POLYTOPES = Experiment(
     shows="Above, the paper's arrangements, exact, with the dimensionality D_i of their features, and four tegum "
     "products, whose parts lie in orthogonal subspaces and keep their D_i. In the middle, the features of trained "
     "models by the arrangement of their component of the feature graph: full colour where the component is orthogonal "
-    "to all others, as the parts of a tegum product are; pale where the shapes overlap; grey where the component is no "
-    "known arrangement. Below, the best of 16 restarts of small models, turned onto the arrangement that was "
+    "to all others, as the parts of a tegum product are; pale where the shapes overlap; grey where the component is "
+    "not a known arrangement. Below, the best of 16 restarts of small models, turned onto the arrangement that was "
     "recognised; grey lines lead to the origin.",
     differences=(
         "ours: components are named by a program, paper: by eye",

@@ -19,11 +19,10 @@ _CONTENTS = "```{{toctree}}\n:hidden:\n\n{}\n```\n"
 def copy_gallery(app: Sphinx, config: Config) -> None:
     """Make `gallery/` in the site's sources hold the index and a page per figure, and no others."""
     folder = Path(app.srcdir) / "gallery"
-    names = [path.relative_to(FIGURES) for path in FIGURES.glob("*/*.md")]
     index = files.read_text(FIGURES / "README.md")
-    order = sorted(names, key=lambda name: index.index(f"({name.as_posix()})"))
+    names = list(dict.fromkeys(Path(link) for link in _LINK.findall(index) if link.endswith(".md")))
     wanted = {folder / name: placed(FIGURES / name, folder / name) for name in names}
-    contents = _CONTENTS.format("\n".join(name.with_suffix("").as_posix() for name in order))
+    contents = _CONTENTS.format("\n".join(name.with_suffix("").as_posix() for name in names))
     thumbnails = _TABLE.sub(r":::{div} gallery\n\1:::\n", placed(FIGURES / "README.md", folder / "README.md"))
     wanted[folder / "README.md"] = f"{thumbnails}\n{contents}"
     for path in folder.rglob("*.md"):
