@@ -276,10 +276,10 @@ def test_what_is_no_model():
 
 
 BAD_RECIPES = {
-    "steps": (lambda: tm.Recipe(steps=0), "steps of Recipe must be an integer of at least 1. Got 0."),
+    "steps": (lambda: tm.Recipe(steps=-1), "steps of Recipe must be an integer of at least 0. Got -1."),
     "steps a fraction": (
         lambda: replaced(RECIPE, steps=1e3),
-        "steps of Recipe must be an integer of at least 1. Got 1000.0.",
+        "steps of Recipe must be an integer of at least 0. Got 1000.0.",
     ),
     "batch_size": (lambda: tm.Recipe(batch_size=-1), "batch_size of Recipe must be an integer of at least 1. Got -1."),
     "evaluation_samples": (lambda: tm.Recipe(evaluation_samples=0), "evaluation_samples of Recipe must .* Got 0."),

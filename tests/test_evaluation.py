@@ -50,3 +50,20 @@ def test_another_task_gives_another_loss_and_nothing_is_trained(run: tm.Run):
 def test_parameters_of_another_model_are_refused(params, message, nothing_compiled):
     with pytest.raises(ValueError, match=message):
         tm.evaluate(MODEL, TASK, params, RECIPE)
+
+
+def test_a_recipe_of_no_steps_evaluates_the_start(run: tm.Run, tmp_path):
+    nothing = tm.Recipe(steps=0, batch_size=64, evaluation_samples=256)
+    metrics = [tm.analysis.geometry.norms]
+    swept = tm.sweep(MODEL, TASK, nothing, over={"density": [0.1, 0.3]}, start=run, folder=tmp_path, metrics=metrics)
+    here = tm.evaluate(MODEL, TASK, {name: value[0] for name, value in run.params.items()}, RECIPE)
+    np.testing.assert_array_equal(swept.W, np.broadcast_to(run.W[0], (2, 2, 5)))
+    np.testing.assert_allclose(swept.loss[0], here.loss[0], rtol=1e-6)
+    assert swept.loss[1] > 1.5 * swept.loss[0]
+    np.testing.assert_allclose(swept.norms[0], run.metrics["norms"][0], rtol=1e-6)
+    assert np.isnan(swept.final_loss).all()
+    assert swept.history.size == 0
+    assert tm.sweeps.estimate(MODEL, TASK, nothing, over={"density": [0.1, 0.3]}).models == 2
+    fresh = tm.train(MODEL, TASK, nothing, restarts=2)
+    assert fresh.history.shape == (2, 0)
+    assert (fresh.W[0] != fresh.W[1]).all()

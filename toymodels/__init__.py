@@ -4,7 +4,7 @@ import importlib
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from toymodels import analysis, features, interop, models, tasks, theory, training
+from toymodels import analysis, cases, features, interop, models, tasks, theory, training
 from toymodels.features import (
     EXPONENTIAL,
     SIGNED_UNIFORM,
@@ -90,6 +90,7 @@ __all__ = [
     "WeightL1",
     "WeightL2",
     "analysis",
+    "cases",
     "cross_entropy",
     "describe",
     "evaluate",

@@ -189,7 +189,7 @@ def _named(trained: Trained) -> dict[str, Any]:
     return {
         "loss": trained.loss,
         "objective": trained.objective,
-        "final_loss": trained.history[..., -1],
+        "final_loss": _last(trained),
         "history": trained.history,
         "diverged": trained.diverged,
         **trained.params,
@@ -197,6 +197,12 @@ def _named(trained: Trained) -> dict[str, Any]:
         **{f"{SNAPSHOTS}{name}": value for name, value in trained.snapshots.items()},
         **trained.metrics,
     }
+
+
+def _last(trained: Trained) -> Any:
+    """The last entry of each history; NaN where no step was taken."""
+    empty = np.full(trained.loss.shape, np.nan, trained.loss.dtype)
+    return trained.history[..., -1] if trained.history.shape[-1] else empty
 
 
 SNAPSHOTS, STATE = "snapshots.", "state."

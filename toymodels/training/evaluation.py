@@ -1,5 +1,6 @@
 """`evaluate`: the loss of given parameters, trained elsewhere or made by hand."""
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,6 @@ from jaxtyping import PRNGKeyArray
 
 from toymodels.arguments import told_apart
 from toymodels.models import Model
-from toymodels.specifications import with_fields
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric
 from toymodels.training.engine.cells import Cell
@@ -66,7 +66,7 @@ def evaluate(
     if missing:
         raise ValueError(f"params of evaluate must have all that the model has. It lacks {', '.join(missing)}.")
     began, key = time.perf_counter(), key_data("evaluate", seed)
-    nothing = with_fields(recipe, steps=0, optimizer=optax.sgd, schedule=constant)  # a Recipe takes a step at least
+    nothing = dataclasses.replace(recipe, steps=0, optimizer=optax.sgd, schedule=constant)
     untrained = cell._replace(recipe=nothing)
     plan = one_cell_plan(untrained, key, restarts, start, Keep(named), 2**30)
     return run_of(

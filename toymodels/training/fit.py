@@ -238,7 +238,7 @@ def _check_attack(model: Any, task: Task, x: Any) -> None:
 
 def _check_optimizer(recipe: Recipe, params: Any) -> None:
     with explained("schedule of Recipe", "schedule(learning_rate, steps)"):
-        schedule = recipe.schedule(recipe.learning_rate, recipe.steps)
+        schedule = recipe.scheduled()
     if not callable(schedule):
         raise ValueError(f"schedule of Recipe must return a function of the step. It returned {schedule!r}.")
     tried("schedule of Recipe", "schedule(learning_rate, steps)(step)", recipe.rate, STEP)

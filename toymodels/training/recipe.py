@@ -18,7 +18,7 @@ class Recipe:
     """Steps, batches and optimiser. The defaults are the project's fast recipe, `Recipe.fast()`.
 
     Attributes:
-        steps: number of optimiser steps.
+        steps: number of optimiser steps; 0 to evaluate what a model starts from.
         batch_size: samples per step, fresh ones unless the features are a finite data set.
         learning_rate: rate at the peak of the schedule.
         weight_decay: decoupled, as in AdamW: each step takes rate * weight_decay * parameter off every parameter
@@ -61,15 +61,19 @@ class Recipe:
         """The recipe of the notebook released with Elhage et al. 2022: AdamW, 10,000 steps at a constant 1e-3."""
         return cls(steps=10_000, learning_rate=1e-3, weight_decay=1e-2, optimizer=optax.adam, schedule=constant)
 
+    def scheduled(self) -> Callable[[Any], Any]:
+        """The schedule of the learning rate: of one step where there are none."""
+        return self.schedule(self.learning_rate, max(self.steps, 1))
+
     def rate(self, step: Int[Array, ""]) -> Float[Array, ""]:
         """The learning rate at a step."""
         with jax.numpy_dtype_promotion("standard"):  # optax multiplies numbers of different types
-            return jnp.asarray(self.schedule(self.learning_rate, self.steps)(step), dtype=float)
+            return jnp.asarray(self.scheduled()(step), dtype=float)
 
     def transformation(self) -> optax.GradientTransformation:
         """The optimiser with its schedule and weight decay."""
         return optax.chain(
-            self.optimizer(self.schedule(self.learning_rate, self.steps)),
+            self.optimizer(self.scheduled()),
             _decoupled_weight_decay(self.rate, self.weight_decay),
         )
 
@@ -100,7 +104,7 @@ class Recipe:
 
     def validate(self) -> None:
         """Raise ValueError if a field is out of range. What schedule and optimiser make, training checks."""
-        check_integer("Recipe", "steps", self.steps, minimum=1)
+        check_integer("Recipe", "steps", self.steps, minimum=0)
         check_integer("Recipe", "batch_size", self.batch_size, minimum=1)
         check_integer("Recipe", "evaluation_samples", self.evaluation_samples, minimum=1)
         check_numbers("Recipe", "learning_rate", self.learning_rate, minimum=0)

@@ -139,21 +139,22 @@ def time_chunk(plan: Plan, chunk: Chunk, device: jax.Device, seconds: float = 0.
     advance = partial(step.advance, code, at_once, stretch, inputs)
     evaluate = partial(step.evaluate, code, at_once, keep.metrics, inputs)
 
-    began = clock()
+    steps, began = program.example.recipe.steps, clock()
     with _compiling(code):
         drawn, state = step.start(code, len(entries), inputs)
-        state = jax.block_until_ready(advance(drawn, state, *_span(0, 0, device)))
+        if steps:
+            state = jax.block_until_ready(advance(drawn, state, *_span(0, 0, device)))
         jax.block_until_ready(evaluate(drawn, state.params, state.extra))
     compiled = clock()
     jax.block_until_ready(evaluate(drawn, state.params, state.extra))
     evaluated = clock()
-    done, block, steps = 0, 1, program.example.recipe.steps
+    done, block = 0, 1
     while clock() - evaluated < seconds and done < steps:
         last = min(done + block, steps)
         state = jax.block_until_ready(advance(drawn, state, *_span(done, last, device)))
         done, block = last, 2 * block
     evaluation = evaluated - compiled
-    return Timing(compiled - began - evaluation, (clock() - evaluated) / done, evaluation)
+    return Timing(compiled - began - evaluation, (clock() - evaluated) / max(done, 1), evaluation)
 
 
 def result_shapes(plan: Plan, program: Program) -> Trained:

@@ -1,0 +1,108 @@
+"""Cases that are autoencoders x' = ReLU(Wᵀ W x + b) of features in a hidden space: how many features share how many
+dimensions, and how."""
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from toymodels.cases.case import Case
+from toymodels.cases.frames import axes_frame, digon_frame, random_frame, tight_frame
+from toymodels.checks import check_integer, check_numbers
+from toymodels.features import CorrelatedSets, Independent
+from toymodels.models import Autoencoder
+from toymodels.specifications import specification
+from toymodels.tasks import Task
+from toymodels.training import Recipe
+
+
+def dedicated(n_features: int = 8, density: Any = 0.1) -> Case:
+    """A dimension for each feature: no superposition. Every technique must be right here."""
+    return Case(Autoencoder(n_features, n_features, initializer=axes_frame), Task(Independent(n_features, density)))
+
+
+def digons(n_features: int = 8, density: Any = 0.1) -> Case:
+    """Antipodal pairs: two features share each dimension, with opposite signs. What takes a direction and its opposite
+    for the same finds half of them."""
+    check_integer("digons", "n_features", n_features, minimum=2)
+    model = Autoencoder(n_features, (n_features + 1) // 2, initializer=digon_frame)
+    return Case(model, Task(Independent(n_features, density)))
+
+
+def octahedron(density: Any = 0.1) -> Case:
+    """Six features in three dimensions, an antipodal pair along each axis."""
+    return digons(6, density)
+
+
+def polygon(n_features: int = 5, density: float = 0.05) -> Case:
+    """A regular polygon of features in the plane, with the length and the bias that have the least loss at this
+    density: at .05 a pentagon's are 1.134 and -.245, as trained ones have them."""
+    check_integer("polygon", "n_features", n_features, minimum=3)
+    check_numbers("polygon", "density", density, minimum=1e-3, maximum=1)
+    length, bias = _best_polygon(n_features, float(density))
+    model = Autoencoder(n_features, 2, initializer=Scaled(length), initial_output_bias=bias)
+    return Case(model, Task(Independent(n_features, density)))
+
+
+def tight(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:
+    """A tight frame: m/n of a dimension for each feature, exactly, at any number of either."""
+    return Case(Autoencoder(n_features, n_hidden, initializer=tight_frame), Task(Independent(n_features, density)))
+
+
+def random(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:
+    """Random directions, others for each seed."""
+    return Case(Autoencoder(n_features, n_hidden, initializer=random_frame), Task(Independent(n_features, density)))
+
+
+def unrepresented(n_features: int = 4, density: Any = 0.1) -> Case:
+    """The last feature has no direction, and is always on together with the one before it, which has: a probe finds it,
+    though the model knows nothing of it."""
+    check_integer("unrepresented", "n_features", n_features, minimum=2)
+    sets = (*((one,) for one in range(n_features - 2)), (n_features - 2, n_features - 1))
+    return Case(Autoencoder(n_features, n_features - 1, initializer=axes_frame), Task(CorrelatedSets(sets, density)))
+
+
+def trained(n_features: int = 20, n_hidden: int = 8, density: Any = 0.1, *, recipe: Recipe = Recipe()) -> Case:
+    """A toy model that is trained, as all of the paper's are: what it makes of its features depends on how sparse they
+    are (Elhage et al. 2022)."""
+    return Case(Autoencoder(n_features, n_hidden), Task(Independent(n_features, density)), recipe)
+
+
+@specification
+class Scaled:
+    """An initializer: a tight frame of vectors of some length.
+
+    Attributes:
+        length: of each column.
+    """
+
+    length: Any
+
+    def __call__(self, key: Array, shape: tuple[int, int], dtype: Any = float) -> Array:
+        """The frame (m, n)."""
+        return self.length * tight_frame(key, shape, dtype)
+
+
+@lru_cache
+def _best_polygon(n_features: int, density: float) -> tuple[float, float]:
+    """The length and the bias of least loss, on so many fixed samples that they are within .002 of the best."""
+    from scipy.optimize import minimize  # not above: it takes a quarter of a second to import
+
+    x = Independent(n_features, density).sample(jax.random.key(0), 2**18)
+    W = np.asarray(tight_frame(jax.random.key(0), (2, n_features)))
+    read = jnp.asarray(W.T @ W, float) @ x
+
+    @jax.jit
+    def loss(length_and_bias: Any) -> Array:
+        length, bias = length_and_bias
+        return jnp.square(jax.nn.relu(length**2 * read + bias) - x).mean()
+
+    def with_gradient(place: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = jax.value_and_grad(loss)(jnp.asarray(place, float))
+        return 1e3 * float(value), 1e3 * np.asarray(gradient, dtype=float)
+
+    length, bias = minimize(with_gradient, np.array([1.0, -0.1]), jac=True, method="BFGS", options={"gtol": 1e-3}).x
+    return float(length), float(bias)

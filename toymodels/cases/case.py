@@ -1,0 +1,162 @@
+"""A case: a model whose truth is known, and what it is given.
+
+Its module may be exact, with weights that follow from its size, or trained like any other: the features of a toy model
+are known in either case. What is true of a module is `truth`.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float
+
+from toymodels.cases.circuit import Circuit, CircuitModule, Computed
+from toymodels.cases.graph import Graph, layered, numbered
+from toymodels.features import Independent
+from toymodels.models import Model, module_with
+from toymodels.models.autoencoder import AutoencoderModule
+from toymodels.tasks import Task
+from toymodels.training import Recipe, Run, train
+
+EXACT = Recipe(steps=0, batch_size=8_192, evaluation_samples=8_192)
+"""Trains nothing: the weights are what the model starts with."""
+
+LEAST_NORM = 0.1
+"""A feature whose direction is shorter than this is not represented."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A model whose truth is known.
+
+    Attributes:
+        model: what makes the module; `Circuit`, an `Autoencoder`, or one of your own whose module has `directions`.
+        task: the features, which are known, and what is to be computed from them.
+        recipe: how the module is trained; `EXACT` if it is right from the start.
+        start: parameters to start from, as in `train`: those of a trained model, with `EXACT`.
+        levels: fields of model and task to vary, as `over` of `sweep`: the levels of superposition.
+    """
+
+    model: Model
+    task: Task
+    recipe: Recipe = EXACT
+    start: Run | Mapping[str, Any] | None = None
+    levels: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
+
+    def over(self, **levels: Sequence[Any]) -> "Case":
+        """The same case at several levels: values of one field, or of fields that move together, by the names that
+        `sweep` takes.
+
+        >>> from toymodels import cases
+        >>> cases.random_frame(20, 10).over(n_hidden=[20, 10, 5]).levels
+        {'n_hidden': [20, 10, 5]}
+        """
+        return dataclasses.replace(self, levels=levels)
+
+    def run(self, seed: int = 0) -> Run:
+        """The trained model; that of an exact case is made, and not trained."""
+        return train(self.model, self.task, self.recipe, seed=seed, start=self.start)
+
+    def module(self, seed: int = 0) -> nnx.Module:
+        """The module: h = `encode(x)` or `activations(x)["hidden"]`, outputs by calling it."""
+        run = self.run(seed)
+        return module_with(self.model, {name: value[0] for name, value in run.params.items()})
+
+    def graph(self, seed: int = 0) -> Graph:
+        """The module as vertices and edges."""
+        return graph_of(self.module(seed))
+
+
+class Truth(NamedTuple):
+    """What is true of a module.
+
+    Attributes:
+        directions: the directions of the features in the hidden vector (m, n).
+        represented: which features have one (n,): those whose direction is at least `LEAST_NORM` long.
+    """
+
+    directions: Float[Array, "m n"]
+    represented: Bool[Array, " n"]
+
+
+def truth(module: nnx.Module) -> Truth:
+    """What is true of a module: its `directions` if it has some, else its weights W.
+
+    Raises:
+        ValueError: if it has neither.
+    """
+    if hasattr(module, "directions"):
+        directions = module.directions
+    elif hasattr(module, "W"):
+        directions = module.W[...]
+    else:
+        raise ValueError(
+            f"The truth of a {type(module).__name__} is not known. Give it a property `directions` (m, n), the "
+            "directions of the features in its activations `hidden`."
+        )
+    return Truth(directions, jnp.linalg.norm(directions, axis=0) >= LEAST_NORM)
+
+
+def graph_of(module: nnx.Module) -> Graph:
+    """A module as vertices and edges: that of a `Circuit` is known; an `Autoencoder` has its hidden dimensions for
+    neurons.
+
+    Raises:
+        ValueError: for modules of other kinds, and for activations other than identity and ReLU.
+    """
+    if isinstance(module, CircuitModule):
+        return module.graph
+    if not isinstance(module, AutoencoderModule):
+        raise ValueError(f"graph_of knows the modules of Circuit and Autoencoder. Got a {type(module).__name__}.")
+    named = {"identity": "identity", "relu": "relu"}
+    W = jnp.asarray(module.W[...])
+    (m, n), W_out = W.shape, W.T if module.W_out is None else module.W_out[...]
+    biases = [
+        jnp.zeros(count) if bias is None else bias[...]
+        for bias, count in ((module.b_hidden, m), (module.b, len(W_out)))
+    ]
+    kinds = []
+    for activation in (module.hidden_activation, module.output_activation):
+        kind = named.get(getattr(activation, "__name__", ""))
+        if kind is None:
+            raise ValueError(f"A vertex of a graph is linear or a ReLU. Got the activation {activation!r}.")
+        kinds.append(kind)
+    return layered(
+        (numbered("h", m), _exactly(W), _exactly(biases[0]), kinds[0]),
+        (numbered("y", len(W_out)), _exactly(jnp.pad(W_out, ((0, 0), (n, 0)))), _exactly(biases[1]), kinds[1]),
+        features=numbered("x", n),
+    )
+
+
+def _exactly(array: Array) -> Any:
+    """As numpy's in double precision, which has all numbers of single precision."""
+    return np.asarray(array, dtype=float)
+
+
+def from_graph(graph: Graph, task: Task | None = None) -> Case:
+    """The case of a graph, such as `read_graph(folder)`.
+
+    Args:
+        graph: what is computed.
+        task: features and target; independent features of density 0.1, whose truth is what the graph makes of them, if
+            not given.
+    """
+    if task is None:
+        task = Task(Independent(len(graph.of_kind("feature"))), target=Computed(graph))
+    return Case(Circuit(graph), task)
+
+
+def compress(case: Case, n_hidden: int) -> Case:
+    """The same circuit through fewer dimensions: its features and neurons, each of which had a dimension of its own,
+    are held in superposition, along a tight frame that differs from seed to seed. `.over(n_hidden=[...])` makes levels
+    of it.
+
+    Raises:
+        ValueError: for a case that is no `Circuit`, and for more dimensions than it has features and neurons.
+    """
+    if not isinstance(case.model, Circuit):
+        raise ValueError(f"compress takes the case of a Circuit, such as cases.gate('and'). Got {case.model!r}.")
+    return dataclasses.replace(case, model=dataclasses.replace(case.model, n_hidden=n_hidden))
