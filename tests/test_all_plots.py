@@ -34,6 +34,7 @@ PLOTS: dict[str, Callable[[], Any]] = {
     "directions_3d": lambda: plots.directions_3d(W3),
     "feature_graph": lambda: plots.feature_graph(W3),
     "heat_map": lambda: plots.heat_map(GRID[..., 0]),
+    "layered_graph": lambda: plots.layered_graph([[NASTY], ["b"], ["c"]], [(0, 1, 1.0), (0, 2, -2.0)]),
     "lines": lambda: plots.lines(GRID, "n_hidden", by=NASTY),
     "loss_surface": lambda: plots.loss_surface(1 + RNG.random((4, 3)), np.arange(3.0), np.arange(4.0)),
     "neuron_bars": lambda: plots.neuron_bars(W3),

@@ -1,26 +1,27 @@
 """Cases: models whose truth is known, on which techniques of interpretability are tried.
 
-    case = tm.cases.tight(n_features=20, n_hidden=10)
+    case = tm.cases.tight_frame(n_features=20, n_hidden=10)
     case.module()                       # the model; h = W x
     case.over(n_hidden=[20, 10, 5])     # levels of superposition
     tm.cases.compress(tm.cases.gate("and"), n_hidden=2)   # the same circuit through fewer dimensions
 
-Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `tight`, `random`, `unrepresented`, `trained`. Circuits:
-`gate`, `backup`, `dormant`, `ignored`, `polysemantic`, `absolute_value`, `asymmetric`, `all_ands`, `identity`. One of
-your own is a `Case`: a model and its task.
+Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `tight_frame`, `random_frame`, `unrepresented`, `trained`.
+Circuits: `gate`, `backup`, `dormant`, `ignored`, `polysemantic`, `absolute_value`, `asymmetric`, `all_ands`,
+`pass_through`. One of your own is a `Case`: a model and its task; a model that you trained is one by `of_run`.
 """
 
+from toymodels.cases import frames
 from toymodels.cases.autoencoders import (
     dedicated,
     digons,
     octahedron,
     polygon,
-    random,
-    tight,
+    random_frame,
+    tight_frame,
     trained,
     unrepresented,
 )
-from toymodels.cases.case import EXACT, Case, Truth, compress, from_graph, graph_of, truth
+from toymodels.cases.case import EXACT, Case, Truth, compress, from_graph, graph_of, of_run, truth
 from toymodels.cases.circuit import Circuit, Computed, effects
 from toymodels.cases.circuits import (
     absolute_value,
@@ -29,11 +30,10 @@ from toymodels.cases.circuits import (
     backup,
     dormant,
     gate,
-    identity,
     ignored,
+    pass_through,
     polysemantic,
 )
-from toymodels.cases.frames import axes_frame, digon_frame, random_frame, tight_frame
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
 
 __all__ = [
@@ -48,28 +48,26 @@ __all__ = [
     "absolute_value",
     "all_ands",
     "asymmetric",
-    "axes_frame",
     "backup",
     "compress",
     "dedicated",
-    "digon_frame",
     "digons",
     "dormant",
     "draw_graph",
     "effects",
+    "frames",
     "from_graph",
     "gate",
     "graph_of",
-    "identity",
     "ignored",
     "layered",
     "octahedron",
+    "of_run",
+    "pass_through",
     "polygon",
     "polysemantic",
-    "random",
     "random_frame",
     "read_graph",
-    "tight",
     "tight_frame",
     "trained",
     "truth",

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from toymodels.cases import frames
 from toymodels.cases.case import Case
-from toymodels.cases.frames import axes_frame, digon_frame, random_frame, tight_frame
 from toymodels.checks import check_integer, check_numbers
 from toymodels.features import CorrelatedSets, Independent
 from toymodels.models import Autoencoder
@@ -21,14 +21,14 @@ from toymodels.training import Recipe
 
 def dedicated(n_features: int = 8, density: Any = 0.1) -> Case:
     """A dimension for each feature: no superposition. Every technique must be right here."""
-    return Case(Autoencoder(n_features, n_features, initializer=axes_frame), Task(Independent(n_features, density)))
+    return Case(Autoencoder(n_features, n_features, initializer=frames.axes), Task(Independent(n_features, density)))
 
 
 def digons(n_features: int = 8, density: Any = 0.1) -> Case:
     """Antipodal pairs: two features share each dimension, with opposite signs. What takes a direction and its opposite
     for the same finds half of them."""
     check_integer("digons", "n_features", n_features, minimum=2)
-    model = Autoencoder(n_features, (n_features + 1) // 2, initializer=digon_frame)
+    model = Autoencoder(n_features, (n_features + 1) // 2, initializer=frames.antipodal)
     return Case(model, Task(Independent(n_features, density)))
 
 
@@ -47,14 +47,14 @@ def polygon(n_features: int = 5, density: float = 0.05) -> Case:
     return Case(model, Task(Independent(n_features, density)))
 
 
-def tight(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:
+def tight_frame(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:
     """A tight frame: m/n of a dimension for each feature, exactly, at any number of either."""
-    return Case(Autoencoder(n_features, n_hidden, initializer=tight_frame), Task(Independent(n_features, density)))
+    return Case(Autoencoder(n_features, n_hidden, initializer=frames.tight), Task(Independent(n_features, density)))
 
 
-def random(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:
+def random_frame(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:
     """Random directions, others for each seed."""
-    return Case(Autoencoder(n_features, n_hidden, initializer=random_frame), Task(Independent(n_features, density)))
+    return Case(Autoencoder(n_features, n_hidden, initializer=frames.random), Task(Independent(n_features, density)))
 
 
 def unrepresented(n_features: int = 4, density: Any = 0.1) -> Case:
@@ -62,7 +62,7 @@ def unrepresented(n_features: int = 4, density: Any = 0.1) -> Case:
     though the model knows nothing of it."""
     check_integer("unrepresented", "n_features", n_features, minimum=2)
     sets = (*((one,) for one in range(n_features - 2)), (n_features - 2, n_features - 1))
-    return Case(Autoencoder(n_features, n_features - 1, initializer=axes_frame), Task(CorrelatedSets(sets, density)))
+    return Case(Autoencoder(n_features, n_features - 1, initializer=frames.axes), Task(CorrelatedSets(sets, density)))
 
 
 def trained(n_features: int = 20, n_hidden: int = 8, density: Any = 0.1, *, recipe: Recipe = Recipe()) -> Case:
@@ -83,7 +83,7 @@ class Scaled:
 
     def __call__(self, key: Array, shape: tuple[int, int], dtype: Any = float) -> Array:
         """The frame (m, n)."""
-        return self.length * tight_frame(key, shape, dtype)
+        return self.length * frames.tight(key, shape, dtype)
 
 
 @lru_cache
@@ -92,7 +92,7 @@ def _best_polygon(n_features: int, density: float) -> tuple[float, float]:
     from scipy.optimize import minimize  # not above: it takes a quarter of a second to import
 
     x = Independent(n_features, density).sample(jax.random.key(0), 2**18)
-    W = np.asarray(tight_frame(jax.random.key(0), (2, n_features)))
+    W = np.asarray(frames.tight(jax.random.key(0), (2, n_features)))
     read = jnp.asarray(W.T @ W, float) @ x
 
     @jax.jit

@@ -16,10 +16,11 @@ from jaxtyping import Array, Bool, Float
 from toymodels.cases.circuit import Circuit, CircuitModule, Computed
 from toymodels.cases.graph import Graph, layered, numbered
 from toymodels.features import Independent
-from toymodels.models import Model, module_with
+from toymodels.identities import from_description
+from toymodels.models import Model
 from toymodels.models.autoencoder import AutoencoderModule
 from toymodels.tasks import Task
-from toymodels.training import Recipe, Run, train
+from toymodels.training import Recipe, Run, initial_module, train
 
 EXACT = Recipe(steps=0, batch_size=8_192, evaluation_samples=8_192)
 """Trains nothing: the weights are what the model starts with."""
@@ -57,13 +58,15 @@ class Case:
         return dataclasses.replace(self, levels=levels)
 
     def run(self, seed: int = 0) -> Run:
-        """The trained model; that of an exact case is made, and not trained."""
+        """The trained model and its loss; that of an exact case is made and evaluated, and not trained."""
         return train(self.model, self.task, self.recipe, seed=seed, start=self.start)
 
     def module(self, seed: int = 0) -> nnx.Module:
-        """The module: h = `encode(x)` or `activations(x)["hidden"]`, outputs by calling it."""
-        run = self.run(seed)
-        return module_with(self.model, {name: value[0] for name, value in run.params.items()})
+        """The module: h = `encode(x)` or `activations(x)["hidden"]`, outputs by calling it. That of an exact case is
+        made at once; any other is trained."""
+        if self.recipe.steps == 0:
+            return initial_module(self.model, seed=seed, start=self.start)
+        return self.run(seed).module()
 
     def graph(self, seed: int = 0) -> Graph:
         """The module as vertices and edges."""
@@ -147,6 +150,24 @@ def from_graph(graph: Graph, task: Task | None = None) -> Case:
     if task is None:
         task = Task(Independent(len(graph.of_kind("feature"))), target=Computed(graph))
     return Case(Circuit(graph), task)
+
+
+def of_run(run: Run, task: Task) -> Case:
+    """The case of a trained model, the best of a run: from `train`, from a file, or from a cell of a sweep, by
+    `sweeps.as_run`. Its truth is that of its weights.
+
+    Args:
+        run: the trained model.
+        task: its features, and what it was to compute.
+
+    >>> import toymodels as tm
+    >>> task = tm.Task(tm.Independent(5, density=0.05))
+    >>> run = tm.train(tm.Autoencoder(5, 2), task, tm.Recipe(steps=2, evaluation_samples=8))
+    >>> bool((truth(of_run(run, task).module()).directions == run.W[0]).all())
+    True
+    """
+    model = from_description(run.config["model"]) if run.model is None else run.model
+    return Case(model, task, EXACT, start=run)
 
 
 def compress(case: Case, n_hidden: int) -> Case:

@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from toymodels.cases.frames import tight_frame
+from toymodels.cases import frames
 from toymodels.cases.graph import Graph
 from toymodels.checks import check_function, check_integer
 from toymodels.models.functions import Initializer
@@ -26,9 +26,9 @@ from toymodels.specifications import specification, static
 class Circuit:
     """The model that computes what a graph says, through `n_hidden` dimensions.
 
-    The values v of features and neurons, N in all, are held as the hidden vector h = Σ_j E_j v_j, with a unit vector E_j
-    for each of them, the columns of the frame E (m, N). Layer l reads all values as Eᵀ h, which is v + (EᵀE - 1) v, and
-    adds its own: h ← h + Σ_j E_j f(W_l Eᵀ h + b_l)_j. Outputs are read like a layer, and are not held.
+    The values v of features and neurons, N in all, are held as the hidden vector h = Σ_j E_j v_j, with a unit vector
+    E_j for each of them, the columns of the frame E (m, N). Layer l reads all values as Eᵀ h, which is v + (EᵀE - 1) v,
+    and adds its own: h ← h + Σ_j E_j f(W_l Eᵀ h + b_l)_j. Outputs are read like a layer, and are not held.
 
     Attributes:
         graph: what is computed.
@@ -38,7 +38,7 @@ class Circuit:
 
     graph: Graph = static()
     n_hidden: int | None = static(default=None)
-    frame: Initializer = static(default=tight_frame)
+    frame: Initializer = static(default=frames.tight)
 
     @property
     def n_held(self) -> int:
@@ -81,7 +81,7 @@ class CircuitModule(nnx.Module):
     @property
     def axes(self) -> dict[str, tuple[str, ...]]:
         """What the axes of parameters and activations are called."""
-        of_layers = {}
+        of_layers: dict[str, tuple[str, ...]] = {}
         for layer in range(1, len(self.sizes)):
             of_layers[f"W{layer}"] = (f"layer{layer}", f"before{layer}")
             of_layers[f"b{layer}"] = (f"layer{layer}",)

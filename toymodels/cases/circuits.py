@@ -108,9 +108,9 @@ def all_ands(n_features: int = 20, n_neurons: int = 400, q: float = 0.3, density
     return _case(graph, Independent(n_features, density, ONE))
 
 
-def identity(n_features: int = 16, density: Any = 0.1) -> Case:
+def pass_through(n_features: int = 16, density: Any = 0.1) -> Case:
     """Each output is its feature: the least that can be compressed."""
-    check_integer("identity", "n_features", n_features, minimum=1)
+    check_integer("pass_through", "n_features", n_features, minimum=1)
     one = np.eye(n_features)
     graph = layered((numbered("y", n_features), one, np.zeros(n_features), "relu"), features=numbered("x", n_features))
     return _case(graph, Independent(n_features, density))

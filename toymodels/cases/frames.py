@@ -1,6 +1,8 @@
-"""Frames: n unit vectors in m dimensions, as initializers of a model's weights, functions of (key, shape (m, n), dtype).
+"""Frames, n unit vectors in m dimensions, as initializers of weights: functions of (key, shape (m, n), dtype).
 
-All are exact: what they make needs no training.
+What they make needs no training:
+
+    Autoencoder(20, 10, initializer=frames.tight)
 """
 
 import math
@@ -14,15 +16,15 @@ from jaxtyping import Array, Float
 from toymodels.arrays import unit_columns
 
 
-def axes_frame(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
+def axes(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
     """A dimension each for the first m features, nothing for others."""
     return jnp.eye(*shape, dtype=dtype)
 
 
-def digon_frame(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
+def antipodal(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
     """Antipodal pairs: features 2k and 2k + 1 along axis k, one each way.
 
-    >>> digon_frame(jax.random.key(0), (2, 4)).tolist()
+    >>> antipodal(jax.random.key(0), (2, 4)).tolist()
     [[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]]
 
     Raises:
@@ -30,16 +32,16 @@ def digon_frame(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float
     """
     m, n = shape
     if n > 2 * m:
-        raise ValueError(f"digon_frame must have at most two features per dimension. Got {n} in {m} dimensions.")
+        raise ValueError(f"antipodal must have at most two features per dimension. Got {n} in {m} dimensions.")
     return jnp.kron(jnp.eye(m, dtype=dtype), jnp.array([[1.0, -1.0]], dtype))[:, :n]
 
 
-def random_frame(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
+def random(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
     """Random directions."""
     return unit_columns(jax.random.normal(key, shape, dtype))
 
 
-def tight_frame(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
+def tight(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
     """A tight frame, W Wᵀ = (n/m) 1: every direction is used equally, and each feature has m/n of a dimension.
 
     It is a harmonic one (Waldron 2018, "An Introduction to Finite Tight Frames", chapter 11): rows are cosines and
@@ -51,7 +53,7 @@ def tight_frame(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float
     """
     m, n = shape
     if n < m:
-        raise ValueError(f"tight_frame must have at least as many features as dimensions. Got {n} in {m} dimensions.")
+        raise ValueError(f"tight must have at least as many features as dimensions. Got {n} in {m} dimensions.")
     if n == m:
         return jnp.eye(n, dtype=dtype)
     # Frequency 1 is always there, so that no two features share a direction.

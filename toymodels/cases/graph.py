@@ -11,14 +11,16 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
 
 from toymodels import files
 from toymodels.checks import near_matches
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 KINDS = ("feature", "neuron", "output")
 ACTIVATIONS = ("identity", "relu")
@@ -108,7 +110,7 @@ class Graph:
 
 
 def layered(
-    *layers: tuple[Sequence[str], Float[np.ndarray, "to before"], Sequence[float], str],
+    *layers: tuple[Sequence[str], Float[np.ndarray, "to before"], Any, str],
     features: Sequence[str],
 ) -> Graph:
     """A graph from matrices.
@@ -122,12 +124,13 @@ def layered(
     (Edge(source=0, target=2, weight=2.0),)
     """
     vertices = [Vertex("feature", 0, name) for name in features]
-    edges = []
+    edges: list[Edge] = []
     for layer, (names, weights, biases, activation) in enumerate(layers, start=1):
         kind = "output" if layer == len(layers) else "neuron"
-        for row, (name, bias) in enumerate(zip(names, biases, strict=True)):
-            for source in np.flatnonzero(weights[row]):
-                edges.append(Edge(int(source), len(vertices) + row, float(weights[row, source])))
+        edges += [
+            Edge(int(source), len(vertices) + int(row), float(weights[row, source]))
+            for row, source in np.argwhere(weights)
+        ]
         vertices += [
             Vertex(kind, layer, name, float(bias), activation) for name, bias in zip(names, biases, strict=True)
         ]
@@ -179,7 +182,7 @@ def read_graph(folder: str | Path) -> Graph:
     )
 
 
-def draw_graph(graph: Graph, *, min_weight: float = 0.1, labels: bool = True, ax: Axes | None = None) -> Axes:
+def draw_graph(graph: Graph, *, min_weight: float = 0.1, labels: bool = True, ax: "Axes | None" = None) -> "Axes":
     """The graph with a column per layer, as `plots.layered_graph` draws it."""
     from toymodels.plots import layered_graph  # not above: matplotlib costs half a second to import
 

@@ -16,7 +16,7 @@ from toymodels.plots.arrows import directions
 from toymodels.plots.bars import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.density import INVERSE_DENSITY, against_density, scatter_by_density
 from toymodels.plots.dimensions import dimensionality, dimensions_per_feature, feature_graph
-from toymodels.plots.graphs import neuron_graph
+from toymodels.plots.graphs import layered_graph, neuron_graph
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
 from toymodels.plots.polytopes import overlay, polytope
 from toymodels.plots.restart_lines import restarts
@@ -86,6 +86,7 @@ __all__ = [
     "interference_bar",
     "interference_key",
     "interference_limit",
+    "layered_graph",
     "lines",
     "literal",
     "loss_surface",

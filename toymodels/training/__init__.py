@@ -1,7 +1,7 @@
 """Training: `train`, its `Recipe` and optimisers, and the `Run` that it returns."""
 
 from toymodels.training.evaluation import evaluate
-from toymodels.training.launch import DivergenceWarning, log_spaced, train
+from toymodels.training.launch import DivergenceWarning, initial_module, log_spaced, train
 from toymodels.training.optimisers import (
     OPTIMIZERS,
     SCHEDULES,
@@ -29,6 +29,7 @@ __all__ = [
     "WarmupCosine",
     "constant",
     "evaluate",
+    "initial_module",
     "linear",
     "log_spaced",
     "train",

@@ -7,20 +7,23 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax import nnx
 from jaxtyping import Int, PRNGKeyArray, UInt32
 
 from toymodels.analysis.metrics import METRICS
 from toymodels.arguments import told_apart
 from toymodels.checks import check_function, check_integer, check_seed
 from toymodels.identities import describe, versions
-from toymodels.models import Model
+from toymodels.models import Model, module_with
+from toymodels.models.modules import extra_state, param_state
 from toymodels.tasks import Task
 from toymodels.training.engine.ask import Metric, Metrics
 from toymodels.training.engine.cells import Cell, separate
 from toymodels.training.engine.cutting import cut
 from toymodels.training.engine.execution import Trained, execute
+from toymodels.training.engine.keys import key_data_of
 from toymodels.training.engine.plan import Keep, Plan, Program, history_steps, streams
-from toymodels.training.fit import check_fit
+from toymodels.training.fit import check_fit, check_model
 from toymodels.training.progress import progress_bar
 from toymodels.training.recipe import Recipe
 from toymodels.training.run import Run
@@ -109,6 +112,33 @@ def train(
     bad = np.flatnonzero(run.diverged >= 0)[:NAMED]
     warn_of_divergence(run.diverged, [f"restart {run.restart[place]} at step {run.diverged[place]}" for place in bad])
     return run
+
+
+def initial_module(
+    model: Model, *, seed: int | PRNGKeyArray = 0, start: Run | Mapping[str, Any] | None = None
+) -> nnx.Module:
+    """The module that `train` starts from, of its first restart, in evaluation mode. Its numbers are the same to
+    rounding, since they are made here without a compiled program.
+
+    Args:
+        model: as in `train`, and so are `seed` and `start`.
+
+    Raises:
+        ValueError, TypeError: for bad arguments.
+
+    >>> from toymodels.models import Autoencoder
+    >>> initial_module(Autoencoder(3, 2), seed=1).W.shape
+    (2, 3)
+    """
+    check_model(model)
+    given = start_arrays("initial_module", start, model, 1)
+    init = key_data_of(key_data("initial_module", seed)[None], np.zeros((1, 1), int), independent=False).init[0, 0]
+    module = model(rngs=nnx.Rngs(jax.random.wrap_key_data(init)))
+    params, extra = (
+        one | {name: value[0, 0] for name, value in given.items() if name in one}
+        for one in (param_state(module), extra_state(module))
+    )
+    return module_with(model, params, extra)
 
 
 def warn_of_divergence(diverged: np.ndarray, first: Sequence[str]) -> None:
