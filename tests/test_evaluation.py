@@ -55,7 +55,8 @@ def test_parameters_of_another_model_are_refused(params, message, nothing_compil
 def test_a_recipe_of_no_steps_evaluates_the_start(run: tm.Run, tmp_path):
     nothing = tm.Recipe(steps=0, batch_size=64, evaluation_samples=256)
     metrics = [tm.analysis.geometry.norms]
-    swept = tm.sweep(MODEL, TASK, nothing, over={"density": [0.1, 0.3]}, start=run, folder=tmp_path, metrics=metrics)
+    folder, over = tmp_path / "sweep", {"density": [0.1, 0.3]}
+    swept = tm.sweep(MODEL, TASK, nothing, over=over, start=run, folder=folder, metrics=metrics)
     here = tm.evaluate(MODEL, TASK, {name: value[0] for name, value in run.params.items()}, RECIPE)
     np.testing.assert_array_equal(swept.W, np.broadcast_to(run.W[0], (2, 2, 5)))
     np.testing.assert_allclose(swept.loss[0], here.loss[0], rtol=1e-6)
@@ -63,7 +64,10 @@ def test_a_recipe_of_no_steps_evaluates_the_start(run: tm.Run, tmp_path):
     np.testing.assert_allclose(swept.norms[0], run.metrics["norms"][0], rtol=1e-6)
     assert np.isnan(swept.final_loss).all()
     assert swept.history.size == 0
-    assert tm.sweeps.estimate(MODEL, TASK, nothing, over={"density": [0.1, 0.3]}).models == 2
+    tm.sweeps.merge([folder], tmp_path / "all.nc")
+    assert tm.sweeps.load(tmp_path / "all.nc").identical(tm.sweeps.load(folder))
+    assert tm.sweeps.as_run(swept, density=0.3).history_steps.tolist() == []
+    assert tm.sweeps.estimate(MODEL, TASK, nothing, over=over).models == 2
     fresh = tm.train(MODEL, TASK, nothing, restarts=2)
     assert fresh.history.shape == (2, 0)
     assert (fresh.W[0] != fresh.W[1]).all()

@@ -33,7 +33,8 @@ def antipodal(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[A
     m, n = shape
     if n > 2 * m:
         raise ValueError(f"antipodal must have at most two features per dimension. Got {n} in {m} dimensions.")
-    return jnp.kron(jnp.eye(m, dtype=dtype), jnp.array([[1.0, -1.0]], dtype))[:, :n]
+    one_way, other_way = (jnp.kron(jnp.eye(m, dtype=dtype), jnp.array([pair], dtype)) for pair in ([1, 0], [0, 1]))
+    return (one_way - other_way)[:, :n]
 
 
 def random(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
@@ -44,9 +45,9 @@ def random(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Arra
 def tight(key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "m n"]:
     """A tight frame, W Wᵀ = (n/m) 1: every direction is used equally, and each feature has m/n of a dimension.
 
-    It is a harmonic one (Waldron 2018, "An Introduction to Finite Tight Frames", chapter 11): rows are cosines and
-    sines of different frequencies over the n-th roots of unity, chosen by the key; of an odd number of rows one is
-    constant. In two dimensions it is the polygon.
+    It is a harmonic one (Hirn 2010, section 1), of real numbers: rows are cosines and sines of different frequencies
+    over the n-th roots of unity, chosen by the key; of an odd number of rows one is constant. In two dimensions it is
+    the polygon.
 
     Raises:
         ValueError: for fewer features than dimensions.

@@ -110,7 +110,7 @@ class Graph:
 
 
 def layered(
-    *layers: tuple[Sequence[str], Float[np.ndarray, "to before"], Any, str],
+    *layers: tuple[Sequence[str], Float[np.ndarray, "_ _"], Any, str],
     features: Sequence[str],
 ) -> Graph:
     """A graph from matrices.

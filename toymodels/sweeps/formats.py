@@ -74,8 +74,10 @@ def _is_ours(path: Path) -> bool:
 
 
 def _as_netcdf(results: xr.Dataset) -> xr.Dataset:
-    written = results.copy()
-    for name, one in results.variables.items():
+    written = results.drop_dims(
+        [dim for dim, size in results.sizes.items() if size == 0]
+    )  # scipy cannot read them back
+    for name, one in written.variables.items():
         if one.dtype.kind in "iu" and one.dtype.name not in ("int8", "int16", "int32"):
             written[name] = (one.dims, _fitting(one.values), {**one.attrs, _DTYPE: one.dtype.name})
     if results.attrs["seed"] != "varied":
@@ -98,6 +100,9 @@ def _from_netcdf(results: xr.Dataset) -> xr.Dataset:
             attributes = dict(one.attrs)
             dtype = attributes.pop(_DTYPE)
             results[name] = (one.dims, one.values.astype(dtype), attributes)
+    if "history" not in results:  # no step was taken
+        results = results.assign_coords(step=np.array([], int))
+        results["history"] = ((*results.loss.dims, "step"), np.empty((*results.loss.shape, 0), results.loss.dtype))
     if results.attrs.get("seed", "varied") != "varied":
         results.attrs["seed"] = json.loads(results.attrs["seed"])
     return results
