@@ -1,0 +1,248 @@
+"""Where dictionaries on h = Wx go wrong, exactly: too few active units, shrinkage, greedy picks; and scores by chance.
+
+Arrays are numpy's. Angles are in radians. u, v and w are unit vectors (..., m).
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from toymodels.arrays import AnyArray, ratio
+from toymodels.checks import check_integer, check_numbers
+from toymodels.features.distributions import UNIFORM, Values
+
+NODES = 2**14  # of midpoint rules: errors below 1e-6 for smooth integrands, below 1e-4 for steps
+TOLERANCE = 1e-6  # of the length of a unit vector, and of a direction that is another's multiple
+
+
+# --- TopK: fewer active units than features ----------------------------------------------------------------------
+
+
+class Tilt(NamedTuple):
+    """The best two unit directions for two orthogonal features, where only one unit may be active.
+
+    Attributes:
+        angle: between the direction that also serves both features at once, and its own feature; up to π/4.
+        loss: expected ‖h - ĥ‖² of these directions.
+        true_loss: the same of the true ones, which is larger.
+    """
+
+    angle: Float[AnyArray, "*batch"]
+    loss: Float[AnyArray, "*batch"]
+    true_loss: Float[AnyArray, "*batch"]
+
+
+def topk_tilt(both: Float[AnyArray, "*#batch"], only: Float[AnyArray, "*#batch"]) -> Tilt:
+    """What a TopK autoencoder (Gao et al. 2024) with k = 1 makes of two features that are 0 or 1, in orthogonal unit
+    directions: one unit stays on its feature, the other tilts towards it by θ, with tan 2θ = 2 P(both) / P(only).
+
+    The tilted unit costs sin²θ while its feature is alone and 1 - sin 2θ while both are on, hence the loss
+    P(only) sin²θ + P(both) (1 - sin 2θ), of which this is the minimum. No two unit directions have a lower one, where
+    the best unit is chosen for each sample. Independent features mix too. Values that vary are not covered: which unit
+    is the best while both are on then depends on them.
+
+    A child that implies its parent is never on alone: only = 0, so θ = 45° and the loss is 0. The child's unit stands
+    for both, and the parent's is silent then: absorption (Chanin et al. 2024).
+
+    >>> tilt = topk_tilt(both=np.array(0.4**2), only=np.array(0.4 * 0.6))
+    >>> round(float(np.degrees(tilt.angle)), 2), round(float(tilt.loss), 6), round(float(tilt.true_loss), 6)
+    (26.57, 0.08, 0.16)
+
+    Args:
+        both: P(both on).
+        only: P(the tilted feature is on and the other is not). That of the feature that is more rarely alone gives the
+            least loss.
+    """
+    return Tilt(
+        angle=np.arctan2(2 * both, only) / 2,
+        loss=both + only / 2 - np.hypot(both, only / 2),
+        true_loss=both + 0 * only,
+    )
+
+
+# --- L1: shrinkage -----------------------------------------------------------------------------------------------
+
+
+class Shrinkage(NamedTuple):
+    """What an L1 penalty does to the activation z of a feature that is on alone.
+
+    Attributes:
+        recall: P(z > 0).
+        bias: E[z - ‖W_i‖ x], where what is missed counts as z = 0; where z > 0 it is -λ/2.
+    """
+
+    recall: float
+    bias: float
+
+
+def l1_activation(
+    norm: Float[AnyArray, "*#batch"], x: Float[AnyArray, "*#batch"], penalty: Float[AnyArray, "*#batch"]
+) -> Float[AnyArray, "..."]:
+    """z = max(0, ‖W_i‖ x - λ/2): the activation that minimises ‖h - Dz‖² + λ Σ_k z_k over z >= 0 for h = W_i x, with
+    unit columns D of which one is W_i / ‖W_i‖. The other units are off, whatever their columns: the residual along each
+    is at most λ/2. Values below λ / (2 ‖W_i‖) are missed. It is the lasso's soft threshold (Tibshirani 1996).
+
+    A task's loss is a mean over the m rows of h: with `HiddenL1(strength)`, λ = m strength.
+
+    >>> l1_activation(np.array(2.0), np.array([0.1, 0.5]), np.array(0.6)).round(6).tolist()
+    [0.0, 0.7]
+
+    Args:
+        norm: ‖W_i‖.
+        x: values, at least 0.
+        penalty: λ.
+    """
+    return np.maximum(0, norm * x - penalty / 2)
+
+
+def l1_shrinkage(norm: float, penalty: float, values: Values = UNIFORM) -> Shrinkage:
+    """Recall and bias of `l1_activation` over the values of a feature that is on alone, by the midpoint rule in the
+    quantile. For values uniform on [0, 1] and t = λ / (2 ‖W_i‖) <= 1 they are 1 - t and -‖W_i‖ t (1 - t / 2).
+
+    >>> recall, bias = l1_shrinkage(2.0, 0.8)
+    >>> round(recall, 4), round(bias, 4)
+    (0.8, -0.36)
+
+    Raises:
+        ValueError: for a penalty below 0, and for values below 0, which no activation stands for.
+    """
+    check_numbers("l1_shrinkage", "norm", norm, minimum=0)
+    check_numbers("l1_shrinkage", "penalty", penalty, minimum=0)
+    x = np.asarray(values.inverse_cdf(jnp.asarray((np.arange(NODES) + 0.5) / NODES)), dtype=float)
+    if x.min() < 0:
+        raise ValueError(f"values of l1_shrinkage must not be negative. Got {x.min():.3g} among them.")
+    z = l1_activation(np.float64(norm), x, np.float64(penalty))
+    return Shrinkage(float((z > 0).mean()), float((z - norm * x).mean()))
+
+
+# --- Matching pursuit: the wrong first pick ----------------------------------------------------------------------
+
+
+def greedy_border(
+    u: Float[np.ndarray, "*batch m"], v: Float[np.ndarray, "*batch m"], w: Float[np.ndarray, "*batch m"]
+) -> Float[AnyArray, "*batch"]:
+    """The ratio y/x above which matching pursuit (Mallat & Zhang 1993) picks w before u for h = u x + v y, x and y > 0:
+    (1 - u·w) / (v·w - u·v), from u·h < w·h. Infinite where w is no nearer to v than u is.
+
+    In a pentagon, for u and v at 144° and w between them, it is (1 - cos 72°) / (cos 72° - cos 144°) = 1/φ, the golden
+    ratio's inverse.
+
+    >>> u, w, v = (np.array([np.cos(a), np.sin(a)]) for a in np.radians([0, 72, 144]))
+    >>> round(float(greedy_border(u, v, w)), 6)
+    0.618034
+    """
+    _check_units("greedy_border", u, v, w)
+    nearer = (v * w).sum(-1) - (u * v).sum(-1)
+    return np.where(nearer > 0, ratio(1 - (u * w).sum(-1), nearer), np.inf)
+
+
+def wrong_first_pick(
+    u: Float[np.ndarray, "*batch m"], v: Float[np.ndarray, "*batch m"], w: Float[np.ndarray, "*batch m"]
+) -> Float[AnyArray, "*batch"]:
+    """The probability that matching pursuit picks w first, before u and v, for h = u x + v y with independent x and y
+    uniform on [0, 1]: P(border < y/x < 1 / the other border), where P(y/x < r) is r/2 up to 1, then 1 - 1/(2r).
+
+    >>> u, w, v = (np.array([np.cos(a), np.sin(a)]) for a in np.radians([0, 72, 144]))
+    >>> round(float(wrong_first_pick(u, v, w)), 6)
+    0.381966
+    """
+    borders = np.stack([greedy_border(u, v, w), greedy_border(v, u, w)])
+    before = np.where(borders < 1, borders / 2, 1 - 0.5 / np.maximum(borders, 1))  # P(u is picked), P(v is picked)
+    return np.maximum(0, 1 - before.sum(0))
+
+
+def collision(
+    u: Float[np.ndarray, "*batch m"], v: Float[np.ndarray, "*batch m"], w: Float[np.ndarray, "*batch m"]
+) -> Float[np.ndarray, "*batch 2"]:
+    """The values (a, b) of u and v at which u a + v b = w: h is then exactly that of the third feature with value 1,
+    and no method can tell them apart by h alone. NaN where w is not between u and v, in their plane.
+
+    In a pentagon both are φ: two features at 144° with the value x each are the one between them with x / φ.
+
+    >>> u, w, v = (np.array([np.cos(a), np.sin(a)]) for a in np.radians([0, 72, 144]))
+    >>> collision(u, v, w).round(6).tolist(), collision(u, w, v).round(6).tolist()
+    ([1.618034, 1.618034], [nan, nan])
+    """
+    _check_units("collision", u, v, w)
+    uv, uw, vw = ((first * second).sum(-1) for first, second in ((u, v), (u, w), (v, w)))
+    values = ratio(np.stack([uw - uv * vw, vw - uv * uw], -1), 1 - uv[..., None] ** 2, otherwise=np.nan)
+    left = values[..., :1] * u + values[..., 1:] * v - w
+    same = (abs(left).max(-1) < TOLERANCE) & (values >= 0).all(-1)
+    return np.where(same[..., None], values, np.nan)
+
+
+# --- Scores by chance --------------------------------------------------------------------------------------------
+
+
+def chance_mmcs(n_hidden: int, n_directions: int) -> float:
+    """The expected `mmcs` of k independent random directions in m dimensions with any true ones: E max cos = 1 - ∫ F^k
+    over [-1, 1], where F is the distribution of one cosine, (1 + cos) / 2 being Beta((m - 1)/2, (m - 1)/2).
+
+    >>> [round(chance_mmcs(m, 2 * m), 3) for m in (2, 3, 50)]  # in three dimensions cosines are uniform: 5/7
+    [0.723, 0.714, 0.348]
+
+    Args:
+        n_hidden: m, at least 2.
+        n_directions: k, at least 1.
+    """
+    _check_sizes("chance_mmcs", n_hidden, n_directions)
+    from scipy.special import betainc  # not above: it takes a quarter of a second to import
+
+    half = (n_hidden - 1) / 2
+    sine = np.pi * ((np.arange(NODES) + 0.5) / NODES - 0.5)  # cos = sin φ, so that the integrand is smooth at the ends
+    return float(1 - np.pi * (betainc(half, half, (1 + np.sin(sine)) / 2) ** n_directions * np.cos(sine)).mean())
+
+
+def chance_mmcs_absolute(n_hidden: int, n_directions: int) -> float:
+    """The same for absolute cosines, as other code takes them: cos² is Beta(1/2, (m - 1)/2).
+
+    >>> [round(chance_mmcs_absolute(m, 2 * m), 3) for m in (2, 3, 50)]
+    [0.921, 0.857, 0.379]
+    """
+    _check_sizes("chance_mmcs_absolute", n_hidden, n_directions)
+    from scipy.special import betainc
+
+    sine = np.pi / 2 * (np.arange(NODES) + 0.5) / NODES
+    one = betainc(0.5, (n_hidden - 1) / 2, np.sin(sine) ** 2)
+    return float(1 - np.pi / 2 * (one**n_directions * np.cos(sine)).mean())
+
+
+def chance_of_axes(n_hidden: int) -> float:
+    """The expected largest |cos| of any direction with m orthogonal axes in a random rotation, such as the principal
+    components of a tight frame: E max |g_k| / E ‖g‖ of m independent normal numbers g. In the plane, (4/π) sin 45°.
+
+    >>> round(chance_of_axes(2), 4)
+    0.9003
+    """
+    check_integer("chance_of_axes", "n_hidden", n_hidden, minimum=1)
+    from scipy.special import erf, gammaln
+
+    end = 12.0  # of the integral of P(max |g_k| > t): beyond it there is nothing
+    t = end * (np.arange(NODES) + 0.5) / NODES
+    largest = end * (1 - erf(t / 2**0.5) ** n_hidden).mean()
+    return float(largest / (2**0.5 * np.exp(gammaln((n_hidden + 1) / 2) - gammaln(n_hidden / 2))))
+
+
+def participation_ratio(covariance: Float[AnyArray, "*batch m m"]) -> Float[AnyArray, "*batch"]:
+    """(Σ λ)² / Σ λ² over the eigenvalues of Cov h: an effective number of dimensions, from 1 to m. For a tight frame
+    and uncorrelated features of equal variance it is m, however many they are. NaN where nothing varies.
+
+    >>> float(participation_ratio(np.diag([1.0, 1.0, 0.0])))
+    2.0
+    """
+    trace = covariance.trace(axis1=-2, axis2=-1)
+    return ratio(trace**2, (covariance**2).sum((-1, -2)), otherwise=np.nan)
+
+
+def _check_units(owner: str, *vectors: Float[AnyArray, "*batch m"]) -> None:
+    for vector in vectors:
+        length = (vector * vector).sum(-1) ** 0.5
+        if not (abs(length - 1) < TOLERANCE).all():
+            raise ValueError(f"u, v, w of {owner} must be unit vectors. Got one of length {np.max(length):.6g}.")
+
+
+def _check_sizes(owner: str, n_hidden: int, n_directions: int) -> None:
+    check_integer(owner, "n_hidden", n_hidden, minimum=2)
+    check_integer(owner, "n_directions", n_directions, minimum=1)
