@@ -143,6 +143,12 @@ def test_collisions() -> None:
 def test_vectors_must_be_of_length_1() -> None:
     with pytest.raises(ValueError, match=r"u, v, w of greedy_border must be unit vectors. Got one of length 2"):
         dictionaries.greedy_border(*np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match=r"of collision must be unit vectors. Got one of length 0.5"):
+        dictionaries.collision(
+            *np.array([[[1.0, 0.0], [0.5, 0.0]], [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]])
+        )
+    u, w, v = PENTAGON.T[:3].astype(np.float32)  # rounding is no other length, and no other plane
+    assert dictionaries.collision(u, v, w) == pytest.approx([GOLDEN, GOLDEN], rel=1e-5)
 
 
 # --- Chance ------------------------------------------------------------------------------------------------------

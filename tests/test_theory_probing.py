@@ -17,7 +17,7 @@ ONES = Values(jnp.ones_like, 1.0, 1.0)
 DENSITY = np.array([0.3, 0.1, 0.6, 0.2, 0.45])
 PENTAGON = np.stack([np.cos(2 * np.pi * np.arange(5) / 5), np.sin(2 * np.pi * np.arange(5) / 5)])
 SETS = ((0, 3), (1, 4, 2))
-SAMPLES = 2**18  # the standard error of an R² is below 1/√samples = .002
+SAMPLES = 2**17  # the standard error of an R² is below 1/√samples = .0028
 
 
 def weights(seed: int, *shape: int) -> np.ndarray:
@@ -49,11 +49,11 @@ def means_by_label(h: np.ndarray, on: np.ndarray) -> np.ndarray:
 def test_r2_of_probes_are_those_of_least_squares(features: tm.Independent | tm.CorrelatedSets) -> None:
     W, V, x = weights(0, 2, 5), probing.covariance_of(features), draw(features)
     h = W @ x
-    np.testing.assert_allclose(probing.probe_r2(W, V), least_squares_r2(h, x), atol=6e-3)
+    np.testing.assert_allclose(probing.probe_r2(W, V), least_squares_r2(h, x), atol=1e-2)
     fitted = np.linalg.lstsq((h - h.mean(1, keepdims=True)).T, (x - x.mean(1, keepdims=True)).T)[0]
     np.testing.assert_allclose(probing.probe(W, V), fitted, atol=2e-2)
     along = [np.corrcoef(W[:, i] @ h, x[i])[0, 1] ** 2 for i in range(5)]
-    np.testing.assert_allclose(probing.reading_r2(W, W, V), along, atol=6e-3)
+    np.testing.assert_allclose(probing.reading_r2(W, W, V), along, atol=1e-2)
 
 
 def test_any_finite_sample_is_a_distribution_with_its_own_moments() -> None:
@@ -125,7 +125,7 @@ def test_r2_of_labels(values: Values) -> None:
     V = probing.covariance_of(tm.Independent(5, DENSITY, values))
     on = tm.Independent(5, DENSITY, ONES).second_moment()
     found = probing.target_r2(W, V, probing.label_covariance(on, values), DENSITY * (1 - DENSITY))
-    np.testing.assert_allclose(found, least_squares_r2(W @ x, (x > 0).astype(float)), atol=6e-3)
+    np.testing.assert_allclose(found, least_squares_r2(W @ x, (x > 0).astype(float)), atol=1e-2)
     np.testing.assert_allclose(found, probing.probe_r2(W, V) * probing.label_share(DENSITY, values), atol=1e-9)
     if values is UNIFORM:
         np.testing.assert_allclose(probing.label_share(DENSITY), 3 * (1 - DENSITY) / (4 - 3 * DENSITY))
@@ -135,7 +135,7 @@ def test_labels_of_correlated_features_and_of_signed_ones() -> None:
     W, x, on = weights(1, 2, 5), draw(correlated()), correlated(ONES).second_moment()
     p = on.diagonal()
     found = probing.target_r2(W, probing.covariance_of(correlated()), probing.label_covariance(on), p * (1 - p))
-    np.testing.assert_allclose(found, least_squares_r2(W @ x, (x > 0).astype(float)), atol=6e-3)
+    np.testing.assert_allclose(found, least_squares_r2(W @ x, (x > 0).astype(float)), atol=1e-2)
     assert probing.label_share(np.array(0.1), SIGNED_UNIFORM) == 0  # a sign says nothing of being on
 
 
@@ -168,8 +168,8 @@ def test_mean_differences_are_those_of_samples(features: tm.Independent | tm.Cor
     W, x = weights(8, 3, 5), draw(features)
     on = tm.Independent(5, DENSITY, ONES) if isinstance(features, tm.Independent) else correlated(ONES)
     found = probing.mean_difference(W, on.second_moment())
-    # Its root mean square error is at most .008 here, over three dimensions.
-    np.testing.assert_allclose(found, means_by_label(W @ x, x > 0), atol=1.5e-2)
+    # Its root mean square error is at most .015 here, over three dimensions.
+    np.testing.assert_allclose(found, means_by_label(W @ x, x > 0), atol=2e-2)
     cosines = probing.column_cosines(found, W)
     if isinstance(features, tm.Independent):
         np.testing.assert_allclose(cosines, 1, atol=1e-9)

@@ -1,6 +1,6 @@
 """Where dictionaries on h = Wx go wrong, exactly: too few active units, shrinkage, greedy picks; and scores by chance.
 
-Arrays are numpy's. Angles are in radians. u, v and w are unit vectors (..., m).
+Arrays are numpy's; `participation_ratio` takes JAX's too. Angles are in radians. u, v, w are unit vectors (..., m).
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from toymodels.checks import check_integer, check_numbers
 from toymodels.features.distributions import UNIFORM, Values
 
 NODES = 2**14  # of midpoint rules: errors below 1e-6 for smooth integrands, below 1e-4 for steps
-TOLERANCE = 1e-6  # of the length of a unit vector, and of a direction that is another's multiple
+TOLERANCE = 1e-5  # of the length of a unit vector, and of a direction that is another's multiple
 
 
 # --- TopK: fewer active units than features ----------------------------------------------------------------------
@@ -36,7 +36,7 @@ class Tilt(NamedTuple):
 
 def topk_tilt(both: Float[AnyArray, "*#batch"], only: Float[AnyArray, "*#batch"]) -> Tilt:
     """What a TopK autoencoder (Gao et al. 2024) with k = 1 makes of two features that are 0 or 1, in orthogonal unit
-    directions: one unit stays on its feature, the other tilts towards it by θ, with tan 2θ = 2 P(both) / P(only).
+    directions: one unit stays on its feature, the other tilts towards that by θ, with tan 2θ = 2 P(both) / P(only).
 
     The tilted unit costs sin²θ while its feature is alone and 1 - sin 2θ while both are on, hence the loss
     P(only) sin²θ + P(both) (1 - sin 2θ), of which this is the minimum. No two unit directions have a lower one, where
@@ -52,8 +52,7 @@ def topk_tilt(both: Float[AnyArray, "*#batch"], only: Float[AnyArray, "*#batch"]
 
     Args:
         both: P(both on).
-        only: P(the tilted feature is on and the other is not). That of the feature that is more rarely alone gives the
-            least loss.
+        only: P(the tilted feature is on and the other is not): the smaller of the two features' gives the least loss.
     """
     return Tilt(
         angle=np.arctan2(2 * both, only) / 2,
@@ -191,8 +190,9 @@ def chance_mmcs(n_hidden: int, n_directions: int) -> float:
     from scipy.special import betainc  # not above: it takes a quarter of a second to import
 
     half = (n_hidden - 1) / 2
-    sine = np.pi * ((np.arange(NODES) + 0.5) / NODES - 0.5)  # cos = sin φ, so that the integrand is smooth at the ends
-    return float(1 - np.pi * (betainc(half, half, (1 + np.sin(sine)) / 2) ** n_directions * np.cos(sine)).mean())
+    phi = np.pi * ((np.arange(NODES) + 0.5) / NODES - 0.5)  # cos = sin φ, so that the integrand is smooth at the ends
+    below = betainc(half, half, (1 + np.sin(phi)) / 2)
+    return float(1 - np.pi * (below**n_directions * np.cos(phi)).mean())
 
 
 def chance_mmcs_absolute(n_hidden: int, n_directions: int) -> float:
@@ -204,9 +204,9 @@ def chance_mmcs_absolute(n_hidden: int, n_directions: int) -> float:
     _check_sizes("chance_mmcs_absolute", n_hidden, n_directions)
     from scipy.special import betainc
 
-    sine = np.pi / 2 * (np.arange(NODES) + 0.5) / NODES
-    one = betainc(0.5, (n_hidden - 1) / 2, np.sin(sine) ** 2)
-    return float(1 - np.pi / 2 * (one**n_directions * np.cos(sine)).mean())
+    phi = np.pi / 2 * (np.arange(NODES) + 0.5) / NODES
+    below = betainc(0.5, (n_hidden - 1) / 2, np.sin(phi) ** 2)
+    return float(1 - np.pi / 2 * (below**n_directions * np.cos(phi)).mean())
 
 
 def chance_of_axes(n_hidden: int) -> float:
@@ -238,9 +238,10 @@ def participation_ratio(covariance: Float[AnyArray, "*batch m m"]) -> Float[AnyA
 
 def _check_units(owner: str, *vectors: Float[AnyArray, "*batch m"]) -> None:
     for vector in vectors:
-        length = (vector * vector).sum(-1) ** 0.5
-        if not (abs(length - 1) < TOLERANCE).all():
-            raise ValueError(f"u, v, w of {owner} must be unit vectors. Got one of length {np.max(length):.6g}.")
+        lengths = np.ravel((vector * vector).sum(-1) ** 0.5)
+        bad = ~(abs(lengths - 1) < TOLERANCE)
+        if bad.any():
+            raise ValueError(f"u, v, w of {owner} must be unit vectors. Got one of length {lengths[bad][0]:.6g}.")
 
 
 def _check_sizes(owner: str, n_hidden: int, n_directions: int) -> None:

@@ -79,8 +79,7 @@ def target_r2(
     target_covariance: Float[AnyArray, "n t"],
     target_variance: Float[AnyArray, " t"],
 ) -> Float[AnyArray, "*batch t"]:
-    """R² of the best linear probe for any targets y: Cov(h, y)ᵀ Cov(h)⁺ Cov(h, y) / Var y, where Cov(h, y) is
-    W Cov(x, y).
+    """R² of the best linear probe for any targets y, of which Cov(h, y) = W Cov(x, y).
 
     The label of a feature without a direction, whose partner is always on with it, can be read off that partner:
 
