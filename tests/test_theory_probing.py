@@ -73,6 +73,15 @@ def test_any_finite_sample_is_a_distribution_with_its_own_moments() -> None:
         assert (probing.reading_r2(thin, thin, V) <= found + 1e-9).all()
 
 
+def test_features_that_are_each_others_multiples() -> None:
+    """The rank of their covariance, 2, is below m = 3: the probe is the shortest, and does not follow rounding."""
+    mixing = np.array([[1.0, 0.0], [-2.0, 0.0], [0.3, 0.7], [0.0, 3.0]])
+    W, V = weights(3, 3, 4), mixing @ mixing.T
+    np.testing.assert_allclose(probing.probe_r2(W, V), 1, rtol=1e-9)
+    shortest = np.linalg.pinv(W @ mixing).T @ mixing.T  # (A Aᵀ)⁺ A Bᵀ for A = W B, with B the mixing
+    np.testing.assert_allclose(probing.probe(W, V), shortest, atol=1e-9)
+
+
 def test_for_equal_variances_they_are_leverage_and_dimensionality() -> None:
     W = weights(5, 2, 3, 7)
     for density in (0.3, 0.001):

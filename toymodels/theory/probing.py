@@ -204,8 +204,7 @@ def mean_difference_error(
     Args:
         W: (..., m, n).
         density: p, in (0, 1).
-        samples: N.
-        values: of a feature that is on.
+        samples, values: N, and the distribution of the value of a feature that is on.
     """
     check_integer("mean_difference_error", "samples", samples, minimum=1)
     W = as_array("W", W)
