@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from toymodels import analysis, cases, features, interop, models, tasks, theory, training
 from toymodels.features import (
+    BINARY,
     EXPONENTIAL,
     SIGNED_UNIFORM,
     UNIFORM,
@@ -14,10 +15,17 @@ from toymodels.features import (
     CorrelatedSets,
     Dataset,
     DrawnDataset,
+    ExactlyK,
+    GaussianCopula,
     HiddenActivations,
+    Hierarchical,
     Independent,
     Labelled,
+    NonEmpty,
     Values,
+    forest,
+    geometric,
+    zipf,
 )
 from toymodels.identities import describe
 from toymodels.models import Autoencoder, Network, SparseAutoencoder, identity, module_with, solu, square
@@ -57,6 +65,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "BINARY",
     "EXPONENTIAL",
     "SGLD",
     "SIGNED_UNIFORM",
@@ -71,14 +80,18 @@ __all__ = [
     "Dataset",
     "DivergenceWarning",
     "DrawnDataset",
+    "ExactlyK",
     "FeatureAttack",
+    "GaussianCopula",
     "GeometricImportance",
     "GradientAttack",
     "HiddenActivations",
     "HiddenL1",
+    "Hierarchical",
     "Independent",
     "Labelled",
     "Network",
+    "NonEmpty",
     "Playground",
     "PowerLoss",
     "Recipe",
@@ -95,6 +108,8 @@ __all__ = [
     "describe",
     "evaluate",
     "features",
+    "forest",
+    "geometric",
     "identity",
     "interop",
     "log_spaced",
@@ -112,6 +127,7 @@ __all__ = [
     "theory",
     "train",
     "training",
+    "zipf",
 ]
 if find_spec("anywidget") is None:  # an optional dependency, without which `from toymodels import *` works too
     __all__.remove("Playground")

@@ -1,5 +1,7 @@
 """What models are trained on: distributions over sparse features, and finite data sets."""
 
+from toymodels.features.copulas import GaussianCopula
+from toymodels.features.counts import ExactlyK, NonEmpty
 from toymodels.features.datasets import (
     BATCHES,
     Dataset,
@@ -11,23 +13,26 @@ from toymodels.features.datasets import (
     without_replacement,
 )
 from toymodels.features.distributions import (
+    BINARY,
     EXPONENTIAL,
     FEATURES,
     SIGNED_UNIFORM,
     UNIFORM,
     VALUES,
-    AnticorrelatedSets,
     Concatenated,
-    CorrelatedSets,
     Features,
     Independent,
     Labelled,
     Values,
     validate_features,
 )
+from toymodels.features.frequencies import geometric, zipf
+from toymodels.features.hierarchies import Hierarchical, forest
+from toymodels.features.sets import AnticorrelatedSets, CorrelatedSets
 
 __all__ = [
     "BATCHES",
+    "BINARY",
     "EXPONENTIAL",
     "FEATURES",
     "SIGNED_UNIFORM",
@@ -38,14 +43,21 @@ __all__ = [
     "CorrelatedSets",
     "Dataset",
     "DrawnDataset",
+    "ExactlyK",
     "Features",
+    "GaussianCopula",
     "HiddenActivations",
+    "Hierarchical",
     "Independent",
     "Labelled",
+    "NonEmpty",
     "Values",
     "epochs",
+    "forest",
     "full_batch",
+    "geometric",
     "validate_features",
     "with_replacement",
     "without_replacement",
+    "zipf",
 ]
