@@ -709,6 +709,9 @@ EVERYTHING: dict[str, Any] = {
     "importance": (MODEL, replace(TASK, importance=tm.GeometricImportance(0.9)), RECIPE),
     "sets": (MODEL, tm.Task(tm.CorrelatedSets(((0, 1), (2, 3, 4)), 0.3, correlation=0.5)), RECIPE),
     "anticorrelated": (MODEL, tm.Task(tm.AnticorrelatedSets(((0, 1), (2, 3, 4)), 0.3)), RECIPE),
+    "hierarchy": (MODEL, tm.Task(tm.Hierarchical((-1, 0, 0, 1, 1), 0.4, exclusive=True)), RECIPE),
+    "counts": (MODEL, tm.Task(tm.Concatenated((tm.ExactlyK(3, 2), tm.NonEmpty(2)))), RECIPE),
+    "copula": (MODEL, tm.Task(tm.GaussianCopula(np.full((5, 1), 0.5), values=tm.Values.normal(1.0, 0.2))), RECIPE),
     "data": (
         MODEL,
         tm.Task(tm.DrawnDataset(FEATURES, 30, unit_norm=True, batches=epochs), evaluation=FEATURES),

@@ -27,12 +27,12 @@ ROUNDING = 1e-5  # of correlations in single precision
 @specification
 class GaussianCopula:
     """Feature i is on where Φ(g_i) < density_i, with correlated standard normal numbers g; values are independent
-    (Sharkey et al. 2022; Chanin & Garriga-Alonso 2025).
+    (Chanin & Garriga-Alonso 2025).
 
-    The correlations are given as factors, g = F z + e with independent normal z and e: g_i and g_j have the correlation
-    F_i · F_j, and e has what variance is left, 1 - |F_i|². A few columns suffice for correlations of low rank, as in
-    Chanin & Garriga-Alonso 2026; `GaussianCopula.correlated` takes a correlation matrix instead. On and off are
-    less correlated than g, the less the rarer the features are.
+    The correlations are given as factors, g = F z + e with independent normal z and e: that of g_i and g_j is F_i · F_j,
+    and e has the variance that is left, 1 - |F_i|². A few columns suffice for correlations of low rank, as in Chanin &
+    Garriga-Alonso 2026; `GaussianCopula.correlated` takes a correlation matrix instead. Whether features are on is less
+    correlated than g is, and all the less the rarer they are.
 
     Attributes:
         factors: F (n, r), whose rows have at most length 1.
@@ -45,10 +45,8 @@ class GaussianCopula:
     values: NamedValues = static(default=UNIFORM)
 
     @staticmethod
-    def correlated(
-        correlation: Float[np.ndarray, "n n"], density: Any = 0.1, values: Values | str = UNIFORM
-    ) -> "GaussianCopula":
-        """With the correlation matrix of g.
+    def correlated(correlation: Any, density: Any = 0.1, values: Values | str = UNIFORM) -> "GaussianCopula":
+        """With a correlation matrix (n, n) of g.
 
         Raises:
             ValueError: unless it is symmetric and positive semi-definite, with ones on its diagonal.
@@ -73,7 +71,8 @@ class GaussianCopula:
         """Draw `batch_size` feature vectors, one per column."""
         common_key, own_key, value_key = jax.random.split(key, 3)
         factors = jnp.asarray(self.factors, dtype=float)
-        own = jnp.sqrt(jnp.maximum(1 - (factors * factors).sum(1, keepdims=True), 0.0))
+        left = 1 - (factors * factors).sum(1, keepdims=True)
+        own = jnp.sqrt(jnp.where(left > ROUNDING, left, 0.0))
         shape = (self.n_features, batch_size)
         g = factors @ _normal(common_key, (factors.shape[1], batch_size)) + own * _normal(own_key, shape)
         on = g < jax.scipy.special.ndtri(column(self.density))
@@ -115,8 +114,8 @@ def both_below(
     """The probability that two standard normal numbers of some correlation are below their quantiles of p and q: the
     bivariate normal distribution function, by T of Owen 1956. Arrays are broadcast.
 
-    >>> float(both_below(np.array(0.5), np.array(0.5), np.array(0.5)))  # 1/4 + arcsin(1/2) / 2π
-    0.3333333333333333
+    >>> both_below(np.array(0.5), np.array(0.5), np.array([0.0, 0.5]))  # 1/4 + arcsin(correlation) / 2π
+    array([0.25      , 0.33333333])
     """
     from scipy.special import ndtri, owens_t  # not above: it takes a while to import
 
@@ -131,7 +130,7 @@ def both_below(
     inside = np.where(correlation >= 1, np.minimum(p, q), inside)
     inside = np.where(correlation <= -1, p + q - 1, inside)
     sure = (p <= 0) | (p >= 1) | (q <= 0) | (q >= 1) | (correlation == 0)
-    return np.maximum(np.where(sure, p * q, inside), 0.0)
+    return np.asarray(np.maximum(np.where(sure, p * q, inside), 0.0))
 
 
 # --- Helpers, in the order of their use --------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class Values:
     __repr__ = written
 
     @staticmethod
-    def normal(mean: float, std: float) -> "Values":
+    def normal(mean: float | int, std: float | int) -> "Values":
         """Normally distributed values, also negative ones: in Chanin & Garriga-Alonso 2025 of mean 1 and standard
         deviation 0.15, where one in 10^11 is below zero.
 
@@ -208,7 +208,7 @@ def validate_features(features: Any) -> None:
         raise TypeError(f"features must have a method `sample(key, batch_size)`. Got {features!r}.")
 
 
-def normal_quantile(mean: float, std: float, u: Float[Array, "..."]) -> Float[Array, "..."]:
+def normal_quantile(mean: float | int, std: float | int, u: Float[Array, "..."]) -> Float[Array, "..."]:
     """The inverse cumulative distribution function of a normal distribution."""
     return mean + std * jax.scipy.special.ndtri(u)
 

@@ -7,7 +7,11 @@ from toymodels.checks import check_integer, check_numbers
 
 
 def zipf(
-    n_features: int, exponent: float = 1.0, *, largest: float | None = None, mean_on: float | None = None
+    n_features: int,
+    exponent: float | int = 1.0,
+    *,
+    largest: float | int | None = None,
+    mean_on: float | int | None = None,
 ) -> Float[np.ndarray, " n"]:
     """Densities (n,) that fall as a power of the rank: that of feature i = 0, 1, ... is in proportion to
     (i + 1)^-exponent.
@@ -30,7 +34,7 @@ def zipf(
 
 
 def geometric(
-    n_features: int, decay: float, *, largest: float | None = None, mean_on: float | None = None
+    n_features: int, decay: float | int, *, largest: float | int | None = None, mean_on: float | int | None = None
 ) -> Float[np.ndarray, " n"]:
     """Densities (n,) that fall by the same factor from each feature to the next: that of feature i = 0, 1, ... is in
     proportion to decay^i. In Sharkey et al. 2022 there are 512 features, the decay is 0.99, and 5 are on on average.
@@ -53,7 +57,7 @@ def geometric(
 
 
 def _scaled(
-    owner: str, weights: Float[np.ndarray, " n"], largest: float | None, mean_on: float | None
+    owner: str, weights: Float[np.ndarray, " n"], largest: float | int | None, mean_on: float | int | None
 ) -> Float[np.ndarray, " n"]:
     """Densities in proportion to weights, of which the first is the largest."""
     if (largest is None) == (mean_on is None):

@@ -27,7 +27,7 @@ def draws(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "..."]:
     return places.astype(float) + 0.5
 
 
-def split_draw(w: Float[Array, "n batch"], probability: Float[Array, "..."]) -> tuple[Array, Float[Array, "n batch"]]:
+def split_draw(w: Float[Array, "*n batch"], probability: Float[Array, "..."]) -> tuple[Array, Float[Array, "*n batch"]]:
     """Whether an event of some probability happens, and, where it does, a draw w again."""
     return w <= TOP * probability, w / jnp.where(probability > 0, probability, 1.0)
 
