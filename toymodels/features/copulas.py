@@ -29,10 +29,10 @@ class GaussianCopula:
     """Feature i is on where Φ(g_i) < density_i, with correlated standard normal numbers g; values are independent
     (Chanin & Garriga-Alonso 2025).
 
-    The correlations are given as factors, g = F z + e with independent normal z and e: that of g_i and g_j is F_i · F_j,
-    and e has the variance that is left, 1 - |F_i|². A few columns suffice for correlations of low rank, as in Chanin &
-    Garriga-Alonso 2026; `GaussianCopula.correlated` takes a correlation matrix instead. Whether features are on is less
-    correlated than g is, and all the less the rarer they are.
+    The correlations are given as factors, g = F z + e with independent normal z and e: that of g_i and g_j is
+    F_i · F_j, and e has the variance that is left, 1 - |F_i|². A few columns suffice for correlations of low rank, as
+    in Chanin & Garriga-Alonso 2026; `GaussianCopula.correlated` takes a correlation matrix instead. Whether features
+    are on is less correlated than g is, and all the less the rarer they are.
 
     Attributes:
         factors: F (n, r), whose rows have at most length 1.

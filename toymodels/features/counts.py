@@ -93,9 +93,9 @@ class NonEmpty:
         any_left = jnp.where(none_later < 0, -jnp.expm1(log_off + none_later), density)  # the last one has to be on
         if_none_yet = (density / jnp.where(density > 0, any_left, 1.0))[:, None]
         w = draws(key, (self.n_features, batch_size))
-        would_be_on = w <= TOP * if_none_yet
-        some_before = jnp.cumsum(would_be_on, axis=0) > would_be_on
-        on, w = split_draw(w, jnp.where(some_before, density[:, None], if_none_yet))
+        first = jnp.argmax(w <= TOP * if_none_yet, axis=0, keepdims=True)
+        after = jnp.arange(self.n_features)[:, None] > first
+        on, w = split_draw(w, jnp.where(after, density[:, None], if_none_yet))
         return jnp.where(on, self.values.inverse_cdf(ranks(w)), 0.0)
 
     def mean(self) -> Float[np.ndarray, " n"]:
