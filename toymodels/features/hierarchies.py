@@ -28,7 +28,7 @@ class Hierarchical:
     """A forest of features: a child is on only while its parent is, and the children of one parent may exclude each
     other (Chanin & Garriga-Alonso 2026).
 
-    Densities p (n,) that do not depend on the parent are made conditional by `p / np.append(p, 1)[list(parents)]`.
+    To give P(feature i is on), p (n,), instead: `density=p / np.append(p, 1)[list(parents)]`.
 
     Attributes:
         parents: the parent of each feature, which comes before it, or -1 for a root. `forest` makes regular ones.
@@ -65,13 +65,12 @@ class Hierarchical:
     def mean(self) -> Float[np.ndarray, " n"]:
         """E[x_i]."""
         mean, _ = self.values.moments()
-        return np.diag(self._both_on()) * mean
+        return self._on() * mean
 
     def second_moment(self) -> Float[np.ndarray, "n n"]:
         """E[x_i x_j]."""
         mean, square = self.values.moments()
-        both = self._both_on()
-        return with_diagonal(both * mean**2, np.diag(both) * square)
+        return with_diagonal(self._both_on() * mean**2, self._on() * square)
 
     def validate(self) -> None:
         """Raise ValueError if a field is out of range, a parent does not come before its child, or the densities of
@@ -91,19 +90,25 @@ class Hierarchical:
                 )
         check_values("Hierarchical", self.values)
 
+    def _on(self) -> Float[np.ndarray, " n"]:
+        """P(feature i is on)."""
+        on = np.append(per_item(self.density, self.n_features), 1.0)  # -1 is the index of what is always on
+        for i, parent in enumerate(self.parents):
+            on[i] *= on[parent]
+        return on[:-1]
+
     def _both_on(self) -> Float[np.ndarray, "n n"]:
         """P(features i and j are on)."""
-        parents, density = np.array(self.parents), per_item(self.density, self.n_features)
-        depth = _depth(self.parents)
+        parents, density, on = np.array(self.parents), per_item(self.density, self.n_features), self._on()
         both = np.zeros((self.n_features + 1,) * 2)
-        both[-1, -1] = 1.0  # above the roots stands what is always on; -1 is its index
-        for i in np.argsort(depth, kind="stable"):
-            # Of i and those before it, none of which is below i, only siblings depend on i other than by the parent.
+        both[-1, -1] = 1.0  # as above
+        for i in np.argsort(_depth(self.parents), kind="stable"):
+            # Of those before i, none of which is below it, only siblings depend on it other than by its parent.
             both[i] = both[:, i] = density[i] * both[parents[i]]
             if self.exclusive and parents[i] >= 0:
                 siblings = np.flatnonzero(parents == parents[i])
                 both[i, siblings] = both[siblings, i] = 0.0
-            both[i, i] = density[i] * both[parents[i], parents[i]]
+            both[i, i] = on[i]
         return both[:-1, :-1]
 
 
