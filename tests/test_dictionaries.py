@@ -8,13 +8,25 @@ import pytest
 
 from toymodels.analysis import dictionaries
 from toymodels.analysis.dictionaries import (
+    absorption_gap,
     cosines,
     dead,
+    extra,
+    f1,
+    found,
+    hedging,
     l0,
     matched_cosines,
+    matches,
     max_cosines,
     mmcs,
+    own,
+    r_squared,
+    random_score,
+    shrinkage,
+    splitting,
     unexplained,
+    uniqueness,
 )
 from toymodels.arrays import unit_columns
 
@@ -89,6 +101,129 @@ def test_one_learned_direction_between_two_true_ones_is_matched_once():
 def test_matching_refuses_what_is_not_finite():
     with pytest.raises(ValueError, match="invalid"):
         matched_cosines(np.full((2, 3), np.nan), np.eye(2))
+    learned = jnp.stack([jnp.full((2, 3), jnp.nan), jnp.eye(2, 3)])  # a model that diverged, beside one that did not
+    np.testing.assert_array_equal(matches(learned, jnp.eye(2)[None]), [[-1, -1], [0, 1]])
+
+
+# --- Scores are 1 and faults 0 for the truth, and controls fall short of it ------------------------------------------
+
+TRUTH = unit_columns(gaussian(8, 12, seed=4))
+SCORES = {
+    "mmcs": mmcs,
+    "found": found,
+    "uniqueness": uniqueness,
+    "matched": lambda learned, truth: matched_cosines(learned, truth).mean(-1),
+}
+FAULTS = {"extra": extra, "splitting": splitting, "hedging": lambda learned, truth: hedging(learned, truth).mean(-1)}
+CONTROLS = {
+    "random": gaussian(8, 12, seed=5),
+    "duplicated": TRUTH[:, np.repeat(np.arange(12), 2)],
+    "flipped": -TRUTH,
+    "dead": TRUTH * (np.arange(12) < 7),
+    "too narrow": TRUTH[:, 2:9],
+    "mixed": TRUTH + 0.7 * np.roll(TRUTH, 1, axis=1),
+}
+# What each control must not be seen as the truth by; what is not listed cannot tell it from the truth, by definition.
+SEEN_BY = {
+    "random": {"mmcs", "found", "uniqueness", "matched", "extra", "hedging"},
+    "duplicated": {"uniqueness", "splitting"},
+    "flipped": {"mmcs", "found", "uniqueness", "matched", "extra", "hedging"},
+    "dead": {"mmcs", "found", "matched", "hedging"},
+    "too narrow": {"mmcs", "found", "matched", "hedging"},
+    "mixed": {"mmcs", "found", "matched", "extra", "hedging"},
+}
+
+
+def test_the_truth_scores_one_in_any_order_and_length():
+    learned = TRUTH[:, ::-1] * np.linspace(0.2, 5, 12)
+    for score in SCORES.values():
+        assert float(score(learned, TRUTH)) == pytest.approx(1)
+    for fault in FAULTS.values():
+        assert float(fault(learned, TRUTH)) == pytest.approx(0, abs=1e-12)
+    np.testing.assert_array_equal(matches(learned, TRUTH), np.arange(12)[::-1])
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_controls_fall_short_of_the_truth(control: str):
+    learned = CONTROLS[control]
+    caught = {name for name, score in SCORES.items() if score(learned, TRUTH) < 0.98}
+    caught |= {name for name, fault in FAULTS.items() if fault(learned, TRUTH) > 0.02}
+    assert caught == SEEN_BY[control]
+
+
+def test_random_directions_score_what_chance_does():
+    chance = float(random_score(mmcs, TRUTH, TRUTH, draws=400))
+    random = [float(mmcs(gaussian(8, 12, seed=seed), TRUTH)) for seed in range(100, 200)]
+    # One random dictionary has a deviation of .03: .003 of a hundred.
+    assert np.mean(random) == pytest.approx(chance, abs=0.012)
+    assert 0.4 < chance < 0.7
+    assert float(random_score(found, TRUTH, TRUTH)) < 0.02
+
+
+def test_faults_by_hand():
+    live = np.array([True, True, False])
+    learned = np.array([[1.0, 2.0, 0.3], [0.0, 0.1, -1.0]])
+    assert float(splitting(learned, np.eye(2), live)) == 1  # of the one that was found
+    assert float(uniqueness(learned, np.eye(2), live)) == 0.5
+    assert float(extra(learned, np.eye(2))) == pytest.approx(1 / 3)
+    assert float(extra(learned, np.eye(2), live)) == 0
+    assert float(extra(learned, np.eye(2), near=0.9999)) == pytest.approx(2 / 3)
+    angle = 0.3
+    tilted = np.array([[np.cos(angle), 0.0], [-np.sin(angle), 1.0]])
+    np.testing.assert_allclose(hedging(tilted, np.eye(2)), [np.sin(angle), 0], atol=1e-12)
+
+
+# --- Activations -----------------------------------------------------------------------------------------------------
+
+
+def test_scores_of_activations_against_counting():
+    random = np.random.default_rng(2)
+    x = random.uniform(size=(3, 4000)) * (random.uniform(size=(3, 4000)) < np.array([[0.3], [0.2], [0.1]]))
+    lengths, matched = np.array([1.5, 0.7, 1.0]), np.array([1, 0, -1])
+    bias = 0.2
+    z = np.stack([np.maximum(0.7 * x[1] - bias, 0), 1.5 * x[0], random.uniform(size=4000)])
+    recall = np.mean(z[0][x[1] > 0] > 0)
+    np.testing.assert_allclose(f1(z, x, matched), [1, 2 * recall / (1 + recall), 0])
+    np.testing.assert_allclose(r_squared(z, x, matched), [1, np.corrcoef(z[0], x[1])[0, 1] ** 2, 0])
+    ratios = shrinkage(z, x, matched, lengths)
+    on = z[0] > 0
+    np.testing.assert_allclose(ratios[:2], [1, z[0][on].mean() / (z[0][on].mean() + bias)])
+    assert np.isnan(ratios[2])
+    # Controls: the wrong units, and a unit that is always on.
+    assert f1(z, x, np.array([0, 1, 2])).max() < 0.5
+    assert r_squared(z, x, np.array([0, 1, 2])).max() < 0.05
+    assert r_squared(-z, x, matched).max() == 0
+
+
+def test_absorption_is_seen_by_its_gap():
+    random = np.random.default_rng(3)
+    parent = (random.uniform(size=9000) < 0.5) * 1.0
+    child = parent * (random.uniform(size=9000) < 0.4)
+    absorbed = child * (random.uniform(size=9000) < 0.6)  # of its samples with the child the parent's unit misses 60 %
+    assert float(absorption_gap(parent, parent, child)) == 0
+    assert float(absorption_gap(parent * (1 - child), parent, child)) == 1
+    gap = float(absorption_gap(parent - absorbed, parent, child))
+    assert gap == pytest.approx(absorbed.sum() / child.sum())
+    assert float(absorption_gap(parent * 0, parent, child)) == 0  # a unit that is dead has absorbed nothing
+
+
+def test_scores_of_activations_in_jax_and_with_leading_axes():
+    z, x = np.maximum(gaussian(2, 5, 40, seed=6), 0), np.maximum(gaussian(2, 3, 40, seed=7), 0)
+    matched, lengths = np.array([[4, -1, 0], [2, 1, 3]]), np.array([1.0, 2.0, 0.5])
+    functions = [
+        lambda z, x, i, of: own(z, i),
+        lambda z, x, i, of: f1(z, x, i),
+        lambda z, x, i, of: r_squared(z, x, i),
+        lambda z, x, i, of: shrinkage(z, x, i, of),
+        lambda z, x, i, of: absorption_gap(z[..., 0, :], x[..., 0, :], x[..., 1, :]),
+    ]
+    for function in functions:
+        together = function(z, x, matched, lengths[None])
+        one_by_one = [function(z[place], x[place], matched[place], lengths) for place in range(2)]
+        np.testing.assert_allclose(together, one_by_one)
+        in_jax = function(*map(jnp.asarray, (z, x, matched, lengths[None])))
+        assert isinstance(in_jax, jnp.ndarray)
+        np.testing.assert_allclose(in_jax, together, rtol=1e-4, atol=1e-5)
 
 
 def test_columns_without_a_direction():
@@ -113,7 +248,18 @@ def test_unexplained_variance():
     assert float(unexplained(h, 0 * h)) > 2  # the mean is not a variance
 
 
-FUNCTIONS = {"cosines": cosines, "max_cosines": max_cosines, "mmcs": mmcs, "matched_cosines": matched_cosines}
+FUNCTIONS = {
+    "cosines": cosines,
+    "max_cosines": max_cosines,
+    "mmcs": mmcs,
+    "found": lambda learned, truth: found(learned, truth, 0.6),
+    "extra": lambda learned, truth: extra(learned, truth, near=0.6),
+    "splitting": lambda learned, truth: splitting(learned, truth, near=0.3),
+    "uniqueness": uniqueness,
+    "matches": matches,
+    "matched_cosines": matched_cosines,
+    "hedging": hedging,
+}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -124,7 +270,7 @@ def test_leading_axes_and_libraries(name: str):
     np.testing.assert_allclose(together, one_by_one, **SAME)
     in_jax = FUNCTIONS[name](jnp.asarray(learned), jnp.asarray(truth)[None, None])
     np.testing.assert_allclose(in_jax, together, rtol=1e-4, atol=1e-5)
-    assert isinstance(in_jax, np.ndarray if name == "matched_cosines" else jnp.ndarray)
+    assert isinstance(in_jax, jnp.ndarray)
 
 
 @pytest.mark.parametrize("name", ["l0", "dead"])

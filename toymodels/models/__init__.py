@@ -21,6 +21,7 @@ from toymodels.models.functions import (
 from toymodels.models.modules import Model, activations, module_with, param_shapes
 from toymodels.models.network import Network, NetworkModule
 from toymodels.models.sparse_autoencoder import SparseAutoencoder
+from toymodels.models.sparsity import BatchTopK, Gated, JumpReLU, MatchingPursuit, TopK
 
 __all__ = [
     "ACTIVATIONS",
@@ -28,11 +29,16 @@ __all__ = [
     "Activation",
     "Autoencoder",
     "AutoencoderModule",
+    "BatchTopK",
+    "Gated",
     "Initializer",
+    "JumpReLU",
+    "MatchingPursuit",
     "Model",
     "Network",
     "NetworkModule",
     "SparseAutoencoder",
+    "TopK",
     "activations",
     "glorot_normal",
     "glorot_uniform",

@@ -9,11 +9,13 @@ from toymodels.training.optimisers import (
     Adam,
     Averaged,
     Clipped,
+    Trapezoid,
     WarmupCosine,
     constant,
     linear,
 )
 from toymodels.training.recipe import Recipe
+from toymodels.training.resampling import Resampled
 from toymodels.training.run import Run
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "Clipped",
     "DivergenceWarning",
     "Recipe",
+    "Resampled",
     "Run",
+    "Trapezoid",
     "WarmupCosine",
     "constant",
     "evaluate",

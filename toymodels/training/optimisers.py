@@ -225,6 +225,36 @@ class WarmupCosine:
         check_numbers("WarmupCosine", "end", self.end, minimum=0)
 
 
+@specification
+class Trapezoid:
+    """A learning rate that rises linearly from 0, stays, and falls to 0 along a straight line. Sparse autoencoders are
+    often trained so, with a fall over the last fifth of the steps (Conerly et al. 2024, "Update on how we train SAEs").
+
+    Attributes:
+        warmup: share of the steps during which it rises, in [0, 1].
+        fall: share of the steps during which it falls, in [0, 1].
+    """
+
+    warmup: Any = 0.0
+    fall: Any = 0.2
+
+    def __call__(self, rate: Any, steps: int) -> optax.Schedule:
+        """The schedule of a peak and a number of steps."""
+
+        def at(step: Any) -> Array:
+            done = (jnp.asarray(step, float) + 1) / steps
+            rising = done / jnp.maximum(self.warmup, 1 / steps)
+            falling = (1 - done + 1 / steps) / jnp.maximum(self.fall, 1 / steps)
+            return rate * jnp.minimum(jnp.minimum(rising, falling), 1.0)
+
+        return at
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range."""
+        check_numbers("Trapezoid", "warmup", self.warmup, minimum=0, maximum=1)
+        check_numbers("Trapezoid", "fall", self.fall, minimum=0, maximum=1)
+
+
 SCHEDULES = Names(
     "a schedule",
     {
@@ -235,6 +265,7 @@ SCHEDULES = Names(
         "cosine_decay_schedule": optax.cosine_decay_schedule,
         "linear": linear,
         "linear_schedule": linear,
+        "trapezoid": Trapezoid(),
         "warmup_cosine": WarmupCosine(),
         "warmup_cosine_decay_schedule": WarmupCosine(),
     },

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from toymodels.checks import check_function, check_instance, check_integer, check_numbers, near_matches
 from toymodels.specifications import specification, static
-from toymodels.training.optimisers import Adam, Optimizer, Schedule, WarmupCosine, constant
+from toymodels.training.optimisers import Adam, Optimizer, Schedule, Trapezoid, WarmupCosine, constant
 
 
 @specification
@@ -60,6 +60,26 @@ class Recipe:
     def elhage2022(cls) -> "Recipe":
         """The recipe of the notebook released with Elhage et al. 2022: AdamW, 10,000 steps at a constant 1e-3."""
         return cls(steps=10_000, learning_rate=1e-3, weight_decay=1e-2, optimizer=optax.adam, schedule=constant)
+
+    @classmethod
+    def dictionary(cls) -> "Recipe":
+        """For sparse autoencoders: Adam with b2 = .99 at 3e-3, constant but for the last fifth of 10,000 steps, over
+        which it falls to 0.
+
+        A weak penalty acts slowly, so that a rate which falls early leaves the dictionary unfinished. MMCS for
+        20 features of density .05 in 8 dimensions (a trained toy model), 40 ReLU units, the mean over three seeds:
+
+        | λ = 8 strength | 1e-4 | 1e-3 | 1e-2 | .03 | .1, .3, 1 |
+        |---|---|---|---|---|---|
+        | this one | .833 | .899 | .928 | .963 | 1.000 |
+        | Adam, constant 1e-3, 10,000 steps | .702 | .806 | .913 | .947 | 1.000 |
+        | Adam, constant 1e-3, 20,000 steps | .848 | .896 | .923 | .952 | 1.000 |
+        | 20,000 steps of this one | .863 | .900 | .934 | .963 | 1.000 |
+        | `Recipe.fast()` | .713 | .833 | .917 | .947 | 1.000 |
+
+        At b2 = .999 it is below that, at 1e-2 more of the units die (12 against 6 of 40 at λ = .1).
+        """
+        return cls(steps=10_000, batch_size=512, learning_rate=3e-3, optimizer=Adam(b2=0.99), schedule=Trapezoid())
 
     def scheduled(self) -> Callable[[Any], Any]:
         """The schedule of the learning rate: of one step where there are none."""
