@@ -74,9 +74,8 @@ def _is_ours(path: Path) -> bool:
 
 
 def _as_netcdf(results: xr.Dataset) -> xr.Dataset:
-    written = results.drop_dims(
-        [dim for dim, size in results.sizes.items() if size == 0]
-    )  # scipy cannot read them back
+    # What scipy writes of length 0 it cannot read.
+    written = results.drop_dims([dim for dim, size in results.sizes.items() if size == 0])
     for name, one in written.variables.items():
         if one.dtype.kind in "iu" and one.dtype.name not in ("int8", "int16", "int32"):
             written[name] = (one.dims, _fitting(one.values), {**one.attrs, _DTYPE: one.dtype.name})

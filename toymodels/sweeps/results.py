@@ -144,9 +144,7 @@ def labelled(layout: Layout, arrays: Mapping[str, Any]) -> xr.Dataset:
     """Arrays (*grid, *shape) with the names of their dimensions and the coordinates."""
     return xr.Dataset(
         {name: ((*layout.dims, *layout.variables[name].dims), array) for name, array in arrays.items()},
-        coords={
-            name: (dim, np.array(values, None if values else int)) for name, (dim, values) in layout.coords.items()
-        },
+        coords={name: (dim, values or np.array([], int)) for name, (dim, values) in layout.coords.items()},
     )
 
 
