@@ -7,7 +7,8 @@
 
 Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `tight_frame`, `random_frame`, `unrepresented`, `trained`.
 Circuits: `gate`, `backup`, `dormant`, `ignored`, `polysemantic`, `absolute_value`, `asymmetric`, `all_ands`,
-`pass_through`. One of your own is a `Case`: a model and its task; a model that you trained is one by `of_run`.
+`pass_through`. A transformer: `induction`. One of your own is a `Case`: a model and its task; a model that you trained
+is one by `of_run`.
 """
 
 from toymodels.cases import frames
@@ -35,6 +36,7 @@ from toymodels.cases.circuits import (
     polysemantic,
 )
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
+from toymodels.cases.transformer import Induction, RepeatedTokens, induction
 
 __all__ = [
     "EXACT",
@@ -43,6 +45,8 @@ __all__ = [
     "Computed",
     "Edge",
     "Graph",
+    "Induction",
+    "RepeatedTokens",
     "Truth",
     "Vertex",
     "absolute_value",
@@ -60,6 +64,7 @@ __all__ = [
     "gate",
     "graph_of",
     "ignored",
+    "induction",
     "layered",
     "octahedron",
     "of_run",

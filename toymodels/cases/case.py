@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from toymodels.cases.circuit import Circuit, CircuitModule, Computed
+from toymodels.cases.circuit import Circuit, Computed
 from toymodels.cases.graph import Graph, layered, numbered
 from toymodels.features import Independent
 from toymodels.identities import from_description
@@ -104,16 +104,16 @@ def truth(module: nnx.Module) -> Truth:
 
 
 def graph_of(module: nnx.Module) -> Graph:
-    """A module as vertices and edges: that of a `Circuit` is known; an `Autoencoder` has its hidden dimensions for
-    neurons.
+    """A module as vertices and edges: its `graph` if it has one, as a `Circuit`'s has; in that of an `Autoencoder` the
+    hidden dimensions are neurons.
 
     Raises:
         ValueError: for modules of other kinds, and for activations other than identity and ReLU.
     """
-    if isinstance(module, CircuitModule):
+    if hasattr(module, "graph"):
         return module.graph
     if not isinstance(module, AutoencoderModule):
-        raise ValueError(f"graph_of knows the modules of Circuit and Autoencoder. Got a {type(module).__name__}.")
+        raise ValueError(f"The graph of a {type(module).__name__} is not known. Give it an attribute `graph`.")
     named = {"identity": "identity", "relu": "relu"}
     W = jnp.asarray(module.W[...])
     (m, n), W_out = W.shape, W.T if module.W_out is None else module.W_out[...]
@@ -171,13 +171,19 @@ def of_run(run: Run, task: Task) -> Case:
 
 
 def compress(case: Case, n_hidden: int) -> Case:
-    """The same circuit through fewer dimensions: its features and neurons, each of which had a dimension of its own,
-    are held in superposition, along a tight frame that differs from seed to seed. `.over(n_hidden=[...])` makes levels
-    of it.
+    """The same computation through fewer dimensions: the values that the model holds, each of which had a dimension of
+    its own, are in superposition, along a tight frame that differs from seed to seed. `.over(n_hidden=[...])` makes
+    levels of it.
+
+    Args:
+        case: of a `Circuit` or an `Induction`, or of a specification of your own with the fields `n_hidden` and
+            `n_held`.
+        n_hidden: number of dimensions.
 
     Raises:
-        ValueError: for a case that is no `Circuit`, and for more dimensions than it has features and neurons.
+        ValueError: for a case of another model, and for more dimensions than it holds values.
     """
-    if not isinstance(case.model, Circuit):
-        raise ValueError(f"compress takes the case of a Circuit, such as cases.gate('and'). Got {case.model!r}.")
-    return dataclasses.replace(case, model=dataclasses.replace(case.model, n_hidden=n_hidden))
+    model: Any = case.model
+    if not hasattr(model, "n_held"):
+        raise ValueError(f"compress takes the case of a Circuit, such as cases.gate('and'). Got {model!r}.")
+    return dataclasses.replace(case, model=dataclasses.replace(model, n_hidden=n_hidden))

@@ -16,7 +16,8 @@ from jaxtyping import Array, Float, Int
 
 from toymodels.cases import frames
 from toymodels.cases.graph import Graph
-from toymodels.checks import check_function, check_integer
+from toymodels.cases.stream import check_n_hidden, stream_frame
+from toymodels.checks import check_function
 from toymodels.models.functions import Initializer
 from toymodels.models.modules import param_state, rebuilt
 from toymodels.specifications import specification, static
@@ -54,13 +55,10 @@ class Circuit:
         if not isinstance(self.graph, Graph):
             raise ValueError(f"graph of Circuit must be a Graph. Got a {type(self.graph).__name__}.")
         check_function("Circuit", "frame", self.frame)
-        if self.n_hidden is not None:
-            check_integer("Circuit", "n_hidden", self.n_hidden, minimum=1)
-            if self.n_hidden > self.n_held:
-                raise ValueError(
-                    f"n_hidden of Circuit must be at most {self.n_held}, the number of features and neurons. "
-                    f"Got {self.n_hidden}."
-                )
+        check_n_hidden("Circuit", self.n_hidden, self.n_held, "features and neurons")
+        for vertex in self.graph.vertices:
+            if vertex.activation == "attention":
+                raise ValueError(f"A Circuit computes identity and relu. {vertex.name!r} of its graph is attention.")
 
 
 class CircuitModule(nnx.Module):
@@ -69,10 +67,8 @@ class CircuitModule(nnx.Module):
 
     def __init__(self, spec: Circuit, *, rngs: nnx.Rngs):
         graph, held = spec.graph, spec.n_held
-        key = rngs.params()
-        m = held if spec.n_hidden is None else spec.n_hidden
         self.graph, self.sizes = graph, tuple(len(layer) for layer in graph.layers)
-        self.frame = nnx.Param(jnp.eye(held) if m == held else spec.frame(key, (m, held), float))
+        self.frame = nnx.Param(stream_frame(spec.frame, rngs.params(), spec.n_hidden, held))
         weights = weight_matrix(graph)
         for number, layer in enumerate(graph.layers[1:], start=1):
             setattr(self, f"W{number}", nnx.Param(jnp.asarray(weights[layer, : layer[0]], float)))

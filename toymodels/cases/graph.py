@@ -8,10 +8,11 @@ Layers are numbered from 0, that of the features; the last one is that of the ou
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -22,8 +23,10 @@ from toymodels.checks import near_matches
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Number = TypeVar("Number", int, float)
+
 KINDS = ("feature", "neuron", "output")
-ACTIVATIONS = ("identity", "relu")
+ACTIVATIONS = ("identity", "relu", "attention")
 
 
 class Vertex(NamedTuple):
@@ -34,7 +37,8 @@ class Vertex(NamedTuple):
         layer: 0 for features.
         name: what it is called in pictures.
         bias: what is added to what it receives.
-        activation: what is done with the sum, "identity" or "relu".
+        activation: what is done with the sum, "identity" or "relu"; or "attention", for a head, which is no function of
+            a sum, and which a `Circuit` does not compute.
     """
 
     kind: str
@@ -61,7 +65,8 @@ class Graph:
         edges: each from an earlier layer to a later one.
 
     Raises:
-        ValueError: for vertices out of order, and for edges that do not lead from one layer to a later one.
+        ValueError: for vertices out of order, for edges that do not lead from one layer to a later one, and for numbers
+            that are not finite.
     """
 
     vertices: tuple[Vertex, ...]
@@ -69,6 +74,10 @@ class Graph:
 
     def __post_init__(self) -> None:
         for vertex in self.vertices:
+            if set(vertex.name) & set("\r\n"):
+                raise ValueError(f"name of a vertex must be one line. Got {vertex.name!r}.")
+            if not math.isfinite(vertex.bias):
+                raise ValueError(f"bias of vertex {vertex.name} must be finite. Got {vertex.bias}.")
             if vertex.kind not in KINDS:
                 raise ValueError(f"kind of a vertex must be one of {', '.join(KINDS)}. Got {vertex.kind!r}.")
             if vertex.activation not in ACTIVATIONS:
@@ -89,6 +98,8 @@ class Graph:
         for edge in self.edges:
             if not (0 <= edge.source < len(layers) and 0 <= edge.target < len(layers)):
                 raise ValueError(f"edges of Graph must join vertices 0 ... {len(layers) - 1}. Got {edge}.")
+            if not math.isfinite(edge.weight):
+                raise ValueError(f"edges of Graph must have finite weights. Got {edge}.")
             if layers[edge.source] >= layers[edge.target]:
                 raise ValueError(f"edges of Graph must lead to a later layer. Got {edge}.")
         if len({(edge.source, edge.target) for edge in self.edges}) < len(self.edges):
@@ -143,43 +154,58 @@ def numbered(letter: str, count: int) -> list[str]:
 
 
 def write_graph(graph: Graph, folder: str | Path, effects: Iterable[float] | None = None) -> None:
-    """Write `vertices.csv` and `edges.csv` to a folder, numbers in full.
+    """Write `vertices.csv` and `edges.csv` to a folder, numbers in full: `read_graph` gives the same graph.
 
     Args:
         graph: what to write.
         folder: where to; it is made if it is not there.
         effects: of each edge, as `cases.effects` gives them; the column is left empty if not given.
+
+    Raises:
+        ValueError: if there are not as many effects as edges.
+        FileExistsError: if there are files of these names with other columns; those of a graph are replaced.
     """
+    effects = [""] * len(graph.edges) if effects is None else [float(effect) for effect in effects]
+    if len(effects) != len(graph.edges):
+        raise ValueError(f"effects of write_graph must be {len(graph.edges)}, one per edge. Got {len(effects)}.")
     vertices = [
-        (number, one.kind, one.layer, one.name, one.bias, one.activation) for number, one in enumerate(graph.vertices)
+        (number, one.kind, one.layer, one.name, float(one.bias), one.activation)
+        for number, one in enumerate(graph.vertices)
     ]
-    told = [""] * len(graph.edges) if effects is None else [repr(float(effect)) for effect in effects]
-    edges = [(edge.source, edge.target, edge.weight, effect) for edge, effect in zip(graph.edges, told, strict=True)]
-    files.write_text(Path(folder) / "vertices.csv", _table(VERTEX_COLUMNS, vertices))
-    files.write_text(Path(folder) / "edges.csv", _table(EDGE_COLUMNS, edges))
+    edges = [(edge.source, edge.target, float(edge.weight), effects[at]) for at, edge in enumerate(graph.edges)]
+    tables = [
+        (files.expanded(folder) / "vertices.csv", VERTEX_COLUMNS, vertices),
+        (files.expanded(folder) / "edges.csv", EDGE_COLUMNS, edges),
+    ]
+    for path, columns, _ in tables:
+        if path.exists() and tuple(_reader(path).fieldnames or ()) != columns:
+            raise FileExistsError(f"{path} is there and was not written by write_graph. Choose another folder.")
+    for path, columns, rows in tables:
+        files.write_text(path, _table(columns, rows))
 
 
 def read_graph(folder: str | Path) -> Graph:
-    """The graph in `vertices.csv` and `edges.csv`. Ids may be any text; other columns are left alone.
+    """The graph in `vertices.csv` and `edges.csv`. Ids may be any text; other columns are not read.
 
     Raises:
-        ValueError: for columns that are missing, unknown ids, and what is no graph.
+        FileNotFoundError: if one of them is not there.
+        ValueError: for missing columns, unknown ids, what should be a number and is not, and what is no graph.
     """
-    vertices = _rows(Path(folder) / "vertices.csv", VERTEX_COLUMNS)
-    number = {row["id"]: place for place, row in enumerate(vertices)}
-    edges = []
-    for row in _rows(Path(folder) / "edges.csv", EDGE_COLUMNS[:3]):
+    number: dict[str, int] = {}
+    vertices, edges = [], []
+    for line, row in _rows(files.expanded(folder) / "vertices.csv", VERTEX_COLUMNS):
+        if row["id"] in number:
+            raise ValueError(f"id in {line} must be another one than that of an earlier line. Got {row['id']!r}.")
+        number[row["id"]] = len(number)
+        layer, bias = _number(line, row, "layer", int), _number(line, row, "bias", float)
+        vertices.append(Vertex(row["kind"], layer, row["name"], bias, row["activation"]))
+    for line, row in _rows(files.expanded(folder) / "edges.csv", EDGE_COLUMNS[:3]):
         for end in ("from_id", "to_id"):
             if row[end] not in number:
-                raise ValueError(f"{end} in edges.csv must be an id of vertices.csv. {near_matches(row[end], number)}")
-        edges.append(Edge(number[row["from_id"]], number[row["to_id"]], float(row["weight"])))
-    return Graph(
-        tuple(
-            Vertex(row["kind"], int(row["layer"]), row["name"], float(row["bias"]), row["activation"])
-            for row in vertices
-        ),
-        tuple(edges),
-    )
+                there = near_matches(row[end], number)
+                raise ValueError(f"{end} in {line} must be an id of vertices.csv. Got {row[end]!r}. {there}")
+        edges.append(Edge(number[row["from_id"]], number[row["to_id"]], _number(line, row, "weight", float)))
+    return Graph(tuple(vertices), tuple(edges))
 
 
 def draw_graph(graph: Graph, *, min_weight: float = 0.1, labels: bool = True, ax: "Axes | None" = None) -> "Axes":
@@ -202,9 +228,26 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return text.getvalue()
 
 
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(files.read_text(path)))
+def _reader(path: Path) -> csv.DictReader:
+    return csv.DictReader(io.StringIO(files.read_text(path)))
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a table, each with the words for where it stands."""
+    reader = _reader(path)
     missing = [name for name in columns if name not in (reader.fieldnames or ())]
     if missing:
         raise ValueError(f"{path.name} must have the columns {', '.join(columns)}. It lacks {', '.join(missing)}.")
-    return list(reader)
+    for row in reader:
+        line = f"line {reader.line_num} of {path.name}"
+        if any(row[name] is None for name in columns):
+            raise ValueError(f"{line} must have {len(reader.fieldnames or ())} values.")
+        yield line, row
+
+
+def _number(line: str, row: Mapping[str, str], column: str, kind: type[Number]) -> Number:
+    try:
+        return kind(row[column])
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{column} in {line} must be {what}. Got {row[column]!r}.") from None

@@ -1,5 +1,6 @@
 """Small networks as graphs: a column per layer, and an edge per weight."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -92,30 +93,35 @@ def layered_graph(
     """
     stops = list(accumulate(map(len, layers)))
     tallest = max(map(len, layers))
-    columns = [_column(BETWEEN * number, len(names), tallest) for number, names in enumerate(layers)]
-    into: list[list[tuple[Any, float]]] = [[] for _ in layers]  # the paths and weights of the edges into each layer
+    halves = [max([0.3, *map(_half_width, names)]) for names in layers]
+    between = BETWEEN + 2 * (max(halves) - 0.3)
+    columns = [_column(between * number, len(names), tallest) for number, names in enumerate(layers)]
+    spans = []
     for source, target, weight in edges:
         if not (0 <= source < stops[-1] and 0 <= target < stops[-1]):
             raise ValueError(f"edges of layered_graph must join nodes 0 ... {stops[-1] - 1}. Got {source} to {target}.")
         start, stop = (int(np.searchsorted(stops, number, side="right")) for number in (source, target))
         if start >= stop:
             raise ValueError(f"edges of layered_graph must lead to a later layer. Got {source} to {target}.")
-        ends = [columns[start][source - stops[start]], columns[stop][target - stops[stop]]]
-        into[stop].append((_path(ends, columns[start + 1 : stop], upwards=start % 2 == 0), float(weight)))
+        ends = columns[start][source - stops[start]], columns[stop][target - stops[stop]]
+        spans.append((start, stop, ends, float(weight)))
+    into: list[list[tuple[Any, float]]] = [[] for _ in layers]  # the paths and weights of the edges into each layer
+    taken: Counter[tuple[float, float]] = Counter()
+    for start, stop, ends, weight in sorted(spans, key=lambda one: one[1] - one[0]):  # the longest go outside
+        into[stop].append((_path(ends, columns[start + 1 : stop], start % 2 == 0, taken), weight))
 
     kept = [_large(layer, min_weight) for layer in into]
     heights = [np.array([0.0, SPACING * tallest])]
     heights += [path[:, 1] + side for layer in kept for path, _, _ in layer if len(path) > 2 for side in (-0.1, 0.1)]
     low, high = min(map(np.min, heights)), max(map(np.max, heights))
-    left, right = (max(0.3, *map(_half_width, layers[number])) for number in (0, -1))
-    width = left + BETWEEN * (len(layers) - 1) + right
+    width = halves[0] + between * (len(layers) - 1) + halves[-1]
     ax = axes_or_new(ax, INCHES * width, 0.75 / SPACING * (high - low) + 0.3)
     for number, layer in enumerate(kept[1:], start=1):
         _edges(layer, NEAR_NEURON if number == len(layers) - 1 else 1 - NEAR_NEURON, labels, ax)
-    for names, column in zip(layers, columns, strict=True):
+    for names, column, half in zip(layers, columns, halves, strict=True):
         for name, (x, y) in zip(names, column, strict=True):
-            _node(name, x, y, ax)
-    ax.set(xlim=(-left, width - left), ylim=(low, high), aspect="equal", xticks=[], yticks=[])
+            _node(name, x, y, half > 0.3, ax)
+    ax.set(xlim=(-halves[0], width - halves[0]), ylim=(low, high), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
 
@@ -135,10 +141,14 @@ def _column(x: float, count: int, tallest: int) -> Float[np.ndarray, "count 2"]:
 
 
 def _path(
-    ends: Sequence[np.ndarray], between: Sequence[Float[np.ndarray, "count 2"]], upwards: bool
+    ends: Sequence[np.ndarray],
+    between: Sequence[Float[np.ndarray, "count 2"]],
+    upwards: bool,
+    taken: Counter[tuple[float, float]],
 ) -> Float[np.ndarray, "points 2"]:
     """A straight line; where there are columns in between, a curve through the gap in each of them that is nearest to
-    the line. Of two that are equally near it takes the upper one or the lower one."""
+    the line, the upper or the lower one of two that are equally near. It stays clear of the curves that have `taken`
+    the same way."""
     if not between:
         return np.array(ends)
     from scipy.interpolate import PchipInterpolator  # not above: it takes a tenth of a second to import
@@ -149,8 +159,12 @@ def _path(
         x, y = column[0, 0], column[:, 1]
         gaps = np.array([y[0] + 0.75 * SPACING, *(y[:-1] + y[1:]) / 2, y[-1] - 0.75 * SPACING])
         line = first + (last - first) * (x - left) / (right - left)
-        nearest = gaps[np.argmin(abs(gaps - line - (1e-6 if upwards else -1e-6)))]
-        through.append(np.array([x, nearest]))
+        number = int(np.argmin(abs(gaps - line - (1e-6 if upwards else -1e-6))))
+        before = taken[x, gaps[number]]
+        outwards = {0: 0.2 * before, len(gaps) - 1: -0.2 * before}
+        aside = outwards.get(number, 0.06 * (-1) ** before * ((before + 1) // 2))
+        through.append(np.array([x, gaps[number] + aside]))
+        taken[x, gaps[number]] += 1
     x, y = np.array([*through, ends[1]]).T
     along = np.linspace(left, right, 30 * (len(between) + 1) + 1)
     return np.stack([along, PchipInterpolator(x, y)(along)], axis=1)
@@ -176,10 +190,10 @@ def _edges(layer: Sequence[tuple[Any, float, float]], along: float, labels: bool
         ax.text(x, y, f"{weight:+.2f}", color=color, fontsize=7, ha="center", va="center", bbox=box, zorder=2)
 
 
-def _node(name: str, x: float, y: float, ax: Axes) -> None:
-    """A circle with a name in it, or a box around a name that is longer."""
+def _node(name: str, x: float, y: float, boxed: bool, ax: Axes) -> None:
+    """A circle with a name in it, or a box around the name."""
     box: Any = None
-    if _length(name) > FITS:
+    if boxed:
         box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": INK, "linewidth": 0.9}
     else:
         ax.add_patch(Circle((x, y), RADIUS, facecolor="white", edgecolor=INK, linewidth=0.9, zorder=3))
