@@ -35,7 +35,7 @@ def parts(draw: st.DrawFn) -> tuple[tuple[Vertex, ...], tuple[Edge, ...]]:
 def test_files_keep_every_bit(tmp_path, parts):
     graph = Graph(*parts)
     cases.write_graph(graph, tmp_path)
-    cases.write_graph(graph, tmp_path, effects=range(len(graph.edges)))  # what was written is replaced
+    cases.write_graph(graph, tmp_path, effects=[0.1] * len(graph.edges))  # what was written is replaced
     read = cases.read_graph(tmp_path)
     assert repr(read) == repr(graph)  # of numbers too: -0.0 is not 0.0
 
@@ -131,6 +131,13 @@ X, H, Y = Vertex("feature", 0, "x"), Vertex("neuron", 1, "h"), Vertex("output", 
 def test_what_is_no_graph_is_refused(vertices, edges, message: str):
     with pytest.raises(ValueError, match=message):
         Graph(vertices, edges)
+
+
+def test_layers_see_all_layers_before():
+    with pytest.raises(ValueError, match=r"weights of layer 2 of layered must have shape \(1, 3\). Got \(1, 1\)"):
+        cases.layered(
+            (["h"], np.ones((1, 2)), [0.0], "relu"), (["y"], np.ones((1, 1)), [0.0], "relu"), features=["a", "b"]
+        )
 
 
 def test_without_cuts_edges():

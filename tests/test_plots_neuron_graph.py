@@ -4,9 +4,11 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from legibility import faults
 from matplotlib.collections import LineCollection
 
 import toymodels as tm
+from toymodels import cases
 
 W = np.array([[2.0, -0.5], [0.0, 1.0], [-4.0, 0.1]])  # three neurons, two inputs
 W_OUT = np.array([[0.5, 0.0, -1.0]])
@@ -75,3 +77,50 @@ def test_bad_input_is_named() -> None:
         tm.plots.neuron_graph(W, W_OUT[:, :2])
     with pytest.raises(ValueError, match=r"inputs of neuron_graph must be 2 names. Got 1"):
         tm.plots.neuron_graph(W, W_OUT, inputs=["a"])
+
+
+def test_edges_that_skip_layers_go_between_the_nodes() -> None:
+    layers = [["a"], ["b", "c", "d"], ["e"], ["f"]]
+    edges = [(0, 4, 1.0), (0, 5, -0.5), (1, 4, 2.0), (2, 5, 0.3)]
+    ax = tm.plots.layered_graph(layers, edges)
+    nodes = np.array([patch.get_center() for patch in ax.patches])
+    radius = ax.patches[0].get_radius()
+    lines = [line for layer in ax.collections for line in layer.get_segments()]
+    assert [len(line) > 2 for line in lines] == [False, True, True, True]  # into e, then into f
+    for line in lines:
+        inner = nodes[~(np.isclose(nodes, line[0]) | np.isclose(nodes, line[-1])).all(1)]
+        far = np.linalg.norm(line[:, None] - inner, axis=-1).min()
+        assert far > (0.3 if len(line) > 2 else 1) * radius
+        low, high = ax.get_ylim()
+        assert low < line[:, 1].min()
+        assert line[:, 1].max() < high
+    written = {text.get_text() for text in ax.texts} & {"+1.00", "-0.50", "+2.00", "+0.30"}
+    assert len(written) == 4
+    assert faults(ax.figure) == []
+
+
+def test_widths_are_relative_to_the_largest_into_the_same_layer() -> None:
+    ax = tm.plots.layered_graph([["a", "b"], ["c"], ["d"]], [(0, 2, 4.0), (1, 2, 2.0), (0, 3, 0.1), (2, 3, 0.05)])
+    first, second = (layer.get_linewidths() for layer in ax.collections)
+    assert sorted(first) == pytest.approx(sorted(second))
+
+
+def test_curves_through_the_same_gap_keep_apart() -> None:
+    ax = tm.plots.layered_graph([["a"], ["b"], ["c"], ["d"]], [(0, 2, 1.0), (0, 3, 1.0)], labels=False)
+    short, long = (layer.get_segments()[0] for layer in ax.collections[1:])
+    over_b = [np.interp(2.0, *line.T) for line in (short, long)]
+    assert over_b[1] - over_b[0] > 0.15
+
+
+@pytest.mark.parametrize("edge", [(1, 0), (0, 2), (0, 0)])
+def test_edges_that_lead_nowhere_are_named(edge: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=rf"edges of layered_graph must .*. Got {edge[0]} to {edge[1]}"):
+        tm.plots.layered_graph([["a"], ["b"]], [(*edge, 1.0)])
+
+
+CASES = [cases.gate("or"), cases.backup(), cases.absolute_value(), cases.asymmetric(), cases.polygon(5)]
+
+
+@pytest.mark.parametrize("case", [*CASES, cases.induction()], ids=lambda case: type(case.model).__name__)
+def test_the_graphs_of_cases_can_be_read(case: cases.Case) -> None:
+    assert faults(cases.draw_graph(case.graph()).figure) == []

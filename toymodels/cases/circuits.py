@@ -89,7 +89,7 @@ def all_ands(n_features: int = 20, n_neurons: int = 400, q: float = 0.3, density
     """The ands of all pairs of features in superposition (Hänni et al. 2024, "Mathematical Models of Computation in
     Superposition"): each neuron is ReLU(count - 1) of a random part of the features, each of which is in it with
     probability q; the and of a pair is read as the mean over the neurons that hold both. It is 1 where just the two are
-    on, and about q where one of them is on and another feature.
+    on, about q where one of them is on and another feature, and about q² where two others are.
 
     Raises:
         ValueError: where no neuron holds both of a pair.

@@ -131,6 +131,9 @@ def layered(
             before) from all vertices of all layers before; biases (to,); activation.
         features: their names.
 
+    Raises:
+        ValueError: if weights do not have this shape.
+
     >>> layered((["y"], np.array([[2.0, 0.0]]), [0.5], "relu"), features=["a", "b"]).edges
     (Edge(source=0, target=2, weight=2.0),)
     """
@@ -138,6 +141,9 @@ def layered(
     edges: list[Edge] = []
     for layer, (names, weights, biases, activation) in enumerate(layers, start=1):
         kind = "output" if layer == len(layers) else "neuron"
+        if weights.shape != (len(names), len(vertices)):
+            wanted = (len(names), len(vertices))
+            raise ValueError(f"weights of layer {layer} of layered must have shape {wanted}. Got {weights.shape}.")
         edges += [
             Edge(int(source), len(vertices) + int(row), float(weights[row, source]))
             for row, source in np.argwhere(weights)
@@ -165,15 +171,15 @@ def write_graph(graph: Graph, folder: str | Path, effects: Iterable[float] | Non
         ValueError: if there are not as many effects as edges.
         FileExistsError: if there are files of these names with other columns; those of a graph are replaced.
     """
-    effects = [""] * len(graph.edges) if effects is None else [float(effect) for effect in effects]
-    if len(effects) != len(graph.edges):
-        raise ValueError(f"effects of write_graph must be {len(graph.edges)}, one per edge. Got {len(effects)}.")
+    told: list[Any] = [""] * len(graph.edges) if effects is None else [float(effect) for effect in effects]
+    if len(told) != len(graph.edges):
+        raise ValueError(f"effects of write_graph must be {len(graph.edges)}, one per edge. Got {len(told)}.")
     vertices = [
         (number, one.kind, one.layer, one.name, float(one.bias), one.activation)
         for number, one in enumerate(graph.vertices)
     ]
-    edges = [(edge.source, edge.target, float(edge.weight), effects[at]) for at, edge in enumerate(graph.edges)]
-    tables = [
+    edges = [(edge.source, edge.target, float(edge.weight), told[at]) for at, edge in enumerate(graph.edges)]
+    tables: list[tuple[Path, Sequence[str], list[Any]]] = [
         (files.expanded(folder) / "vertices.csv", VERTEX_COLUMNS, vertices),
         (files.expanded(folder) / "edges.csv", EDGE_COLUMNS, edges),
     ]
