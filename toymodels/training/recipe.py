@@ -81,7 +81,7 @@ class Recipe:
         """
         return cls(steps=10_000, batch_size=512, learning_rate=3e-3, optimizer=Adam(b2=0.99), schedule=Trapezoid())
 
-    def scheduled(self) -> Callable[[Any], Any]:
+    def scheduled(self) -> Any:  # whether it is a function, training checks
         """The schedule of the learning rate: of one step where there are none."""
         return self.schedule(self.learning_rate, max(self.steps, 1))
 
