@@ -109,6 +109,16 @@ def test_a_run_is_a_case_also_from_a_file_or_a_sweep(tmp_path):
         np.testing.assert_array_equal(case.run().W[0], one.W[0])
 
 
+@pytest.mark.parametrize("case", [cases.compress(cases.gate("and"), 2), cases.polygon(), cases.induction(4, 5)])
+def test_the_run_of_a_case_is_a_case_from_its_file(case: cases.Case, tmp_path):
+    case.run(seed=3).save(tmp_path / "run.safetensors")
+    again = cases.of_run(tm.Run.load(tmp_path / "run.safetensors"), case.task)
+    assert again.model == case.model
+    np.testing.assert_allclose(
+        cases.truth(again.module(seed=7)).directions, cases.truth(case.module(seed=3)).directions, atol=1e-6
+    )
+
+
 def test_the_truth_of_other_modules_is_not_guessed():
     with pytest.raises(ValueError, match=r"truth of a NetworkModule is not known. Give it a property `directions`"):
         cases.truth(cases.Case(tm.Network((3, 2, 3)), tm.Task(tm.Independent(3))).module())
@@ -145,6 +155,21 @@ SIGNED = np.array([[0.3, -0.7, 0.0, 1.0], [-0.2, 0.9, -1.0, 0.4]])
 def test_circuits_compute_what_is_said(case: cases.Case, x: np.ndarray, wanted):
     np.testing.assert_allclose(case.module()(jnp.array(x)), np.array(wanted), atol=1e-6)
     assert case.run().loss[0] == 0
+
+
+def test_along_a_dormant_direction_a_patch_works_though_neither_part_does():
+    module = cases.dormant().module()
+    x, other = jnp.array([[0.25]]), jnp.array([[0.75]])
+    h, change = module.activations(x)["hidden"], module.activations(other)["hidden"] - module.activations(x)["hidden"]
+    assert h.ravel().tolist() == [0.25, 0.25, 0, 0.25]  # x, and the three neurons
+
+    def patched(direction: list[float]) -> float:
+        v = np.array(direction) / np.linalg.norm(direction)
+        return float((module.decode(h + jnp.outer(v, v) @ change) - module(x))[0, 0])
+
+    assert patched([0, 1, 1, 0]) == pytest.approx(0.5)  # as if x were .75
+    assert patched([0, 1, 0, 0]) == patched([0, 0, 1, 0]) == 0
+    assert patched([0, 0, 0, 1]) == pytest.approx(0.5)
 
 
 def test_all_ands_are_exact_on_their_pairs_and_bounded_elsewhere():

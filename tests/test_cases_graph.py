@@ -37,7 +37,7 @@ def test_files_keep_every_bit(tmp_path, parts):
     cases.write_graph(graph, tmp_path)
     cases.write_graph(graph, tmp_path, effects=[0.1] * len(graph.edges))  # what was written is replaced
     read = cases.read_graph(tmp_path)
-    assert repr(read) == repr(graph)  # of numbers too: -0.0 is not 0.0
+    assert repr((read.vertices, read.edges)) == repr(parts)  # -0.0 is not 0.0
 
 
 def test_a_circuit_from_files_has_the_same_outputs(tmp_path):

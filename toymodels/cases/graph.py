@@ -56,7 +56,7 @@ class Edge(NamedTuple):
     weight: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """Vertices in the order of their layers, and edges between them.
 
@@ -104,6 +104,10 @@ class Graph:
                 raise ValueError(f"edges of Graph must lead to a later layer. Got {edge}.")
         if len({(edge.source, edge.target) for edge in self.edges}) < len(self.edges):
             raise ValueError("edges of Graph must be at most one from a vertex to another.")
+
+    def __repr__(self) -> str:
+        counts = "".join(f"{kind}s: {len(self.of_kind(kind))}, " for kind in KINDS)
+        return f"Graph({counts}edges: {len(self.edges)})"
 
     @property
     def layers(self) -> list[list[int]]:

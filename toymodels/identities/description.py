@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import json
 import pkgutil
+import sys
 from collections.abc import Iterable, Mapping, Set
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -242,11 +243,11 @@ class _Walk:
         }
 
     def _type(self, cls: type) -> str:
-        """Its name, and for a type that is not of this package the module before it."""
+        """Its name, and for a type that `toymodels` does not have under this name the module before it."""
         if is_own(cls.__module__):
             return self.own(cls)
         self.modules.add(cls.__module__)
-        return cls.__qualname__ if cls.__module__.startswith("toymodels.") else _name(cls)
+        return cls.__qualname__ if getattr(sys.modules.get("toymodels"), cls.__qualname__, None) is cls else _name(cls)
 
     def _library(self, value: Any) -> str:
         self.modules.add(value.__name__ if isinstance(value, ModuleType) else value.__module__)
