@@ -56,6 +56,10 @@ def test_the_default_is_adam_at_a_hundredth_with_warmup_and_cosine_decay_over_20
         (tm.Recipe(steps=8, learning_rate=0.5, schedule="cosine"), lambda step: 0.25 * (1 + np.cos(np.pi * step / 8))),
         (tm.Recipe(steps=8, learning_rate=0.5, schedule=constant), lambda step: 0.5),
         (
+            tm.Recipe(steps=8, learning_rate=0.5, schedule=tm.training.Trapezoid(0.25, 0.5)),
+            lambda step: 0.5 * min((step + 1) / 2, 1, (8 - step) / 4),
+        ),
+        (
             tm.Recipe(steps=8, learning_rate=0.5, schedule=lambda rate, steps: lambda step: rate / (1 + step)),
             lambda step: 0.5 / (1 + step),
         ),
