@@ -2,6 +2,7 @@
 
 from itertools import permutations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -103,6 +104,12 @@ def test_matching_refuses_what_is_not_finite():
         matched_cosines(np.full((2, 3), np.nan), np.eye(2))
     learned = jnp.stack([jnp.full((2, 3), jnp.nan), jnp.eye(2, 3)])  # a model that diverged, beside one that did not
     np.testing.assert_array_equal(matches(learned, jnp.eye(2)[None]), [[-1, -1], [0, 1]])
+
+
+def test_matching_works_inside_a_compiled_program():
+    learned, truth = gaussian(3, 5, 9, seed=8), gaussian(5, 6, seed=9)
+    compiled = jax.jit(jax.vmap(lambda learned: matched_cosines(learned, jnp.asarray(truth))))
+    np.testing.assert_allclose(compiled(learned), matched_cosines(learned, truth), rtol=1e-4, atol=1e-5)
 
 
 # --- Scores are 1 and faults 0 for the truth, and controls fall short of it ------------------------------------------

@@ -169,18 +169,30 @@ def test_dead_units_are_counted_and_reconstruct_the_error():
     silent = np.asarray(module.silent[...])
     assert silent[[3, 5]].tolist() == [4, 4]
     assert silent[np.asarray(named["hidden"] > 0).any(1)].max() == 0
-    margin = named["margin"] + 20.3 * jnp.eye(7)[3][:, None] + 20 * jnp.eye(7)[5][:, None]  # as if they had been near
+    nearer = named["before"] + 20.3 * jnp.eye(7)[3][:, None] + 20 * jnp.eye(7)[5][:, None]  # as if they had been near
     task = tm.Task(FEATURES)
     for after, dead in ((4, [3, 5]), (5, [])):
-        value = tm.AuxK(1, 0.5, after=after)(module, task, H, {**named, "margin": margin})
-        top = np.asarray(margin)[[3, 5]].argmax(0)
-        own = np.asarray(unit_columns(module.W_dec[...]))[:, [3, 5]][:, top] * np.maximum(
-            margin[jnp.array([3, 5])].max(0), 0
-        )
+        value = tm.AuxK(1, 0.5, after=after)(module, task, H, {**named, "before": nearer})
+        top = np.asarray(nearer)[[3, 5]].argmax(0)
+        size = np.maximum(np.asarray(nearer)[[3, 5]].max(0), 0)
+        own = size * np.asarray(unit_columns(module.W_dec[...]))[:, [3, 5]][:, top]
         left = np.square(H - named["prediction"] - own).mean()
         assert float(value) == pytest.approx(0.5 * left if dead else 0, rel=1e-5)
     with pytest.raises(ValueError, match="counts_silence=True"):
         tm.AuxK(1)(made(tm.TopK(2)), task, H, named)
+
+
+def test_a_dead_unit_below_the_threshold_of_the_batch_is_moved():
+    module = made(tm.BatchTopK(0.1), counts_silence=True)
+    module.silent[...] = jnp.full(7, 9.0)
+
+    def penalty(module: nnx.Module):
+        return tm.AuxK(2, after=5)(module, tm.Task(FEATURES), H, named | {"before": module._before(H)})
+
+    named = module.activations(H)
+    off = np.flatnonzero(~np.asarray((named["hidden"] > 0).any(1)) & np.asarray((named["before"] > 0).any(1)))
+    assert off.size
+    assert np.abs(nnx.grad(penalty)(module)["W_enc"][...]).max(1)[off].min() > 0
 
 
 def test_a_tied_encoder_is_the_dictionary():
@@ -191,18 +203,14 @@ def test_a_tied_encoder_is_the_dictionary():
     np.testing.assert_allclose(module.activations(H)["margin"], pi, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "penalties", "over"),
     [
-        pytest.param(tm.TopK(1), (), {"k": [1, 2, 3]}, marks=pytest.mark.slow),
+        (tm.TopK(1), (), {"k": [1, 2, 3]}),
         (tm.BatchTopK(1.0), (tm.NestedReconstruction((2, 4)),), {"k": [0.5, 1.8, 3.0], "balance": [0.25, 1.0]}),
-        pytest.param(
-            tm.JumpReLU(),
-            (tm.HiddenL0(0.01),),
-            {"threshold": [0.01, 0.1], "strength": [1e-4, 1e-2, 0.1]},
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(tm.Gated(), (tm.GatedAuxiliary(0.01),), {"strength": [1e-4, 0.1]}, marks=pytest.mark.slow),
+        (tm.JumpReLU(), (tm.HiddenL0(0.01),), {"threshold": [0.01, 0.1], "strength": [1e-4, 1e-2, 0.1]}),
+        (tm.Gated(), (tm.GatedAuxiliary(0.01),), {"strength": [1e-4, 0.1]}),
     ],
     ids=["top_k", "batch_top_k", "jump_relu", "gated"],
 )
@@ -223,6 +231,7 @@ def test_numbers_are_swept_in_one_program_and_as_if_alone(activation, penalties,
     assert np.abs(first.W_dec.values - last.W_dec.values).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_threshold_comes_back_with_the_run_and_encodes_by_itself(tmp_path):
     run = tm.train(tm.SparseAutoencoder(4, 7, tm.BatchTopK(1.2)), tm.Task(FEATURES), SMALL)
     assert run.state["threshold"].shape == (1,)

@@ -108,24 +108,25 @@ class SparseAutoencoderModule(nnx.Module):
             "W_enc": ("unit", "feature"),
             "b_dec": ("feature",),
             "prediction": ("feature",),
-            **dict.fromkeys(("b_enc", "hidden", "margin", "silent", *of_units), ("unit",)),
+            **dict.fromkeys(("b_enc", "before", "hidden", "margin", "silent", *of_units), ("unit",)),
         }
 
     def activations(self, h: Float[Array, "m batch"]) -> dict[str, Array]:
-        """The activations z as "hidden", their "margin", and the reconstruction as "prediction". In training, the
-        module's state takes note of them."""
-        z, margin = self._units(h)
+        """The activations z as "hidden", π as "before", how far each unit stands above the point from which it is on
+        as "margin", and the reconstruction as "prediction". In training, the module's state takes note of them."""
+        before = self._before(h)
+        z, margin = self._units(before)
         if not self.use_running_average:
             if hasattr(self.activation, "next_state"):
                 for name, value in self.activation.next_state(z, self).items():
                     getattr(self, name)[...] = value
             if self.silent is not None:
                 self.silent[...] = jnp.where((z > 0).any(-1), 0, self.silent[...] + 1)
-        return {"hidden": z, "margin": margin, "prediction": self.decode(z)}
+        return {"before": before, "hidden": z, "margin": margin, "prediction": self.decode(z)}
 
     def encode(self, h: Float[Array, "m batch"]) -> Float[Array, "k batch"]:
         """The activations z of the units."""
-        return self._units(h)[0]
+        return self._units(self._before(h))[0]
 
     def decode(self, z: Float[Array, "k batch"]) -> Float[Array, "m batch"]:
         """The reconstruction ĥ: each unit adds its direction, of length 1, times its activation."""
@@ -135,11 +136,14 @@ class SparseAutoencoderModule(nnx.Module):
         """The reconstruction ĥ of hidden activations h."""
         return self.decode(self.encode(h))
 
-    def _units(self, h: Float[Array, "m batch"]) -> tuple[Float[Array, "k batch"], Float[Array, "k batch"]]:
+    def _before(self, h: Float[Array, "m batch"]) -> Float[Array, "k batch"]:
         W_enc = unit_columns(self.W_dec[...]).T if self.W_enc is None else self.W_enc[...]
         before = W_enc @ (h - self.b_dec[...][:, None])
         if self.b_enc is not None:
             before = before + self.b_enc[...][:, None]
+        return before
+
+    def _units(self, before: Float[Array, "k batch"]) -> tuple[Float[Array, "k batch"], Float[Array, "k batch"]]:
         if hasattr(self.activation, "units"):
             return self.activation.units(before, self)
         return self.activation(before), before

@@ -126,7 +126,7 @@ class AuxK:
             raise ValueError("AuxK needs a SparseAutoencoder with counts_silence=True.")
         dead = module.silent[...] >= self.after
         error = jax.lax.stop_gradient(task.wanted(x) - activations["prediction"])
-        revived = TopK(self.k)(jnp.where(dead[:, None], activations["margin"], 0))
+        revived = TopK(self.k)(jnp.where(dead[:, None], activations["before"], 0))
         left = jnp.square(error - unit_columns(module.W_dec[...]) @ revived).mean()
         return self.strength * jnp.where(dead.any(), left, 0)
 
