@@ -52,7 +52,7 @@ def run_from(
     ((10, 2, 5), (10, 5))
     """
     state = load_file(weights) if isinstance(weights, str | Path) else weights
-    arrays = {str(name): _array(value) for name, value in state.items()}
+    arrays = {str(name): array_of(value) for name, value in state.items()}
     params = _of_two_layers(arrays) or _of_one_matrix(arrays, transpose)
     if params is None:
         told = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
@@ -68,7 +68,7 @@ def run_from(
         tied="W_out" not in params,
         n_outputs=None if n_outputs == n_features else n_outputs,
     )
-    return _run_of(model, params)
+    return run_of(model, params)
 
 
 def state_dict(run: Run, place: int = 0) -> dict[str, np.ndarray]:
@@ -92,13 +92,13 @@ def state_dict(run: Run, place: int = 0) -> dict[str, np.ndarray]:
     return {known[name]: np.ascontiguousarray(params[name]) for name in known if name in params}
 
 
-def _run_of(model: Any, params: Mapping[str, Any]) -> Run:
-    """A `Run` of parameters by name, each (restarts, ...), without losses."""
+def run_of(model: Any, params: Mapping[str, Any], state: Mapping[str, Any] | None = None) -> Run:
+    """A `Run` of parameters and other state by name, each (restarts, ...), without losses."""
     count = len(next(iter(params.values())))
     nothing, empty = np.full(count, np.nan), np.zeros(0, int)
     return Run(
         params={name: np.asarray(value, np.float32) for name, value in params.items()},
-        state={},
+        state={name: np.asarray(value, np.float32) for name, value in (state or {}).items()},
         loss=nothing,
         objective=nothing,
         history=np.zeros((count, 0), np.float32),
@@ -114,7 +114,7 @@ def _run_of(model: Any, params: Mapping[str, Any]) -> Run:
     )
 
 
-def _array(value: Any) -> np.ndarray:
+def array_of(value: Any) -> np.ndarray:
     """A tensor of torch, on any device and with a gradient or without, or whatever numpy takes."""
     value = value.detach().cpu() if hasattr(value, "detach") else value
     return np.asarray(value, dtype=np.float32)
