@@ -21,8 +21,9 @@ lint: .venv/dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/base  ## speed against the notebook's loop in PyTorch (CPU), as ratios in one run
+bench: .venv/base  ## speed against the notebook's loop in PyTorch (CPU) and SAELens, as ratios in one run
 	$(BIN)/pip install -q -e '.[bench]' --extra-index-url $(TORCH_INDEX)
+	-$(BIN)/pip install -q -e '.[saelens]'  # where it does not install, its part is left out
 	$(BIN)/python -m experiments.benchmark
 
 workshop: .venv/workshop  ## the lessons, copied to toymodels-workshop and opened in JupyterLab

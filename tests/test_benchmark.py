@@ -15,13 +15,26 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from experiments.benchmark import agreement, baseline, draw, ours, phase_diagram, plan, report, resident, timing
+from experiments.benchmark import (
+    agreement,
+    baseline,
+    dictionaries,
+    draw,
+    ours,
+    phase_diagram,
+    plan,
+    report,
+    resident,
+    timing,
+)
 from experiments.benchmark.bare import BareEngine
+from experiments.benchmark.dictionaries import GRID, WIDE, Dictionaries
 from experiments.benchmark.same_loss import Comparison
 from experiments.benchmark.sizes import LARGE, SMALL, Effort, Size
 
 TINY = Size(5, 2, (0.7, 0.3), decay=0.8)
 BRIEF = Effort(rounds=2, seconds=0.005)
+FEW = Dictionaries(n_features=6, n_inputs=3, n_units=5, strengths=2, seeds=1, steps=5)
 PLAN = plan.Plan(
     name="tiny",
     sizes=(TINY, dataclasses.replace(LARGE, densities=(0.5,))),
@@ -37,6 +50,7 @@ PLAN = plan.Plan(
     largest_pytorch=1,
     features=(5,),
     sweeps=(TINY,),
+    dictionaries=(FEW,),
     phase_diagram=3,
 )
 
@@ -56,6 +70,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("experiments.benchmark.measure.matrix_rate", lambda: timing.matrix_rate(side=64, calls=2))
         patch.setattr(phase_diagram, "measure", phase_diagram.measure_here)
+        patch.setattr(dictionaries, "saelens_version", lambda: None)
         path = tmp_path_factory.mktemp("benchmark") / "tiny.json"
         return plan.measure(PLAN, path, announce=lambda what: None) | {"others_share_of_cores": 0.5}
 
@@ -141,9 +156,10 @@ def test_targets_pass_and_fail() -> None:
     agreement = {"all cells": 0.98, "further than 1/48 of an axis from a border": 0.98}
     phases = {"models": 2**20, "seconds": 241.0, "peak_mib": 100, "agreement": agreement}
     recipes = {"one": [{"median_ratio": 1.04}, {"median_ratio": 0.9}], "two": [{"median_ratio": 1.06}]}
-    found = report.targets(steps, recipes, same_loss, sweeps, phases)
+    grids = {GRID.name: {"autoencoders": 64, "ratio": {"median": 19.0}}, WIDE.name: {"skipped": "no"}}
+    found = report.targets(steps, recipes, same_loss, sweeps, grids, phases)
     passed = [target["passed"] for target in found]
-    assert passed == [False, True, False, True, False, True, False, False, True, True, False]
+    assert passed == [False, True, False, True, False, True, False, False, False, True, True, False]
 
 
 def test_table_names_missed_targets_and_other_programs(measured: dict[str, Any]) -> None:
@@ -165,6 +181,23 @@ def test_the_bare_engine_trains_the_models_of_the_sweep() -> None:
 def test_the_sweeps_are_measured(measured: dict[str, Any]) -> None:
     assert measured["phase_diagram"]["models"] == 9 * 16
     assert 0 < measured["sweeps"][TINY.name]["ratio"]["median"] < 1.5
+
+
+def test_dictionaries_are_left_out_with_a_word_without_saelens(measured: dict[str, Any]) -> None:
+    assert measured["dictionaries"] == {FEW.name: {"skipped": "SAELens is not installed"}}
+    assert "5 units in 3 dimensions       left out: SAELens is not installed" in report.table(measured)
+
+
+@pytest.mark.filterwarnings("ignore")  # of SAELens, while it is imported
+def test_dictionaries_are_timed_beside_saelens(measured: dict[str, Any]) -> None:
+    pytest.importorskip("sae_lens")
+    row = dictionaries.beside_saelens(FEW, BRIEF)
+    assert row["autoencoders"] == 2
+    assert row["saelens_ms"]["max"] <= row["saelens_one_thread_ms"]["max"]
+    ratio = row["saelens_ms"]["median"] / row["ours_ms"]["median"]
+    assert row["ratio"]["min"] * 0.99 <= ratio <= row["ratio"]["max"] * 1.01
+    with_grid = {"autoencoders": 64, **{key: row[key] for key in ("ours_ms", "saelens_ms", "ratio")}}
+    assert f"{GRID.name:<30}  64" in report.table(measured | {"dictionaries": {GRID.name: with_grid}})
 
 
 def test_machine_is_described_without_its_name() -> None:

@@ -11,6 +11,7 @@ import toymodels as tm
 from experiments.benchmark import phase_diagram, report
 from experiments.benchmark.agreement import largest_difference
 from experiments.benchmark.bare import overhead
+from experiments.benchmark.dictionaries import GRID, WIDE, Dictionaries, beside_saelens
 from experiments.benchmark.log import measure_all
 from experiments.benchmark.measure import model_steps, step_times
 from experiments.benchmark.memory import peak_memory
@@ -41,6 +42,7 @@ class Plan:
         largest_pytorch: the largest of them that PyTorch trains too.
         features: numbers of features.
         sweeps: ensembles for which a sweep is timed beside the bare engine.
+        dictionaries: grids of sparse autoencoders that are timed beside SAELens.
         phase_diagram: cells along each axis of the phase diagram.
     """
 
@@ -58,6 +60,7 @@ class Plan:
     largest_pytorch: int
     features: tuple[int, ...]
     sweeps: tuple[Size, ...]
+    dictionaries: tuple[Dictionaries, ...]
     phase_diagram: int
 
 
@@ -76,6 +79,7 @@ FULL = Plan(
     largest_pytorch=1000,
     features=(5, 20, 50, 100, 200, 400),
     sweeps=(of_models(1000), LARGE),
+    dictionaries=(GRID, WIDE),
     phase_diagram=256,
 )
 
@@ -91,6 +95,7 @@ QUICK = dataclasses.replace(
     growth=Effort(rounds=2, seconds=0.2),
     models=(1, 100, 1000),
     features=(20, 200),
+    dictionaries=(GRID,),
     phase_diagram=32,
 )
 
@@ -127,6 +132,10 @@ def measurements(plan: Plan) -> dict[str, Callable[[], Any]]:
             f"growth, {count} features": partial(step_times, of_features(count), plan.growth) for count in plan.features
         },
         **{f"a sweep beside the bare engine, {size.name}": partial(overhead, size, plan.steps) for size in plan.sweeps},
+        **{
+            f"dictionaries beside SAELens, {size.name}": partial(beside_saelens, size, plan.steps)
+            for size in plan.dictionaries
+        },
         "the phase diagram": partial(phase_diagram.measure, plan.phase_diagram),
     }
 
@@ -139,6 +148,7 @@ def assemble(plan: Plan, made: Mapping[str, Any]) -> dict[str, Any]:
         one.size.name: made[f"the default recipe's losses, {one.size.name}"] for one in plan.default_recipe
     }
     sweeps = {size.name: made[f"a sweep beside the bare engine, {size.name}"] for size in plan.sweeps}
+    dictionaries = {size.name: made[f"dictionaries beside SAELens, {size.name}"] for size in plan.dictionaries}
     return {
         "machine": report.machine(),
         "plan": plan.name,
@@ -154,8 +164,9 @@ def assemble(plan: Plan, made: Mapping[str, Any]) -> dict[str, Any]:
             "features": [made[f"growth, {n} features"] for n in plan.features],
         },
         "sweeps": sweeps,
+        "dictionaries": dictionaries,
         "phase_diagram": made["the phase diagram"],
-        "targets": report.targets(steps, default_recipe, same_loss, sweeps, made["the phase diagram"]),
+        "targets": report.targets(steps, default_recipe, same_loss, sweeps, dictionaries, made["the phase diagram"]),
         "seconds": made["seconds"],
     }
 

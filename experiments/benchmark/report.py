@@ -11,6 +11,7 @@ import jax
 
 import toymodels as tm
 from experiments.benchmark import baseline
+from experiments.benchmark.dictionaries import GRID, WIDE, saelens_version
 from experiments.benchmark.sizes import LARGE, SMALL
 from toymodels import files
 
@@ -29,6 +30,7 @@ def machine() -> dict[str, Any]:
         "toymodels": tm.__version__,
         **{name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
         "torch": baseline.VERSION,
+        "sae-lens": saelens_version(),
     }
 
 
@@ -38,6 +40,7 @@ DEFAULT_RECIPE_LIMIT = 1.05
 SAME_LOSS_TARGETS = {SMALL.name: 50, LARGE.name: 100}
 MATRIX_SHARE_TARGETS = {LARGE.name: 0.75}
 BARE_TARGET = 0.87  # 1 / 1.15
+DICTIONARY_TARGETS = {GRID.name: 20, WIDE.name: 1}
 PHASE_SECONDS, PHASE_MIB = 240, 2048
 PHASE_AGREEMENT = {"all cells": 0.97, "further than 1/48 of an axis from a border": 0.99}
 
@@ -47,6 +50,7 @@ def targets(
     default_recipe: Mapping[str, Sequence[Mapping[str, float]]],
     same_loss: Measured,
     sweeps: Measured,
+    dictionaries: Measured,
     phases: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Each target with what was measured, a median over rounds, and whether it is met."""
@@ -66,6 +70,10 @@ def targets(
     for name, row in sweeps.items():
         title = f"the bare engine's time / a sweep's, {name}, {row['models']} models"
         found.append(_target(title, row["ratio"]["median"], BARE_TARGET))
+    for name, row in dictionaries.items():
+        if "ratio" in row:
+            title = f"SAELens' time / ours, {row['autoencoders']} sparse autoencoders, {name}"
+            found.append(_target(title, row["ratio"]["median"], DICTIONARY_TARGETS[name]))
     title = f"phase diagram, {phases['models']:,} models"
     if phases["models"] >= 10**6:
         found.append(_limit(f"{title}: seconds", phases["seconds"], PHASE_SECONDS))
@@ -129,6 +137,8 @@ def table(report: Mapping[str, Any]) -> str:
         f"{_spread(row['ratio']):>25}"
         for name, row in report["sweeps"].items()
     ]
+    lines += ["", "Sparse autoencoders, ms a step of one          ours   SAELens           SAELens / ours"]
+    lines += [_dictionary_line(name, row) for name, row in report["dictionaries"].items()]
     phases = report["phase_diagram"]
     lines += [
         "",
@@ -144,6 +154,15 @@ def table(report: Mapping[str, Any]) -> str:
     if others is not None and others > QUIET:
         lines.append(f"Other programs used {others:.0%} of the cores meanwhile: measure again when they do not.")
     return "\n".join(lines)
+
+
+def _dictionary_line(name: str, row: Mapping[str, Any]) -> str:
+    if "skipped" in row:
+        return f"{name:<30}left out: {row['skipped']}"
+    return (
+        f"{name:<30}{row['autoencoders']:>4}{row['ours_ms']['median']:>17.3f}{row['saelens_ms']['median']:>10.2f}"
+        f"{_spread(row['ratio']):>25}"
+    )
 
 
 def _same_loss_line(name: str, row: Mapping[str, Any]) -> str:

@@ -32,7 +32,8 @@ from toymodels.models.sparse_autoencoder import SparseAutoencoderModule
 from toymodels.models.sparsity import BatchTopK, Gated, JumpReLU, MatchingPursuit, TopK
 from toymodels.training.run import Run
 
-Config, State = Mapping[str, Any], Mapping[str, Any]
+Config = Mapping[str, Any]
+State = Mapping[str, Any]
 INSTALL = "SAELens is not installed. Run: pip install 'toymodels[saelens]'"
 PLAIN = {"normalize_activations": "none", "reshape_activations": "none"}
 LEAST = float(np.finfo(np.float32).tiny)
@@ -72,9 +73,10 @@ def saelens_weights(run: Run, place: int = 0) -> tuple[dict[str, Any], dict[str,
     Raises:
         ValueError: as `to_saelens`.
     """
-    module = run.module(place)
-    if not isinstance(module, SparseAutoencoderModule):
+    trained = run.module(place)
+    if not isinstance(trained, SparseAutoencoderModule):
         raise ValueError(f"run of to_saelens must be of a SparseAutoencoder. It has {', '.join(run.params)}.")
+    module: Any = trained  # with parameters of its activation
     directions = unit_columns(np.asarray(module.W_dec[...]))
     n_inputs, n_units = directions.shape
     encoder = directions.T if module.W_enc is None else np.asarray(module.W_enc[...])
@@ -98,7 +100,7 @@ def saelens_weights(run: Run, place: int = 0) -> tuple[dict[str, Any], dict[str,
         case MatchingPursuit(k=k, threshold=threshold):
             if threshold > 0:
                 raise ValueError(
-                    f"SAELens stops matching pursuit at a length of the rest, not at a projection: to_saelens needs "
+                    "SAELens stops matching pursuit at a length of the rest, not at a projection: to_saelens needs "
                     f"MatchingPursuit with threshold=0. Got {threshold}."
                 )
             options = {"max_iterations": k, "residual_threshold": 0.0, "stop_on_duplicate_support": False}
@@ -108,12 +110,12 @@ def saelens_weights(run: Run, place: int = 0) -> tuple[dict[str, Any], dict[str,
             raise ValueError(f"SAELens has no activation {getattr(other, '__name__', other)!r}. {_known()}")
     config = {"architecture": architecture, "d_in": n_inputs, "d_sae": n_units, "dtype": "float32", "device": "cpu"}
     config |= {"apply_b_dec_to_input": True, **PLAIN, **options, "metadata": {}}
-    return config, {name: np.ascontiguousarray(value, np.float32) for name, value in state.items()}
+    return config, {name: np.array(value, np.float32, order="C") for name, value in state.items()}
 
 
 def from_saelens(sae: Any) -> Run:
-    """A `Run` of one `SparseAutoencoder` with the weights of SAELens: the same reconstructions, and the same activations
-    if the rows of W_dec have length 1. Else those are SAELens' times the lengths, as after its `fold_W_dec_norm`.
+    """A `Run` of one `SparseAutoencoder` with the weights of SAELens. Reconstructions are the same, and activations if
+    the rows of W_dec have length 1; else those are SAELens' times the lengths, as after its `fold_W_dec_norm`.
 
     A `BatchTopK` in training there, Matryoshka or not, becomes `BatchTopK` with its threshold, as SAELens saves it.
 
@@ -136,18 +138,18 @@ def from_saelens(sae: Any) -> Run:
     refusals = [f"{name}={config[name]!r}" for name, wanted in PLAIN.items() if config.get(name, wanted) != wanted]
     if refusals:
         raise ValueError(
-            f"from_saelens takes SAEs of activations as they are. This one has {', '.join(refusals)}; a constant factor "
-            "can be folded into it by its fold_activation_norm_scaling_factor."
+            f"from_saelens takes SAEs of activations as they are. This one has {', '.join(refusals)}; a constant "
+            "factor can be folded into it by its fold_activation_norm_scaling_factor."
         )
-    weights = _Weights(architecture, config, {name: _numbers(value) for name, value in state.items()})
-    make = _MAKERS.get(architecture)
-    if make is None:
+    if architecture not in _MAKERS:
         raise ValueError(f"from_saelens does not know the architecture {architecture!r}. {_known()}")
-    activation, own, kept = make(weights)
+    weights = _Weights(config, {name: _numbers(value) for name, value in state.items()})
+    activation, own, kept = _MAKERS[architecture](weights)
     tied = isinstance(activation, MatchingPursuit)
     params = {"W_dec": weights.directions, "b_dec": weights.b_dec, **own}
     weights.check_all_used()
-    model = SparseAutoencoder(*weights.directions.shape, activation=activation, tied=tied, bias=not tied)
+    n_inputs, n_units = weights.directions.shape
+    model = SparseAutoencoder(n_inputs, n_units, activation, tied=tied, bias=not tied)
     one_run = ({name: np.asarray(value)[None] for name, value in group.items()} for group in (params, kept))
     return run_of(model, *one_run)
 
@@ -155,7 +157,7 @@ def from_saelens(sae: Any) -> Run:
 class _Weights:
     """Parameters by SAELens' names, folded: directions of length 1 and an encoder that sees h - b_dec."""
 
-    def __init__(self, architecture: str, config: Config, state: dict[str, np.ndarray]):
+    def __init__(self, config: Config, state: dict[str, np.ndarray]):
         self.config, self._state, self._used = config, state, {"W_dec", "b_dec"}
         self._centred = config.get("apply_b_dec_to_input", True)
         written = self["W_dec"].T
@@ -194,7 +196,7 @@ class _Weights:
             low, high = self.lengths.min(), self.lengths.max()
             raise ValueError(
                 "The k largest activations are chosen before columns are scaled, so lengths cannot be folded: "
-                f"from_saelens needs rows of W_dec that are equally long. They have lengths from {low:.3g} to {high:.3g}."
+                f"from_saelens needs rows of W_dec of one length. They have lengths from {low:.3g} to {high:.3g}."
             )
 
     def check_all_used(self) -> None:
@@ -223,7 +225,7 @@ def _batch_top_k(weights: _Weights) -> Made:
     if not weights.config.get("rescale_acts_by_decoder_norm", False):
         threshold = threshold * np.float32(weights.lengths[0])
     threshold = np.nextafter(threshold, np.float32(np.inf))  # a unit is on above theirs, and from ours on
-    return BatchTopK(weights.k()), weights.whole(), {"threshold": threshold}
+    return BatchTopK(weights.k()), weights.whole(), {"threshold": np.asarray(threshold)}
 
 
 def _jump_relu(weights: _Weights) -> Made:
