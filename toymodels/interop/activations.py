@@ -12,9 +12,18 @@ from jaxtyping import Array, Float
 from scipy.special import ndtr, ndtri
 
 from toymodels.checks import check_integer, check_seed
-from toymodels.features import BINARY, Dataset, GaussianCopula, HiddenActivations, Independent, Values
+from toymodels.features import (
+    BINARY,
+    Dataset,
+    GaussianCopula,
+    HiddenActivations,
+    Independent,
+    Values,
+    validate_features,
+)
 from toymodels.features.uniform import batch_of, prepared
 from toymodels.interop.checkpoints import array_of
+from toymodels.interop.libraries import optional
 
 
 def activation_batches(features: Any, batch_size: int = 1024, seed: int = 0) -> Iterator[Any]:
@@ -65,14 +74,11 @@ def to_synthetic(hidden: HiddenActivations, seed: int = 0) -> tuple[Any, "Draws"
     Raises:
         ModuleNotFoundError: without SAELens.
     """
-    try:
-        from sae_lens.synthetic import FeatureDictionary
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(_needs("SAELens"), name=error.name) from error
+    torch, synthetic = optional("torch"), optional("sae_lens.synthetic")
     hidden.validate()
-    W = np.array(hidden.W, np.float32)
-    dictionary = FeatureDictionary(W.shape[1], W.shape[0], initializer=None)
-    dictionary.feature_vectors.data = _torch().from_numpy(np.ascontiguousarray(W.T))
+    vectors = np.array(np.asarray(hidden.W).T, np.float32, order="C")
+    dictionary = synthetic.FeatureDictionary(*vectors.shape, initializer=None)
+    dictionary.feature_vectors.data = torch.from_numpy(vectors)
     return dictionary, Draws(hidden.features, seed)
 
 
@@ -81,7 +87,8 @@ class Draws:
 
     def __init__(self, features: Any, seed: int = 0):
         check_seed("Draws", "seed", seed)
-        self._torch, self._step = _torch(), count()
+        validate_features(features)
+        self._torch, self._step = optional("torch"), count()
         data_key, key = jax.random.split(jax.random.key(seed))
         same = prepared(features, data_key)
         self._draw = jax.jit(lambda step, batch_size: batch_of(same, key, step, batch_size).T, static_argnums=1)
@@ -141,15 +148,3 @@ def rectified_normal(mean: float, std: float) -> Values:
 
 def _rectified(mean: float, std: float, u: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.maximum(mean + std * jax.scipy.special.ndtri(u), 0.0)
-
-
-def _torch() -> Any:
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(_needs("PyTorch"), name=error.name) from error
-    return torch
-
-
-def _needs(what: str) -> str:
-    return f"{what} is not installed. Run: pip install 'toymodels[saelens]'"

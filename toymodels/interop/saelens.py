@@ -27,6 +27,7 @@ from safetensors.numpy import load_file
 from toymodels import files
 from toymodels.arrays import norms, unit_columns
 from toymodels.interop.checkpoints import array_of, run_of
+from toymodels.interop.libraries import optional
 from toymodels.models import SparseAutoencoder
 from toymodels.models.sparse_autoencoder import SparseAutoencoderModule
 from toymodels.models.sparsity import BatchTopK, Gated, JumpReLU, MatchingPursuit, TopK
@@ -34,7 +35,6 @@ from toymodels.training.run import Run
 
 Config = Mapping[str, Any]
 State = Mapping[str, Any]
-INSTALL = "SAELens is not installed. Run: pip install 'toymodels[saelens]'"
 PLAIN = {"normalize_activations": "none", "reshape_activations": "none"}
 LEAST = float(np.finfo(np.float32).tiny)
 
@@ -50,13 +50,9 @@ def to_saelens(run: Run, place: int = 0) -> Any:
         ModuleNotFoundError: without SAELens.
         ValueError: for a run of another model, and for what SAELens has no counterpart of.
     """
-    try:
-        import torch
-        from sae_lens import SAE
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(INSTALL, name=error.name) from error
+    torch, sae_lens = optional("torch"), optional("sae_lens")
     config, state = saelens_weights(run, place)
-    sae: Any = SAE.from_dict(dict(config))
+    sae = sae_lens.SAE.from_dict(config)
     sae.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
     return sae
 
