@@ -37,6 +37,7 @@ from toymodels.training.engine import step
 
 PAPERS = find_papers()
 EXPERIMENTS = experiments_of(PAPERS)
+NAMES = [one.name for one in EXPERIMENTS]
 EACH = pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda one: one.name)
 
 
@@ -183,7 +184,8 @@ def example(tmp_path, monkeypatch) -> Iterator[str]:
 def test_a_paper_is_found_by_being_there(example, elsewhere, capsys) -> None:
     assert main(["list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == [*(one.name for one in PAPERS[0].experiments), "scherlis2022/capacity", *listed[-3:]]
+    earlier = len(PAPERS[0].experiments)  # of 2022 as well, by a name that comes before
+    assert listed == [*NAMES[:earlier], "scherlis2022/capacity", *NAMES[earlier:]]
     figures = elsewhere / "figures"
     assert main(["run", example, "--figures", str(figures)]) == 0
     page = json.loads((figures / "scherlis2022" / "capacity.json").read_text())
@@ -228,7 +230,14 @@ def test_experiments_come_in_the_order_of_the_paper_and_then_by_name() -> None:
 def test_select_takes_figures_and_papers() -> None:
     assert [one.name for one in select("elhage2022/intro", PAPERS)] == ["elhage2022/intro"]
     assert select("elhage2022/", PAPERS) == [one for one in EXPERIMENTS if one.name.startswith("elhage2022/")]
-    assert [found.name for found in PAPERS] == ["elhage2022", "beyond"]
+
+
+def test_papers_come_by_year_and_then_by_name_and_our_own_questions_last() -> None:
+    *shelf, own = PAPERS
+    places = [(found.paper.year, found.name) for found in shelf]
+    assert {"elhage2022", "sharkey2022", "bricken2023"} <= {found.name for found in shelf}
+    assert places == sorted(places)
+    assert own.name == "beyond"
 
 
 @pytest.mark.parametrize(

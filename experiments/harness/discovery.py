@@ -27,16 +27,22 @@ class Found(NamedTuple):
 
 
 def find_papers() -> list[Found]:
-    """All papers by name, and then the questions of our own.
+    """All papers by year and name, and then the questions of our own.
 
     Raises:
         ValueError: if a folder has no `PAPER`, a figure's name does not begin with that of its folder or is there
             twice, or a paper's order names a figure that is not there.
     """
     return [
-        _found(importlib.import_module(f"{shelf.__name__}.{module.name}"))
+        found
         for shelf in (papers, questions)
-        for module in sorted(pkgutil.iter_modules(shelf.__path__), key=lambda module: module.name)
+        for found in sorted(
+            (
+                _found(importlib.import_module(f"{shelf.__name__}.{one.name}"))
+                for one in pkgutil.iter_modules(shelf.__path__)
+            ),
+            key=lambda found: (found.paper.year or 0, found.name),
+        )
     ]
 
 

@@ -1,5 +1,4 @@
-"""Sharkey, Braun & Millidge 2022, "Taking features out of superposition with sparse autoencoders": the part on toy
-data."""
+"""Sharkey et al. 2022, "Taking features out of superposition with sparse autoencoders": the part on toy data."""
 
 from experiments.harness.experiment import Paper
 

@@ -20,6 +20,7 @@ from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at
 from toymodels.analysis import dictionaries
 from toymodels.arrays import unit_columns
 from toymodels.theory.dictionaries import chance_mmcs
+from toymodels.training.optimisers import constant
 
 QUARTER, HALF, TRUE, TWICE, FOUR_TIMES = range(5)  # dictionaries by their size, relative to the number of features
 RAREST = 0.99**512  # how often the rarest feature is on, relative to the most common one, in the paper
@@ -48,7 +49,7 @@ def sweep_recovery(full: bool, seed: int) -> Mapping[str, Sweep]:
     n, m = (512, 256) if full else (64, 32)
     ratios = 2.0 ** (np.arange(-2, 6) if full else np.arange(-2, 3))
     l1 = 10 ** (np.arange(-8, 9) / 4) if full else 2.0 ** np.arange(-5, 6)
-    paper = tm.Recipe(50_000, 256, 1e-3, optimizer=optax.adam, schedule="constant")
+    paper = tm.Recipe(50_000, 256, 1e-3, optimizer=optax.adam, schedule=constant)
     quick = dataclasses.replace(tm.Recipe.dictionary(), steps=1_500, batch_size=256, learning_rate=1e-2)
     W = unit_columns(np.random.default_rng(seed).normal(size=(m, n))).astype(np.float32)
     task = tm.Task(tm.HiddenActivations(W, features(n)), penalties=(tm.HiddenL1(0.0),))
@@ -97,14 +98,13 @@ def maps(results: Results) -> Maps:
     h = truth @ np.asarray(features(n).sample(jax.random.key(0), 40_960 if n == 512 else 2_560))
     D = [unit_columns(one.W_dec.values) for one in sweeps]
     sizes = np.array([one.shape[-1] for one in D])
-    measured = [[alive_and_loss(one.isel(strength=i), h) for i in range(len(one.strength))] for one in sweeps]
-    alive, loss = np.moveaxis(measured, -1, 0)
+    measured = np.array([[alive_and_loss(one.isel(strength=i), h) for i in range(len(one.strength))] for one in sweeps])
     return Maps(
         sizes=sizes,
         l1=sweeps[0].strength.values * sizes[0],
         mmcs=np.array([dictionaries.mmcs(one, truth[None]) for one in D]),
-        alive=alive,
-        loss=loss,
+        alive=measured[..., 0],
+        loss=measured[..., 1],
         similar=np.array([dictionaries.mmcs(larger, one) for one, larger in pairwise(D)]),
     )
 
@@ -135,7 +135,7 @@ def losses_at_equal_penalty(found: Maps) -> Float[np.ndarray, " size"]:
 def draw_recovery(results: Results) -> Figure:
     """Four heat maps over the penalty and the size of the dictionary."""
     found = maps(results)
-    lowest = min(found.mmcs.min(), found.similar.min())
+    lowest = float(min(found.mmcs.min(), found.similar.min()))
     panels = {
         "similarity to the truth (MMCS)": (found.mmcs, lowest, 1),
         "share of neurons that are dead": (1 - found.alive, 0, 1),
