@@ -34,6 +34,7 @@ LEFT_OUT = {
     "phase-2in1": SECONDS,
     "phase-3in2": SECONDS,
     "polytopes": SECONDS,
+    "recovery": SECONDS,
 }
 DRAWN = [one for one in experiments_of(find_papers()) if one.name.partition("/")[2] not in LEFT_OUT]
 
