@@ -28,6 +28,7 @@ GRID = xr.DataArray(
 DENSITY = np.array([1.0, 0.3, 0.02])
 
 PLOTS: dict[str, Callable[[], Any]] = {
+    "cosine_matrix": lambda: plots.cosine_matrix(np.tanh(W3), values=True, labels=(NASTY, "b")),
     "dimensionality": lambda: plots.dimensionality(DENSITY, RNG.random((3, 5))),
     "dimensions_per_feature": lambda: plots.dimensions_per_feature(DENSITY, RNG.random(3)),
     "directions": lambda: plots.directions(W2),
@@ -58,6 +59,7 @@ PLOTS: dict[str, Callable[[], Any]] = {
 OTHERS = {  # that do not draw a picture of their own
     "against_density",
     "common_scales",
+    "cosine_key",
     "interference_bar",
     "interference_key",
     "interference_limit",

@@ -15,6 +15,7 @@ stands between dollars is mathematics. Both hold with `text.usetex` too.
 from toymodels.plots.arrows import directions
 from toymodels.plots.bars import neuron_bars, neuron_matrix, neurons
 from toymodels.plots.density import INVERSE_DENSITY, against_density, scatter_by_density
+from toymodels.plots.dictionaries import cosine_key, cosine_matrix
 from toymodels.plots.dimensions import dimensionality, dimensions_per_feature, feature_graph
 from toymodels.plots.graphs import layered_graph, neuron_graph
 from toymodels.plots.phases import CLASS_COLORS, loss_surface, phase_colors, phase_diagram, phase_key
@@ -77,6 +78,8 @@ __all__ = [
     "Scales",
     "against_density",
     "common_scales",
+    "cosine_key",
+    "cosine_matrix",
     "dimensionality",
     "dimensions_per_feature",
     "directions",
