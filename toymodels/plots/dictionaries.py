@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 from toymodels.arrays import AnyArray
 from toymodels.plots.figures import axes_or_new

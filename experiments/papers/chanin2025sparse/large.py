@@ -143,7 +143,9 @@ def claims_large(results: Results, full: bool) -> list[Claim]:
         ),
         *(
             at_most(f"k = {k}: error by that of the model of k = 11, cut to {k}", trained / cut, 1)
-            for k, trained, cut in list(zip(L0, errors["trained at k"], errors["trained at 11, cut to k"], strict=True))[:2]
+            for k, trained, cut in list(
+                zip(L0, errors["trained at k"], errors["trained at 11, cut to k"], strict=True)
+            )[:2]
         ),
         equal("steps of k up from 11 over which not fewer features are found", _rises(found), 0),
         *(at_most(f"k = {k}: {FOLLOWS}, in size", abs(_follows(cosines[f"k = {k}"])), 0.3) for k in HIGH),

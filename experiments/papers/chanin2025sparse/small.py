@@ -80,7 +80,9 @@ def claims_small(results: Results, full: bool) -> list[Claim]:
     return [
         at_least("k = 2: least cosine of a latent with its feature", _diagonal(right).min(), 0.95),
         at_most("k = 2: largest |cosine| of a latent with another feature", abs(off_diagonal(right)).max(), 0.1),
-        at_least("k = 1.8, positive correlation: least cosine of the other latents with feature 0", positive.min(), 0.1),
+        at_least(
+            "k = 1.8, positive correlation: least cosine of the other latents with feature 0", positive.min(), 0.1
+        ),
         at_most(
             "k = 1.8, negative correlation: largest cosine of the other latents with feature 0", negative.max(), -0.1
         ),
@@ -99,9 +101,7 @@ def _diagonal(cosines: Float[np.ndarray, "*batch n n"]) -> Float[np.ndarray, "*b
 def mixed_with_the_next(results: Results) -> Results:
     """Each latent leans on the next one's feature instead of on feature 0."""
     leaning = W + 0.3 * np.roll(W, 1, axis=1)
-    return changed(
-        results, lambda one: np.broadcast_to(leaning, one.shape) if one.name == "W_dec" else one.values
-    )
+    return changed(results, lambda one: np.broadcast_to(leaning, one.shape) if one.name == "W_dec" else one.values)
 
 
 SMALL = Experiment(

@@ -28,9 +28,7 @@ def sweep_tilt(full: bool, seed: int) -> Mapping[str, Sweep]:
     model = tm.SparseAutoencoder(M, 2, activation=tm.models.TopK(1), tied=True, bias=False)
     task = tm.Task(tm.HiddenActivations(W, tm.Independent(2, values="binary")))
     recipe = tm.Recipe(2_000, 2_048 if full else 512, 3e-3, weight_decay={"b_dec": 300.0}, schedule=tm.Trapezoid())
-    return {
-        "models": partial(tm.sweep, model, task, recipe, over={"density": DENSITY}, seed=seed, start={"W_dec": W})
-    }
+    return {"models": partial(tm.sweep, model, task, recipe, over={"density": DENSITY}, seed=seed, start={"W_dec": W})}
 
 
 def _angles(results: Results) -> Float[np.ndarray, "densities 2"]:
@@ -60,7 +58,11 @@ def claims_tilt(results: Results, full: bool) -> list[Claim]:
     """Independent features mix too, by the angle that theory gives."""
     tilted, straight = _angles(results).T
     return [
-        at_most("largest difference of the tilt and the formula, in degrees", abs(tilted - _formula(np.array(DENSITY))).max(), 3),
+        at_most(
+            "largest difference of the tilt and the formula, in degrees",
+            abs(tilted - _formula(np.array(DENSITY))).max(),
+            3,
+        ),
         at_least("least tilt at densities of .1 and above, in degrees", tilted[1:].min(), 3),
         at_most("largest tilt of the other latent, in degrees", abs(straight).max(), 3),
     ]
