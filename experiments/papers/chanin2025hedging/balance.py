@@ -1,17 +1,18 @@
 """A parent, its children and a nested dictionary: hedging against absorption."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
-from experiments.papers.chanin2025hedging.features import DIRECTIONS, FAMILY, FirstLatentL1, M, near, strength
+from experiments.papers.chanin2025hedging.features import DIRECTIONS, FAMILY, FirstLatentL1, M, near, recipe, strength
 from toymodels.analysis import dictionaries
 
 N = FAMILY.n_features
@@ -34,11 +35,11 @@ def sweep_balance(full: bool, seed: int) -> Mapping[str, Sweep]:
             "task.penalties[2].strength": [beta * strength(L1) for beta in BALANCES],
         }
     }
-    steps = 24_400 if full else 3_000  # the paper's 100 million samples
-    recipe = tm.Recipe(steps, 4_096 if full else 512, 3e-4 if full else 3e-3, schedule=tm.Trapezoid())
     task = tm.Task(tm.HiddenActivations(DIRECTIONS, FAMILY), penalties=penalties)
     start = near(DIRECTIONS, 0.0, seed)
-    return {"models": partial(tm.sweep, tm.SparseAutoencoder(M, N), task, recipe, over=over, seed=seed, start=start)}
+    return {
+        "models": partial(tm.sweep, tm.SparseAutoencoder(M, N), task, recipe(full), over=over, seed=seed, start=start)
+    }
 
 
 def _cosines(results: Results) -> tuple[Float[np.ndarray, "betas 4 4"], Float[np.ndarray, "betas 4 4"]]:
@@ -65,41 +66,45 @@ def _activations(results: Results) -> Float[np.ndarray, "betas 3"]:
 def draw_balance(results: Results) -> Figure:
     """Encoder and decoder of three balances, and what the parent's latent does against balance."""
     figure = plt.figure(figsize=(8.6, 6.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1.6, 1])
-    axes = above.subplots(2, 3)
+    above, below = figure.subfigures(2, 1, height_ratios=[1.6, 1], squeeze=False)[:, 0]
     encoder, decoder = _cosines(results)
-    shown = {0.0: r"$\beta = 0$, a standard SAE", BALANCED: r"$\beta = 0.25$", DETACHED: r"$\beta = \infty$"}
-    for column, (beta, title) in enumerate(shown.items()):
-        place = BALANCES.index(beta)
-        for row, name, cosines in zip(axes[:, column], ("encoder", "decoder"), (encoder, decoder), strict=True):
-            tm.plots.cosine_matrix(cosines[place], values=True, labels=("", ""), ax=row)
-            if column == 0:
-                row.set_ylabel(f"{name}, latent")
-        axes[0, column].set_title(title)
-        axes[1, column].set_xlabel("feature")
-    above.colorbar(tm.plots.cosine_key(), ax=axes, label="cosine", shrink=0.6)
+    _draw_cosines(above, {"encoder": encoder, "decoder": decoder})
     left, right = below.subplots(1, 2)
-    places = np.arange(len(BALANCES))
-    curves = {
-        "parent's encoder with a child": (encoder[:, 1:, 0].mean(-1), tm.plots.BLUE),
-        "parent's decoder with a child": (decoder[:, 1:, 0].mean(-1), tm.plots.ORANGE),
-        "a child's decoder with the parent": (decoder[:, 0, 1:].mean(-1), tm.plots.RED),
-    }
-    for label, (values, color) in curves.items():
-        left.plot(places, values, "o-", color=color, markersize=3, label=label)
+    curves = (
+        ("parent's encoder with a child", encoder[:, 1:, 0].mean(-1), tm.plots.BLUE),
+        ("parent's decoder with a child", decoder[:, 1:, 0].mean(-1), tm.plots.ORANGE),
+        ("a child's decoder with the parent", decoder[:, 0, 1:].mean(-1), tm.plots.RED),
+    )
+    _draw_curves(left, curves)
     left.axhline(0, color=tm.plots.FAINT, linewidth=0.8, zorder=0)
     left.set(ylabel="mean cosine", title="cosines")
-    left.legend(fontsize=8)
-    for values, on, color in zip(
-        _activations(results).T, ("no child", "one child", "two children"), tm.plots.shades(3), strict=True
-    ):
-        right.plot(places, values, "o-", color=color, markersize=3, label=on)
+    children = ("no child", "one child", "two children")
+    _draw_curves(right, zip(children, _activations(results).T, tm.plots.shades(3), strict=True))
     right.set(ylabel="activation", title="the parent's latent while the parent is on", ylim=(-0.05, None))
-    right.legend(fontsize=8)
-    for ax in (left, right):
-        ax.set_xticks(places, [f"{beta:g}" if beta < DETACHED else r"$\infty$" for beta in BALANCES])
-        ax.set_xlabel(r"balance $\beta$")
     return figure
+
+
+def _draw_cosines(figure: SubFigure, parts: Mapping[str, Float[np.ndarray, "betas 4 4"]]) -> None:
+    axes = figure.subplots(2, 3)
+    shown = {0.0: r"$\beta = 0$, a standard SAE", BALANCED: r"$\beta = 0.25$", DETACHED: r"$\beta = \infty$"}
+    for column, (beta, title) in zip(axes.T, shown.items(), strict=True):
+        for ax, cosines in zip(column, parts.values(), strict=True):
+            tm.plots.cosine_matrix(cosines[BALANCES.index(beta)], values=True, labels=("", ""), ax=ax)
+        column[0].set_title(title)
+        column[-1].set_xlabel("feature")
+    for ax, name in zip(axes[:, 0], parts, strict=True):
+        ax.set_ylabel(f"{name}, latent")
+    figure.colorbar(tm.plots.cosine_key(), ax=axes, label="cosine", shrink=0.6)
+
+
+def _draw_curves(ax: Axes, curves: Iterable[tuple[str, Float[np.ndarray, " betas"], str]]) -> None:
+    """Against balance, each value at the same distance from the next."""
+    places = np.arange(len(BALANCES))
+    for label, values, color in curves:
+        ax.plot(places, values, "o-", color=color, markersize=3, label=label)
+    ax.set_xticks(places, [f"{beta:g}" if beta < DETACHED else r"$\infty$" for beta in BALANCES])
+    ax.set_xlabel(r"balance $\beta$")
+    ax.legend(fontsize=8)
 
 
 def claims_balance(results: Results, full: bool) -> list[Claim]:
@@ -144,13 +149,14 @@ BALANCE = Experiment(
     "parent is. Four latents, started at the truth; the first alone also reconstructs, with β times the loss of all. "
     "Above, cosines of latents (rows) with features (columns). Without that (β = 0) the children's latents take the "
     "parent over, and the parent's encoder turns against the children: absorption. If the first latent is trained by "
-    "its own loss alone (β = ∞) it leans on the children: hedging. At β = .25 the two balance. Below, cosines against β, "
-    "and what the parent's latent says while the parent is on: the same at β = .25, whatever the children.",
+    "its own loss alone (β = ∞) it leans on the children: hedging. At β = .25 the two balance. Below, cosines against "
+    "β, and what the parent's latent says while the parent is on: the same at β = .25, whatever the children.",
     differences=(
         "β = ∞, ours: 1,000; paper: the gradient of the outer loss is stopped",
-        "β = 0, ours: a child's latent takes over .45 of the parent, at which it has settled, as pairs of children are on "
-        "together; with one child the parent's latent falls to half, with two to 0; paper: heat maps without numbers",
-        "ours: Adam 3e-3 that falls to 0 over the last fifth, 3,000 steps of 512 (--full: 3e-4, 24,400 steps of 4,096); "
+        "β = 0, ours: a child's latent has a cosine of .45 with the parent, and stays there in longer trainings (a "
+        "pair has .71: see `narrow`; here two children are on together at times); with one child the parent's latent "
+        "falls to half, with two to 0; paper: heat maps without numbers",
+        "ours: Adam 3e-3 that falls to 0 over the last fifth, 3,000 steps of 512 (--full: 24,400 of 4,096 at 3e-4); "
         "paper: constant 3e-4, 24,400 steps of 4,096",
     ),
 )

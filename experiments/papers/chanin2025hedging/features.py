@@ -13,7 +13,7 @@ M = 50
 DIRECTIONS = np.linalg.qr(np.random.default_rng(0).normal(size=(M, 4)))[0].astype(np.float32)
 """Of the features, at right angles (m, n)."""
 
-FAMILY = tm.features.Hierarchical((-1, 0, 0, 0), density=(0.25, 0.15, 0.15, 0.15), values="binary")
+FAMILY = tm.features.Hierarchical((-1, 0, 0, 0), density=(0.25, 0.15, 0.15, 0.15), values=tm.features.BINARY)
 """A parent and three children, which are on or off independently of each other while the parent is on."""
 
 
@@ -53,6 +53,13 @@ class FirstLatentL1:
     def __call__(self, hidden: Float[Array, "k batch"]) -> Float[Array, ""]:
         """The penalty."""
         return self.strength * hidden[0].mean()
+
+
+def recipe(full: bool) -> tm.Recipe:
+    """Of both figures; the paper's sees 100 million samples."""
+    if full:
+        return tm.Recipe(24_400, 4_096, 3e-4, schedule=tm.training.constant)
+    return tm.Recipe(3_000, 512, 3e-3, schedule=tm.Trapezoid())
 
 
 def strength(l1_coefficient: float) -> float:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
-from experiments.papers.chanin2025hedging.features import DIRECTIONS, M, Pair, near, strength
+from experiments.papers.chanin2025hedging.features import DIRECTIONS, M, Pair, near, recipe, strength
 from toymodels.analysis import dictionaries
 
 W = DIRECTIONS[:, :2]
@@ -39,8 +39,6 @@ KINDS = {
 
 def sweep_narrow(full: bool, seed: int) -> Mapping[str, Sweep]:
     """All kinds of features with one latent, and with two."""
-    steps = 24_400 if full else 3_000  # the paper's 100 million samples
-    recipe = tm.Recipe(steps, 4_096 if full else 512, 3e-4 if full else 3e-3, schedule=tm.Trapezoid())
     over = {
         "kind": {
             "together": [kind.together for kind in KINDS.values()],
@@ -54,7 +52,7 @@ def sweep_narrow(full: bool, seed: int) -> Mapping[str, Sweep]:
             tm.sweep,
             tm.SparseAutoencoder(M, width),
             task,
-            recipe,
+            recipe(full),
             over=over,
             seed=seed,
             start=near(W[:, :width], NOISE, seed),
@@ -156,10 +154,10 @@ NARROW = Experiment(
     "probability .25. Feature 1 is on with probability .2; only while feature 0 is, .2; .2 while it is and .1 while it "
     "is not; or .1 and .2. Dictionaries started near the truth. Above, one latent: it leans on feature 1 where that "
     "is correlated with feature 0, and against it where it is anticorrelated: hedging. Below, two latents: no hedging, "
-    "but of a hierarchical pair the child's latent has taken the parent over: absorption. Encoders are shown within the "
-    "plane of the features: what they have outside it is noise of the start that no sample changes.",
+    "but of a hierarchical pair the child's latent has taken the parent over: absorption. Encoders are shown within "
+    "the plane of the features: what they have outside it is noise of the start that no sample changes.",
     differences=(
-        "ours: Adam 3e-3 that falls to 0 over the last fifth, 3,000 steps of 512 (--full: 3e-4, 24,400 steps of 4,096); "
+        "ours: Adam 3e-3 that falls to 0 over the last fifth, 3,000 steps of 512 (--full: 24,400 of 4,096 at 3e-4); "
         "paper: constant 3e-4, 24,400 steps of 4,096",
         "absorption, ours: started at the truth and noise of .25, as the others; paper: .1",
     ),

@@ -1,6 +1,7 @@
 """Chanin & Garriga-Alonso 2025, "Sparse but Wrong": a dictionary whose L0 is not that of the data."""
 
 import numpy as np
+import xarray as xr
 
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Paper, Results
@@ -9,7 +10,7 @@ from experiments.harness.experiment import Paper, Results
 def the_same_latent(results: Results) -> Results:
     """All latents are alike: each parameter of a latent is that of the first."""
 
-    def repeated(one):  # type: ignore[no-untyped-def]
+    def repeated(one: xr.DataArray) -> np.ndarray:
         return one.values if "unit" not in one.dims else one.isel(unit=[0] * one.sizes["unit"]).values
 
     return changed(results, repeated)

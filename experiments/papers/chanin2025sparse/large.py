@@ -89,8 +89,8 @@ def _errors(results: Results) -> dict[str, list[float]]:
     true = {"W_dec": W, "W_enc": W.T, "b_enc": np.zeros(N), "b_dec": np.zeros(len(W))}
     return {
         "trained at k": [_error(_weights(models[f"k = {k}"]), h, k) for k in L0],
-        "trained at 11, cut to k": [_error(_weights(right), h, k) for k in L0],
-        "the truth, cut to k": [_error(true, h, k) for k in L0],
+        "trained at 11, cut": [_error(_weights(right), h, k) for k in L0],
+        "the truth, cut": [_error(true, h, k) for k in L0],
     }
 
 
@@ -107,45 +107,43 @@ def _error(weights: Mapping[str, np.ndarray], h: Float[np.ndarray, "m batch"], k
 
 
 def draw_large(results: Results) -> Figure:
-    """Cosines of all models, and the errors against L0."""
+    """Cosines of all models, those that started at the truth below those that did not, and the errors against L0."""
     figure, axes = plt.subplots(2, 4, figsize=(9.2, 5.0), layout="constrained")
-    places = [*axes[0, :3], *axes[1, :2], axes[0, 3], axes[1, 2]]
-    names = [f"k = {k}" for k in (*LOW, TRUE_L0, *HIGH)] + [f"k = {k}, from the truth" for k in (LOW[1], LOW[0])]
+    names = [f"k = {k}" for k in (*LOW, TRUE_L0, HIGH[0])] + [f"k = {k}, from the truth" for k in LOW]
     cosines = _cosines(results)
-    for ax, name in zip(places, names, strict=True):
+    for ax, name in zip([*axes.flat[:6], axes[1, 3]], [*names, f"k = {HIGH[1]}"], strict=True):
         tm.plots.cosine_matrix(cosines[name], ax=ax)
         ax.set_title(name)
-    figure.colorbar(tm.plots.cosine_key(), ax=axes[0], label="cosine", shrink=0.8)
-    last = axes[1, 3]
-    colors = (tm.plots.BLUE, tm.plots.ORANGE, tm.plots.INK)
-    for (name, errors), color in zip(_errors(results).items(), colors, strict=True):
-        last.plot(L0, errors, "--" if color == tm.plots.INK else "o-", color=color, markersize=3, label=name)
-    last.set(xlabel="k", ylabel="squared error", xticks=L0)
-    last.legend(fontsize=8)
+    figure.colorbar(tm.plots.cosine_key(), ax=axes, label="cosine", shrink=0.5)
+    errors = _errors(results)
+    styles = (("o-", tm.plots.BLUE), ("o-", tm.plots.ORANGE), ("--", tm.plots.INK))
+    for (name, values), (line, color) in zip(errors.items(), styles, strict=True):
+        axes[1, 2].plot(L0, values, line, color=color, markersize=3, label=name)
+    top = 1.6 * max(map(max, errors.values()))
+    axes[1, 2].set(xlabel="k", ylabel="squared error", xticks=L0, ylim=(-0.03 * top, top))
+    axes[1, 2].legend(fontsize=8, loc="upper right", handlelength=1.2, borderaxespad=0)
     return figure
 
 
 def claims_large(results: Results, full: bool) -> list[Claim]:
     """Found at the true L0; below it mixed with feature 0 by its correlations, at a lower error than the truth has;
-    above it lost, but not by correlations."""
+    above it lost, but not by correlations. At k = 9, what is learned from random weights differs from restart to
+    restart: see the differences."""
     cosines = _cosines(results)
     found = {k: dictionaries.found(one.W_dec.values, _directions(one)) for k, one in _by_l0(results).items()}
-    nearest = {name: one[0].max() for name, one in cosines.items()}
     errors = _errors(results)
     return [
         at_least("k = 11: share of features found", found[TRUE_L0], 0.9),
         at_least("k = 11: cosine of feature 0 with its latent", cosines["k = 11"][0, 0], 0.95),
-        *(at_most(f"k = {k}: largest cosine of a latent with feature 0", nearest[f"k = {k}"], 0.9) for k in LOW),
-        *(at_least(f"k = {k}: {FOLLOWS}", _follows(cosines[f"k = {k}"]), 0.3) for k in LOW),
+        at_most("k = 5: largest cosine of a latent with feature 0", cosines["k = 5"][0].max(), 0.9),
+        at_least(f"k = 5: {FOLLOWS}", _follows(cosines["k = 5"]), 0.3),
         *(
             at_least(f"k = {k}, from the truth: {FOLLOWS}", _follows(cosines[f"k = {k}, from the truth"]), 0.3)
             for k in LOW
         ),
         *(
             at_most(f"k = {k}: error by that of the model of k = 11, cut to {k}", trained / cut, 1)
-            for k, trained, cut in list(
-                zip(L0, errors["trained at k"], errors["trained at 11, cut to k"], strict=True)
-            )[:2]
+            for k, trained, cut in list(zip(L0, errors["trained at k"], errors["trained at 11, cut"], strict=True))[:2]
         ),
         equal("steps of k up from 11 over which not fewer features are found", _rises(found), 0),
         *(at_most(f"k = {k}: {FOLLOWS}, in size", abs(_follows(cosines[f"k = {k}"])), 0.3) for k in HIGH),
@@ -188,17 +186,22 @@ LARGE = Experiment(
     draw=draw_large,
     claims=claims_large,
     shows="Fifty orthogonal features with densities from .39 down to .05, whose sum, the true L0, is 11, and fifty "
-    "latents with BatchTopK. Cosines of latents (rows) with features (columns), each latent in the place of the feature "
-    "that it is matched with. At k = 11 the features are found. Below it, all latents lean on feature 0, the first "
-    "column, as its correlations with their features have it, and no latent is its own; this also happens, more weakly, "
-    "to a dictionary that started at the truth. Above it, latents are mixtures, but not by feature 0. Last panel: "
-    "below the true L0 the mixtures reconstruct better than the correct dictionary cut to as many latents.",
+    "latents with BatchTopK. Cosines of latents (rows) with features (columns), each latent in the place of the "
+    "feature that it is matched with. At k = 11 the features are found. Below it, latents lean on feature 0, the "
+    "first column, as its correlations with their features have it, and at k = 5 no latent is its own; so does a "
+    "dictionary that started at the truth. Above it, latents are mixtures, but not by feature 0. Last panel: below "
+    "the true L0 the mixtures reconstruct better than the correct dictionary cut to as many latents.",
     differences=(
         "ours: 50 dimensions (--full: 100), paper: 100",
         "ours: one random matrix of correlations made by the paper's rule, paper: its own",
         "from random weights, ours: the best of 3 restarts; paper: one, trained again where it is stuck",
-        "ours: Adam 3e-3 that falls to 0 over the last fifth, 2,000 steps of 256 (--full: the paper's), paper: constant "
-        "3e-4, 14,600 steps of 1,024",
+        "k = 9 from random weights, ours: over five seeds the best restart has a latent with a cosine of .95 to .99 "
+        "with feature 0, and the others lean on it by its correlations (coefficients of .04 to .66); paper: no clear "
+        "latent of feature 0 (in 100 dimensions, some of our restarts have none above .4, at a higher loss)",
+        "error of the model of k = 11, cut to k, ours: 1.8 times that of the one trained at k = 5, 1.6 times at 9; "
+        "paper: twice",
+        "ours: Adam 3e-3 that falls to 0 over the last fifth, 2,000 steps of 256 (--full: the paper's); paper: "
+        "constant 3e-4, 14,600 steps of 1,024",
     ),
     controls=(the_truth,),
 )

@@ -26,7 +26,7 @@ def sweep_tilt(full: bool, seed: int) -> Mapping[str, Sweep]:
     falls to a thirtieth.
     """
     model = tm.SparseAutoencoder(M, 2, activation=tm.models.TopK(1), tied=True, bias=False)
-    task = tm.Task(tm.HiddenActivations(W, tm.Independent(2, values="binary")))
+    task = tm.Task(tm.HiddenActivations(W, tm.Independent(2, values=tm.features.BINARY)))
     recipe = tm.Recipe(2_000, 2_048 if full else 512, 3e-3, weight_decay={"b_dec": 300.0}, schedule=tm.Trapezoid())
     return {"models": partial(tm.sweep, model, task, recipe, over={"density": DENSITY}, seed=seed, start={"W_dec": W})}
 
@@ -76,8 +76,8 @@ TILT = Experiment(
     draw=draw_tilt,
     claims=claims_tilt,
     shows="Two independent features that are 0 or 1, in orthogonal directions, and two latents of which one may be on "
-    "(TopK, k = 1). One latent stays on its feature; the other also serves both features at once, and tilts towards the "
-    "first by an angle that can be computed (grey): from the probability that both are on, P₁₁, and that the second is "
-    "on alone, P₀₁. No correlation is needed for that.",
+    "(TopK, k = 1). One latent stays on its feature; the other also serves both features at once, and tilts towards "
+    "the first by an angle that can be computed (grey): from the probability that both are on, P₁₁, and that the "
+    "second is on alone, P₀₁. No correlation is needed for that.",
     differences=("ours, not in the paper: the least case of an L0 that is too small, with an exact solution",),
 )
