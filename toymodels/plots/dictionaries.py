@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from toymodels.arrays import AnyArray
 from toymodels.plots.figures import axes_or_new
 from toymodels.plots.styles import WEIGHT_COLORS
+from toymodels.plots.words import prose
 
 STRONG = 0.6
 """|cosine| from which numbers are white: the colour below them is dark."""
@@ -40,7 +41,7 @@ def cosine_matrix(
         ax.text(column, row, f"{value:.2f}".replace("-0.00", "0.00"), ha="center", va="center", color=color, fontsize=8)
     for axis, count, label in zip((ax.xaxis, ax.yaxis), (columns, rows), labels, strict=True):
         axis.set_ticks(range(0, count, max(1, 10 * round(count / 50))))
-        axis.set_label_text(label)
+        axis.set_label_text(prose(label))
     ax.tick_params(length=2)
     ax.spines[:].set_visible(True)
     return ax

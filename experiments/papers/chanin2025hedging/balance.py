@@ -19,7 +19,7 @@ N = FAMILY.n_features
 L1 = 3e-2
 BALANCED, DETACHED = 0.25, 1_000.0
 BALANCES = (0.0, 0.05, 0.1, BALANCED, 0.5, 1.0, DETACHED)
-SECTION = "Balancing hedging and absorption in Matryoshka SAEs"
+NOTEBOOK = 'released code, notebook "Balancing Hedging and Absorption in Matryoshka SAEs"'
 
 
 def sweep_balance(full: bool, seed: int) -> Mapping[str, Sweep]:
@@ -140,8 +140,7 @@ def _largest_lean(cosines: Float[np.ndarray, "4 4"]) -> float:
 BALANCE = Experiment(
     name="chanin2025hedging/balance",
     question="Can a nested dictionary neither hedge nor absorb?",
-    source=f"{SECTION}; balancing_hedging_and_absorption.ipynb of the released code",
-    section=SECTION,
+    source=NOTEBOOK,
     sweeps=sweep_balance,
     draw=draw_balance,
     claims=claims_balance,

@@ -18,7 +18,7 @@ from toymodels.analysis import dictionaries
 
 W = DIRECTIONS[:, :2]
 NOISE = 0.25  # of each weight at the start
-SECTION = "Studying hedging in single-latent SAEs"
+NOTEBOOK = 'released code, notebook "Studying Feature Hedging in single-latent SAEs"'
 
 
 class Kind(NamedTuple):
@@ -145,8 +145,7 @@ def all_hedge(results: Results) -> Results:
 NARROW = Experiment(
     name="chanin2025hedging/narrow",
     question="What does a single latent learn of two features?",
-    source=f"{SECTION}; single_latent_hedging_plots.ipynb of the released code",
-    section=SECTION,
+    source=NOTEBOOK,
     sweeps=sweep_narrow,
     draw=draw_narrow,
     claims=claims_narrow,

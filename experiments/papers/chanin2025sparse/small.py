@@ -22,7 +22,7 @@ TASK = tm.Task(tm.HiddenActivations(W, Hub(N)))
 STRENGTH = 0.4
 CORRELATIONS = (-0.5, -0.4, -0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 L0 = (2.0, 1.9, 1.8, 1.7)
-SECTION = "Toy model experiments, small model"
+NOTEBOOK = 'released code, notebook "Small toy model experiments"'
 
 
 def recipe(full: bool) -> tm.Recipe:
@@ -107,8 +107,7 @@ def mixed_with_the_next(results: Results) -> Results:
 SMALL = Experiment(
     name="chanin2025sparse/small",
     question="What does a dictionary learn whose L0 is a tenth too small?",
-    source=f"{SECTION}; small_toy_model_experiments.ipynb of the released code",
-    section=SECTION,
+    source=NOTEBOOK,
     sweeps=sweep_small,
     draw=draw_small,
     claims=claims_small,
@@ -183,8 +182,7 @@ def _falls(sizes: Float[np.ndarray, " k"]) -> int:
 STRENGTH_OF_MIXING = Experiment(
     name="chanin2025sparse/strength",
     question="How much of feature 0 do the other latents take, against correlation and L0?",
-    source=SECTION,
-    section=SECTION,
+    source="on the small toy model, against correlation and L0",
     sweeps=sweep_strength,
     draw=draw_strength,
     claims=claims_strength,
