@@ -28,6 +28,7 @@ LEFT_OUT = {
     "dimensionality": SECONDS,
     "geometric-learning": SECONDS,
     "jumps": SECONDS,
+    "large": SECONDS,
     "l1": SECONDS,
     "leverage": SECONDS,
     "loss-terms": SECONDS,
