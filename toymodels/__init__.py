@@ -77,7 +77,7 @@ from toymodels.training import (
 from toymodels.version import VERSION
 
 if TYPE_CHECKING:
-    from toymodels import plots, sweeps
+    from toymodels import plots, sweeps, techniques
     from toymodels.playground.widget import Playground
     from toymodels.sweeps.launch import sweep
 
@@ -154,6 +154,7 @@ __all__ = [
     "sweep",
     "sweeps",
     "tasks",
+    "techniques",
     "theory",
     "train",
     "training",
@@ -165,7 +166,7 @@ if find_spec("anywidget") is None:  # an optional dependency, without which `fro
 
 def __getattr__(name: str) -> Any:
     # matplotlib and xarray cost as much to import as all the rest of this package.
-    if name in ("plots", "sweeps"):
+    if name in ("plots", "sweeps", "techniques"):
         return importlib.import_module(f"toymodels.{name}")
     if name == "sweep":
         return importlib.import_module("toymodels.sweeps").sweep

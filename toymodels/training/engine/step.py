@@ -135,7 +135,7 @@ def advance(
         def train_one(init: Array, params: Params, extra: Params, optimizer: Any) -> Any:
             own = step_keys(init, step)
             seen = task.seen(attack_key, rebuilt(cell.model, params | extra, own.noise), x)
-            return _update(cell, at_once.parts, own, seen, wanted, params, extra, optimizer)
+            return update(cell, at_once.parts, own, seen, wanted, params, extra, optimizer)
 
         return each(train_one, levels.restarts, inits, *trained)
 
@@ -151,7 +151,7 @@ def advance(
     return State(*unfold(trained, *levels), *rest)
 
 
-def _update(
+def update(
     cell: Cell, parts: int, keys: ModelKeys, seen: Any, wanted: Any, params: Params, extra: Params, optimizer: Any
 ) -> tuple[Params, Params, Any, Float[Array, ""]]:
     """One step of one model on one batch: its new parameters and states, and the task's loss before the step."""

@@ -1,0 +1,41 @@
+"""Techniques of interpretability, tried on models whose truth is known.
+
+    def my_technique(h):                                  # sees hidden activations (m, samples), and nothing else
+        return tm.techniques.Directions(jnp.linalg.svd(h)[0])
+
+    card = tm.techniques.score({"mine": my_technique}, {"tight": tm.cases.tight_frame(20, 10)})
+    print(tm.techniques.table(card))
+
+`technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
+stand in `probes`, `dictionaries` and `baselines`.
+"""
+
+from toymodels.techniques import baselines, dictionaries, probes
+from toymodels.techniques.card import score, try_on
+from toymodels.techniques.claims import Activations, Claim, Directions, Number
+from toymodels.techniques.dictionaries import SparseDictionary
+from toymodels.techniques.pictures import curves, poster, table
+from toymodels.techniques.scores import Score, score_of
+from toymodels.techniques.technique import NotApplicableError, Technique, access, host
+
+__all__ = [
+    "Activations",
+    "Claim",
+    "Directions",
+    "NotApplicableError",
+    "Number",
+    "Score",
+    "SparseDictionary",
+    "Technique",
+    "access",
+    "baselines",
+    "curves",
+    "dictionaries",
+    "host",
+    "poster",
+    "probes",
+    "score",
+    "score_of",
+    "table",
+    "try_on",
+]

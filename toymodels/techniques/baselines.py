@@ -1,0 +1,81 @@
+"""Classical decompositions, of scikit-learn (`pip install 'toymodels[techniques]'`), and directions at random."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from toymodels.specifications import specification, static
+from toymodels.techniques.claims import Directions
+from toymodels.techniques.technique import NotApplicableError, host
+
+
+@specification
+class RandomDirections:
+    """Directions drawn at random: what chance finds.
+
+    Attributes:
+        n_units: how many.
+    """
+
+    n_units: int = static(default=40)
+
+    def __call__(self, h: Float[Array, "m samples"], key: PRNGKeyArray) -> Directions:
+        """The claim."""
+        return Directions(jax.random.normal(key, (h.shape[0], self.n_units)))
+
+
+def principal_components(h: Float[np.ndarray, "m samples"]) -> Directions:
+    """The principal axes of h, in both directions."""
+    from sklearn.decomposition import PCA
+
+    return Directions(_both_ways(PCA().fit(h.T).components_.T))
+
+
+def independent_components(h: Float[np.ndarray, "m samples"], key: int) -> Directions:
+    """FastICA (Hyvärinen 1999), the axes in both directions: at most one axis per dimension."""
+    from sklearn.decomposition import FastICA
+
+    ica = FastICA(random_state=key, whiten="unit-variance", max_iter=500)
+    with _quiet():
+        return Directions(_both_ways(ica.fit(h.T).mixing_))
+
+
+def nonnegative_matrix_factorization(h: Float[np.ndarray, "m samples"], key: int) -> Directions:
+    """Non-negative matrix factorisation (Lee & Seung 1999) into as many parts as there are dimensions; applicable where
+    h is."""
+    from sklearn.decomposition import NMF
+
+    if h.min() < -1e-6:
+        raise NotApplicableError("h has negative values.")
+    nmf = NMF(init="nndsvda", random_state=key, max_iter=500)
+    with _quiet():
+        activations = nmf.fit_transform(np.maximum(h.T, 0)).T
+    return Directions(nmf.components_.T, activations)
+
+
+@specification
+class DictionaryLearning:
+    """Dictionary learning of scikit-learn, alternating between a lasso with activations ≥ 0 and the dictionary (Mairal
+    et al. 2009).
+
+    Attributes:
+        n_units: number of directions.
+        alpha: strength of the penalty Σ z, for the squared error / 2 of each sample.
+    """
+
+    n_units: int = static(default=40)
+    alpha: float = static(default=0.1)
+
+    def __call__(self, h: Float[np.ndarray, "m samples"], key: int) -> Directions:
+        """The claim."""
+        from sklearn.decomposition import MiniBatchDictionaryLearning
+
+        learner = MiniBatchDictionaryLearning(
+            self.n_units, alpha=self.alpha, batch_size=256, max_iter=20, positive_code=True, fit_algorithm="cd",
+            transform_algorithm="lasso_cd", random_state=key,
+        )  # fmt: skip
+        with _quiet():
+            activations = learner.fit_transform(h.T).T
+        return Directions(learner.components_.T, activations)

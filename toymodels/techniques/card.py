@@ -1,0 +1,177 @@
+"""`score`: every technique on every case, at every level of superposition, with several seeds."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+
+from toymodels import files
+from toymodels.cases import Case
+from toymodels.checks import check_integer
+from toymodels.sweeps.launch import sweep
+from toymodels.techniques.scores import Score
+from toymodels.techniques.technique import NUMBERS, Scored, Technique, access, check_technique
+from toymodels.training import Recipe
+
+
+def score(
+    techniques: Mapping[str, Technique],
+    cases: Mapping[str, Case],
+    *,
+    seed: Iterable[int] = range(4),
+    samples: int = 8_192,
+    folder: str | Path | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """The score card of techniques: how near what they say of a model comes to what is true of it.
+
+    Args:
+        techniques: functions, by name; see `toymodels.techniques.technique` for what their arguments may be.
+        cases: models, by name, each at one level or at several: `cases.tight_frame(20, 10).over(n_hidden=[20, 10, 5])`.
+        seed: seeds, each with other samples and other random weights.
+        samples: how many samples a technique is given.
+        folder: where to keep finished work, a folder for each case and technique in it. What is there is not done again;
+            a technique whose code has changed since is refused, and needs another name or folder.
+        progress: show progress bars.
+
+    Returns:
+        A Dataset with axes technique, case, level and seed:
+
+        - `score`: 1 for the truth, 0 for chance; `raw` and `chance`: what it is made of, see
+          `toymodels.techniques.scores`; `ceiling`: the score of the model's own outputs, where values are claimed, and
+          1 for other claims;
+        - `found`, `mmcs`, `r_squared`, `l0`, `dead`: further numbers of some claims, NaN for others;
+        - `applicable`: False where a technique says that it does not apply;
+        - `seconds` (technique, case): wall time per model, with compilation and the scoring itself;
+        - `access` (technique): what the technique sees;
+        - `n_features`, `n_hidden`, `features_per_dimension` (case, level), `level_value` and `level_name`.
+
+        Cases with fewer levels than others have NaN in the rest.
+
+    Raises:
+        ValueError, TypeError: for bad arguments, before anything is compiled.
+    """
+    seeds = [int(one) for one in seed]
+    check_integer("score", "samples", samples, minimum=2)
+    _check_names("techniques", techniques)
+    _check_names("cases", cases)
+    for name, technique in techniques.items():
+        check_technique(name, technique)
+    recipe = Recipe(steps=0, batch_size=samples, evaluation_samples=samples)
+    most = max(len(_levels(case)[1]) for case in cases.values())
+    whole = (len(techniques), len(cases), most, len(seeds))
+    numbers, seconds = np.full((*whole, len(NUMBERS)), np.nan), np.full(whole[:2], np.nan)
+    sizes, labels = np.full((*whole[1:3], 2), np.nan), np.full(whole[1:3], np.nan)
+    for column, (name, case) in enumerate(cases.items()):
+        place = None if folder is None else files.expanded(folder) / _file_name(name)
+        _, values = _levels(case)
+        labels[column, : len(values)] = values
+        found = _on_case(case, techniques, seeds, recipe, place, progress)
+        sizes[column, : len(values)] = found.sizes
+        numbers[:, column, : len(values)] = found.numbers
+        seconds[:, column] = found.seconds
+    grid = ("technique", "case", "level", "seed")
+    card = xr.Dataset(
+        {name: (grid, numbers[..., number]) for number, name in enumerate(NUMBERS)},
+        coords={
+            "technique": list(techniques),
+            "case": list(cases),
+            "seed": seeds,
+            "level_name": ("case", [_levels(case)[0] for case in cases.values()]),
+            "level_value": (grid[1:3], labels),
+            "n_features": (grid[1:3], sizes[..., 0]),
+            "n_hidden": (grid[1:3], sizes[..., 1]),
+            "features_per_dimension": (grid[1:3], sizes[..., 0] / sizes[..., 1]),
+            "access": ("technique", [", ".join(access(technique)) for technique in techniques.values()]),
+        },
+    )
+    card["seconds"] = (grid[:2], seconds)
+    card["applicable"] = card.applicable == 1
+    return card
+
+
+def try_on(technique: Technique, case: Case, *, seed: int = 0, samples: int = 8_192) -> Score:
+    """The score of one technique on one model of a case.
+
+    >>> import jax.numpy as jnp
+    >>> import toymodels as tm
+    >>> def axes(h):
+    ...     return tm.techniques.Directions(jnp.eye(len(h)))
+    >>> float(try_on(axes, tm.cases.dedicated(4)).score), float(try_on(axes, tm.cases.digons(4)).found)
+    (1.0, 0.5)
+    """
+    card = score({"it": technique}, {"here": case}, seed=[seed], samples=samples, progress=False)
+    one = card.isel(technique=0, case=0, level=0, seed=0)
+    return Score(**{name: np.asarray(one[name]) for name in Score._fields})
+
+
+class _Found(NamedTuple):
+    """What was found on one case: sizes (level, 2), numbers (technique, level, seed, number), seconds (technique,)."""
+
+    sizes: np.ndarray
+    numbers: np.ndarray
+    seconds: np.ndarray
+
+
+def _on_case(
+    case: Case,
+    techniques: Mapping[str, Technique],
+    seeds: list[int],
+    recipe: Recipe,
+    folder: Path | None,
+    progress: bool,
+) -> _Found:
+    field, values = _levels(case)
+    over = {**({field: case.levels} if len(case.levels) > 1 else case.levels), "seed": seeds}
+
+    def swept(what: str, recipe: Recipe, start: Any, **more: Any) -> xr.Dataset:
+        place = None if folder is None else folder / _file_name(what)
+        return sweep(case.model, case.task, recipe, over=over, start=start, folder=place, progress=progress, **more)
+
+    start: Any = swept("model", case.recipe, case.start) if case.recipe.steps else case.start
+    sizes = swept("sizes", recipe, start, metrics={"sizes": _sizes}, params=False)
+    each = [
+        swept(name, recipe, start, metrics={"numbers": Scored(technique)}, params=False)
+        for name, technique in techniques.items()
+    ]
+    models = (len(values), len(seeds))
+    return _Found(
+        sizes["sizes"].values.reshape(*models, 2)[:, 0],
+        np.stack([one.numbers.values.reshape(*models, len(NUMBERS)) for one in each]),
+        np.array([float(one.attrs["seconds"]) / np.prod(models) for one in each]),
+    )
+
+
+def _levels(case: Case) -> tuple[str, list[float]]:
+    """What the levels of a case are called, and a number for each: the values of its first field, or places."""
+    if not case.levels:
+        return "", [np.nan]
+    name, values = next(iter(case.levels.items()))
+    values = list(values)
+    numbers = [float(one) if np.ndim(one) == 0 else float(place) for place, one in enumerate(values)]
+    return name, numbers
+
+
+def _sizes(hidden: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, " two"]:
+    """Numbers of features and of hidden dimensions."""
+    return jnp.array([x.shape[0], hidden.shape[0]], float)
+
+
+def _check_names(what: str, named: Any) -> None:
+    """Raise unless something is named, and each name makes a folder of its own."""
+    if not isinstance(named, Mapping) or not named:
+        raise TypeError(f"{what} of score must map names to {what}. Got {named!r}.")
+    places = [_file_name(name) for name in named]
+    for name, place in zip(named, places, strict=True):
+        if not place or places.count(place) > 1 or (what == "techniques" and place in ("model", "sizes")):
+            raise ValueError(f"{what} of score must have names of their own, in letters and digits. Got {name!r}.")
+
+
+def _file_name(name: str) -> str:
+    """The name of a folder: "TopK (k = 3)" is topk-k-3."""
+    return re.sub(r"[^a-z0-9.]+", "-", str(name).lower()).strip("-.")

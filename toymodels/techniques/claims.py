@@ -1,0 +1,50 @@
+"""What a technique claims: the directions of features, how strongly they are on, or a number."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+
+from toymodels.arrays import AnyArray
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Directions of features in the hidden space.
+
+    Attributes:
+        columns: one per claimed feature (m, k), of any length; 0 for none.
+        activations: how strongly each is on in each sample (k, samples), where the technique says so.
+        labelled: whether column i is claimed for feature i, and k = n. Else each true feature is matched with the
+            column that suits it.
+    """
+
+    columns: Float[AnyArray, "m k"]
+    activations: Float[AnyArray, "k samples"] | None = None
+    labelled: bool = False
+
+
+@dataclass(frozen=True)
+class Activations:
+    """How strongly features are on in each sample, up to scale and offset.
+
+    Attributes:
+        rows: one per claimed feature (k, samples).
+        labelled: as in `Directions`.
+    """
+
+    rows: Float[AnyArray, "k samples"]
+    labelled: bool = False
+
+
+@dataclass(frozen=True)
+class Number:
+    """How many features there are.
+
+    Attributes:
+        value: at least 1.
+    """
+
+    value: Float[AnyArray, ""]
+
+
+Claim = Directions | Activations | Number

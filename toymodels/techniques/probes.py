@@ -1,0 +1,56 @@
+"""Techniques that are given the features' values: probes and means."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from toymodels.techniques.claims import Activations, Directions, Number
+
+
+def linear_probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Activations:
+    """The linear function of h that is nearest to each feature's value, by least squares (Alain & Bengio 2016). Its R²
+    is the feature's leverage, if features are independent and vary equally: m/n in a tight frame, at every density."""
+    return Activations(_probe(h, x).T @ _centred(h), labelled=True)
+
+
+def probe_direction(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Directions:
+    """The direction of the linear probe, taken for that of the feature. It is not: a probe looks away from interference
+    (filter and pattern: Haufe et al. 2014). In tight frames the two agree."""
+    return Directions(_probe(h, x), labelled=True)
+
+
+def own_direction(h: Float[Array, "m samples"], params: dict[str, Array]) -> Activations:
+    """Each feature read along its own direction, W_i·h. Its R² is the feature's dimensionality D_i, if features are
+    independent and vary equally."""
+    return Activations(params["W"].T @ h, labelled=True)
+
+
+def read_out(h: Float[Array, "m samples"], forward: object) -> Activations:
+    """What the model itself says of each feature: its outputs."""
+    return Activations(forward(h), labelled=True)  # type: ignore[operator]
+
+
+def mean_difference(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Directions:
+    """E[h | feature on] - E[h | feature off] (Marks & Tegmark 2023): along the feature's direction whatever the
+    interference, if features are independent; features that are on together are mixed."""
+    on = (x != 0).astype(h.dtype)
+    count = on.sum(-1)
+    with_it = h @ on.T / jnp.maximum(count, 1)[None, :]
+    without = h @ (1 - on).T / jnp.maximum(x.shape[-1] - count, 1)[None, :]
+    return Directions((with_it - without) * (count > 0)[None, :], labelled=True)
+
+
+def participation(h: Float[Array, "m samples"]) -> Number:
+    """The participation ratio (Σ λ)² / Σ λ² of the covariance of h, taken for the number of features. It is never above
+    m: m in a tight frame, however many features there are."""
+    covariance = _centred(h) @ _centred(h).T
+    return Number(jnp.trace(covariance) ** 2 / jnp.square(covariance).sum())
+
+
+def _probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, "m n"]:
+    """Σ_hh⁺ Σ_hx."""
+    h, x = _centred(h), _centred(x)
+    return jnp.linalg.pinv(h @ h.T, rtol=1e-5, hermitian=True) @ (h @ x.T)
+
+
+def _centred(rows: Float[Array, "rows samples"]) -> Float[Array, "rows samples"]:
+    return rows - rows.mean(-1, keepdims=True)

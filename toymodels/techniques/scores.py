@@ -1,0 +1,164 @@
+"""Scores: what a claim is worth, given the truth. 1 is the truth, 0 is chance, and higher is better.
+
+    score = (raw - chance) / (1 - chance)
+
+- `Directions`: raw is the mean over the *true* features of the signed cosine between a feature's direction and the
+  claimed one that it is matched with, one to one (Kuhn 1955); a feature that none is left for counts as 0. Chance is the
+  same for random directions, as many as were claimed.
+- labelled `Directions`: the cosine of each feature's own; chance is that with the others'.
+- `Activations`: raw is the mean of R², the share of the variance of the feature's value that the matched row explains
+  along a line that rises; chance is that of the same rows in other samples.
+- labelled `Activations`: R² of each feature's own row; chance is that of the same rows in other samples.
+- `Number`: raw is 1 - |log(claimed / n)| / log n, 0 for "one feature".
+
+Only features that have a direction are counted.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from toymodels.analysis import dictionaries
+from toymodels.arrays import AnyArray, library
+from toymodels.cases import Truth
+from toymodels.techniques.claims import Activations, Claim, Directions, Number
+
+RANDOM = 8
+"""How many random dictionaries chance is the mean of."""
+
+
+class Score(NamedTuple):
+    """What a claim is worth, as numbers; those that a kind of claim does not have are NaN.
+
+    Attributes:
+        score: 1 for the truth, 0 for chance.
+        raw: before chance is taken off.
+        chance: what `raw` is by chance.
+        found: share of the true features with a claimed direction of cosine above .9.
+        mmcs: mean over the true features of the largest cosine with a claimed direction.
+        r_squared: mean R² of the true features' values, where activations are claimed.
+        l0: mean number of claimed features that are on in a sample.
+        dead: share of the claimed features that are on in no sample.
+    """
+
+    score: Float[AnyArray, ""]
+    raw: Float[AnyArray, ""]
+    chance: Float[AnyArray, ""]
+    found: Float[AnyArray, ""]
+    mmcs: Float[AnyArray, ""]
+    r_squared: Float[AnyArray, ""]
+    l0: Float[AnyArray, ""]
+    dead: Float[AnyArray, ""]
+
+
+def score_of(claim: Claim, truth: Truth, x: Float[AnyArray, "n samples"]) -> Score:
+    """The score of a claim.
+
+    Args:
+        claim: what a technique returned.
+        truth: directions of the features, and which have one.
+        x: values of the features in the samples that the technique was given.
+
+    Raises:
+        TypeError: for what is no claim.
+        ValueError: for claims whose shapes are not those of the truth.
+    """
+    if isinstance(claim, Directions):
+        return _of_directions(claim, truth, x)
+    if isinstance(claim, Activations):
+        return _of_activations(claim, truth, x)
+    if isinstance(claim, Number):
+        return _of_number(claim, truth)
+    raise TypeError(f"A technique must return Directions, Activations or a Number. It returned {claim!r}.")
+
+
+def _of_directions(claim: Directions, truth: Truth, x: AnyArray) -> Score:
+    there, share = _represented(truth), _share(truth)
+    _check_shape("columns of Directions", claim.columns, (len(there), None if not claim.labelled else len(x)))
+    if claim.labelled:
+        own = dictionaries.cosines(claim.columns, there)
+        raw, chance = _own_and_others(own, truth)
+    else:
+        raw = dictionaries.matched_cosines(claim.columns, there).mean() / share
+        chance = dictionaries.random_score(_mean_matched, claim.columns, there, RANDOM) / share
+    said = {} if claim.activations is None else _of_values(Activations(claim.activations, claim.labelled), truth, x)
+    return _score(
+        raw,
+        chance,
+        found=dictionaries.found(claim.columns, there) / share,
+        mmcs=dictionaries.mmcs(claim.columns, there) / share,
+        **{name: said[name] for name in ("r_squared", "l0", "dead") if name in said},
+    )
+
+
+def _of_activations(claim: Activations, truth: Truth, x: AnyArray) -> Score:
+    said = _of_values(claim, truth, x)
+    elsewhere = Activations(library(claim.rows).roll(claim.rows, 1, axis=-1), claim.labelled)
+    return _score(said["r_squared"], _of_values(elsewhere, truth, x)["r_squared"], **said)
+
+
+def _of_number(claim: Number, truth: Truth) -> Score:
+    xp = library(truth.directions)
+    n = truth.represented.sum()
+    return _score(1 - abs(xp.log(claim.value / n)) / xp.log(xp.maximum(n, 2)), 0.0 * n)
+
+
+def _of_values(claim: Activations, truth: Truth, x: AnyArray) -> dict[str, AnyArray]:
+    """How well activations tell the features' values, and how sparse they are."""
+    rows = claim.rows
+    _check_shape("activations", rows, (len(x) if claim.labelled else None, x.shape[-1]))
+    counted = x * truth.represented[:, None]
+    if claim.labelled:
+        explained = library(rows).diagonal(_explained(rows, counted))
+    else:
+        matched = dictionaries.matched_cosines(_centred(rows).T, _centred(counted).T)
+        explained = matched * abs(matched) * (matched > 0)
+    return {
+        "r_squared": explained.mean() / _share(truth),
+        "l0": dictionaries.l0(rows),
+        "dead": dictionaries.dead(rows).mean(),
+    }
+
+
+def _explained(rows: AnyArray, x: AnyArray) -> Float[AnyArray, "n k"]:
+    """R² of each feature (row) by each claimed one (column), 0 where the line falls."""
+    correlation = dictionaries.cosines(_centred(rows).T, _centred(x).T)
+    return correlation**2 * (correlation > 0)
+
+
+def _own_and_others(table: Float[AnyArray, "n n"], truth: Truth) -> tuple[AnyArray, AnyArray]:
+    """The mean of each feature's own entry, and of the others' for it."""
+    xp, n = library(table), len(table)
+    own = xp.diagonal(table)
+    others = (table.sum(-1) - own) / max(n - 1, 1)
+    return ((one * truth.represented).mean() / _share(truth) for one in (own, others))
+
+
+def _mean_matched(learned: AnyArray, truth: AnyArray) -> AnyArray:
+    return dictionaries.matched_cosines(learned, truth).mean(-1)
+
+
+def _represented(truth: Truth) -> Float[AnyArray, "m n"]:
+    """The directions, 0 for features that have none."""
+    return truth.directions * truth.represented[None, :]
+
+
+def _share(truth: Truth) -> AnyArray:
+    """The share of the features that have a direction."""
+    return library(truth.directions).maximum(truth.represented.mean(), 1e-9)
+
+
+def _centred(rows: AnyArray) -> AnyArray:
+    return rows - rows.mean(-1, keepdims=True)
+
+
+def _score(raw: AnyArray, chance: AnyArray, **others: AnyArray) -> Score:
+    nothing = dict.fromkeys(Score._fields, np.nan)
+    return Score(**{**nothing, "score": (raw - chance) / (1 - chance), "raw": raw, "chance": chance, **others})
+
+
+def _check_shape(what: str, array: AnyArray, wanted: tuple[int | None, int | None]) -> None:
+    if np.ndim(array) != 2 or any(one not in (None, got) for one, got in zip(wanted, array.shape, strict=True)):
+        sizes = ", ".join("any" if one is None else str(one) for one in wanted)
+        raise ValueError(f"{what} of a technique must have shape ({sizes}). Got {np.shape(array)}.")

@@ -1,0 +1,135 @@
+"""What a technique is: a function that returns a claim, and whose argument names say what it sees.
+
+    h         hidden activations (m, samples)
+    x         values of the features (n, samples): labels
+    forward   function from hidden activations to outputs (outputs, samples)
+    params    the model's parameters by name
+    key       a JAX key; a technique of numpy is given an integer
+
+A technique may be a specification, whose settings are its fields. What it is given are arrays of JAX, unless it is a
+`host` technique.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from toymodels.arrays import AnyArray
+from toymodels.cases import Truth, truth
+from toymodels.checks import check_function, near_matches
+from toymodels.models.modules import activations, param_state
+from toymodels.specifications import specification, static
+from toymodels.techniques.claims import Activations, Claim
+from toymodels.techniques.scores import Score, score_of
+from toymodels.training.engine.ask import arguments_of, asked
+
+Technique = Callable[..., Claim]
+
+SEEN = ("h", "x", "forward", "params", "key")
+
+
+class NotApplicableError(ValueError):
+    """Raised by a technique for a case to which it does not apply, such as one of negative activations."""
+
+
+@specification
+class Host:
+    """A technique that is not of JAX, such as one of scikit-learn: see `host`."""
+
+    function: Technique = static()
+
+    def __call__(self, **seen: Any) -> Claim:
+        """The claim."""
+        return self.function(**seen)
+
+
+def host(function: Technique) -> Host:
+    """A technique that computes with numpy, model by model. It is given numpy's arrays, and an integer as `key`.
+
+    >>> import toymodels as tm
+    >>> def axes(h):
+    ...     return tm.techniques.Directions(np.eye(len(h)))
+    >>> float(tm.techniques.try_on(host(axes), tm.cases.dedicated(4)).score)
+    1.0
+    """
+    check_function("host", "function", function)
+    return Host(function)
+
+
+def access(technique: Technique) -> tuple[str, ...]:
+    """What a technique sees, by the names of its arguments."""
+    return tuple(name for name in arguments_of(_function(technique)) if name in SEEN)
+
+
+def check_technique(name: str, technique: Any) -> None:
+    """Raise ValueError unless a technique is a function that asks for what there is."""
+    check_function("score", f"technique {name!r}", _function(technique))
+    for argument, needed in arguments_of(_function(technique)).items():
+        if needed and argument not in SEEN:
+            raise ValueError(
+                f"Technique {name!r} has an argument {argument!r}. A technique may see {', '.join(SEEN)}. "
+                f"{near_matches(argument, SEEN)}"
+            )
+
+
+NUMBERS = (*Score._fields, "ceiling", "applicable")
+"""What `Scored` tells of a technique: its score, what the model's own read-out would have, and whether it applied."""
+
+
+@specification
+class Scored:
+    """The metric that a technique is, together with its score: `NUMBERS`.
+
+    Attributes:
+        technique: what is tried.
+    """
+
+    technique: Any = static()
+
+    def __call__(self, module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, " numbers"]:
+        """The numbers of one model, NaN where the technique does not apply."""
+        named = activations(module, x)
+        seen = {"h": named["hidden"], "x": x, "forward": getattr(module, "decode", None), "key": key}
+        seen["params"] = param_state(module)
+        known = (truth(module), x, named["prediction"])
+        if isinstance(self.technique, Host):
+            return _on_host(self.technique, seen, known)
+        return jnp.stack([jnp.asarray(one, float) for one in _numbers(asked(self.technique, seen), *known)])
+
+
+def _numbers(claim: Claim, known: Truth, x: AnyArray, prediction: AnyArray) -> tuple[AnyArray | float, ...]:
+    values = isinstance(claim, Activations) and prediction.shape == x.shape
+    ceiling = score_of(Activations(prediction, labelled=True), known, x).score if values else 1.0
+    return *score_of(claim, known, x), ceiling, 1.0
+
+
+def _on_host(technique: Host, seen: Mapping[str, Any], known: Any) -> Float[Array, " numbers"]:
+    """The numbers of a technique of numpy's, which the compiled program calls."""
+    given = {name: seen[name] for name in access(technique)}
+    if "forward" in given:
+        raise ValueError("A host technique cannot ask for forward, which is JAX's.")
+    if "key" in given:
+        given["key"] = jax.random.bits(seen["key"], (), jnp.uint32)
+
+    def called(given: Any, known: Any) -> np.ndarray:
+        given, known = jax.tree.map(np.asarray, (given, known))
+        if "key" in given:
+            given["key"] = int(given["key"])
+        try:
+            numbers = _numbers(technique(**given), *known)
+        except NotApplicableError:
+            numbers = (*[np.nan] * (len(NUMBERS) - 1), 0.0)
+        return np.array(numbers, dtype=np.float32)
+
+    shape = jax.ShapeDtypeStruct((len(NUMBERS),), np.float32)
+    return jax.pure_callback(called, shape, given, known, vmap_method="sequential")
+
+
+def _function(technique: Any) -> Any:
+    return technique.function if isinstance(technique, Host) else technique
