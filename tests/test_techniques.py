@@ -140,9 +140,7 @@ def card():
     tried = {"axes": axes, "numpy's": host(axes_of_numpy), "never": host(nonnegative_matrix_factorization)}
     levels = {
         "digons": cases.digons(4).over(density=[0.5, 0.1, 0.05]),
-        "trained": cases.Case(
-            tm.Autoencoder(3, 3), tm.Task(tm.Independent(3, 0.5)), tm.Recipe(steps=3, batch_size=64)
-        ),
+        "trained": cases.Case(tm.Autoencoder(3, 3), tm.Task(tm.Independent(3, 0.5)), tm.Recipe(steps=3, batch_size=64)),
     }
     return score(tried, levels, seed=[3, 5], samples=64, progress=False)
 

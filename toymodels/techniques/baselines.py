@@ -1,6 +1,8 @@
 """Classical decompositions, of scikit-learn (`pip install 'toymodels[techniques]'`), and directions at random."""
 
-from typing import Any
+import contextlib
+import warnings
+from collections.abc import Iterator
 
 import jax
 import numpy as np
@@ -79,3 +81,25 @@ class DictionaryLearning:
         with _quiet():
             activations = learner.fit_transform(h.T).T
         return Directions(learner.components_.T, activations)
+
+
+CLASSICAL = {
+    "PCA": host(principal_components),
+    "ICA": host(independent_components),
+    "NMF": host(nonnegative_matrix_factorization),
+    "dictionary learning": host(DictionaryLearning()),
+}
+"""Techniques of scikit-learn, by name."""
+
+
+def _both_ways(axes: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m 2k"]:
+    """Axes as directions: a feature is on in one of the two ways along an axis, and it is not known in which."""
+    return np.concatenate([axes, -axes], axis=1)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without warnings that an iteration did not converge: its result is what is scored."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -35,8 +35,8 @@ def score(
         cases: models, by name, each at one level or at several: `cases.tight_frame(20, 10).over(n_hidden=[20, 10, 5])`.
         seed: seeds, each with other samples and other random weights.
         samples: how many samples a technique is given.
-        folder: where to keep finished work, a folder for each case and technique in it. What is there is not done again;
-            a technique whose code has changed since is refused, and needs another name or folder.
+        folder: where to keep finished work, a folder for each case and technique in it. What is there is not done
+            again; a technique whose code has changed since is refused, and needs another name or folder.
         progress: show progress bars.
 
     Returns:

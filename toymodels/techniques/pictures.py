@@ -23,7 +23,12 @@ def poster(card: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     """
     columns = [(case, level) for case in card.case.values for level in _levels(card, case)]
     scores = card.score.mean("seed")
-    cells = np.array([[float(scores.sel(technique=row, case=case)[level]) for case, level in columns] for row in card.technique.values])
+    cells = np.array(
+        [
+            [float(scores.sel(technique=row, case=case)[level]) for case, level in columns]
+            for row in card.technique.values
+        ]
+    )
     ax = axes_or_new(ax, 1.9 + 0.42 * len(columns), 1.3 + 0.24 * len(cells))
     colors = mpl.colormaps[LEVEL_COLORS]
     for row, column in np.ndindex(cells.shape):
@@ -33,7 +38,15 @@ def poster(card: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         else:
             look = {"facecolor": colors(np.clip(score, 0, 1))}
             ink = "black" if score > 0.6 else "white"
-            ax.text(column, row, f"{score:.2f}".replace("-", "−").replace("0.", "."), color=ink, ha="center", va="center", fontsize=7)
+            ax.text(
+                column,
+                row,
+                f"{score:.2f}".replace("-", "−").replace("0.", "."),
+                color=ink,
+                ha="center",
+                va="center",
+                fontsize=7,
+            )
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, zorder=0, **look))
     starts = [number for number, (_, level) in enumerate(columns) if level == 0]
     for start in starts[1:]:
@@ -102,7 +115,9 @@ def table(card: xr.Dataset) -> str:
         row += ["not applicable", "", "", ""][: 6 - len(row)]
         rows.append((*row, f"{float(card.seconds.sel(technique=name).mean()):.2f}"))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def _levels(card: xr.Dataset, case: str) -> list[int]:

@@ -3,8 +3,8 @@
     score = (raw - chance) / (1 - chance)
 
 - `Directions`: raw is the mean over the *true* features of the signed cosine between a feature's direction and the
-  claimed one that it is matched with, one to one (Kuhn 1955); a feature that none is left for counts as 0. Chance is the
-  same for random directions, as many as were claimed.
+  claimed one that it is matched with, one to one (Kuhn 1955); a feature that none is left for counts as 0. Chance is
+  the same for random directions, as many as were claimed.
 - labelled `Directions`: the cosine of each feature's own; chance is that with the others'.
 - `Activations`: raw is the mean of R², the share of the variance of the feature's value that the matched row explains
   along a line that rises; chance is that of the same rows in other samples.

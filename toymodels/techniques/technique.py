@@ -10,7 +10,6 @@ A technique may be a specification, whose settings are its fields. What it is gi
 `host` technique.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
