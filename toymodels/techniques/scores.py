@@ -129,10 +129,9 @@ def _explained(rows: AnyArray, x: AnyArray) -> Float[AnyArray, "n k"]:
 
 def _own_and_others(table: Float[AnyArray, "n n"], truth: Truth) -> tuple[AnyArray, AnyArray]:
     """The mean of each feature's own entry, and of the others' for it."""
-    xp, n = library(table), len(table)
-    own = xp.diagonal(table)
-    others = (table.sum(-1) - own) / max(n - 1, 1)
-    return ((one * truth.represented).mean() / _share(truth) for one in (own, others))
+    own = library(table).diagonal(table)
+    others = (table.sum(-1) - own) / max(len(table) - 1, 1)
+    return (own * truth.represented).mean() / _share(truth), (others * truth.represented).mean() / _share(truth)
 
 
 def _mean_matched(learned: AnyArray, truth: AnyArray) -> AnyArray:
