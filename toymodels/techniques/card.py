@@ -3,20 +3,21 @@
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
 
 from toymodels import files
 from toymodels.cases import Case
 from toymodels.checks import check_integer
-from toymodels.sweeps.launch import sweep
+from toymodels.sweeps.launch import planned, sweep
 from toymodels.techniques.scores import Score
 from toymodels.techniques.technique import NUMBERS, Scored, Technique, access, check_technique
 from toymodels.training import Recipe
+from toymodels.training.engine.cells import Cell
+from toymodels.version import VERSION
 
 
 def score(
@@ -66,32 +67,32 @@ def score(
     most = max(len(_levels(case)[1]) for case in cases.values())
     whole = (len(techniques), len(cases), most, len(seeds))
     numbers, seconds = np.full((*whole, len(NUMBERS)), np.nan), np.full(whole[:2], np.nan)
-    sizes, labels = np.full((*whole[1:3], 2), np.nan), np.full(whole[1:3], np.nan)
+    labels = np.full(whole[1:3], np.nan)
     for column, (name, case) in enumerate(cases.items()):
         place = None if folder is None else files.expanded(folder) / _file_name(name)
         _, values = _levels(case)
         labels[column, : len(values)] = values
         found = _on_case(case, techniques, seeds, recipe, place, progress)
-        sizes[column, : len(values)] = found.sizes
-        numbers[:, column, : len(values)] = found.numbers
-        seconds[:, column] = found.seconds
+        numbers[:, column, : len(values)], seconds[:, column] = found
+    n, m = (numbers[0, :, :, 0, NUMBERS.index(size)] for size in ("n_features", "n_hidden"))
     grid = ("technique", "case", "level", "seed")
     card = xr.Dataset(
-        {name: (grid, numbers[..., number]) for number, name in enumerate(NUMBERS)},
+        {name: (grid, numbers[..., number]) for number, name in enumerate(NUMBERS[:-2])},
         coords={
             "technique": list(techniques),
             "case": list(cases),
             "seed": seeds,
             "level_name": ("case", [_levels(case)[0] for case in cases.values()]),
             "level_value": (grid[1:3], labels),
-            "n_features": (grid[1:3], sizes[..., 0]),
-            "n_hidden": (grid[1:3], sizes[..., 1]),
-            "features_per_dimension": (grid[1:3], sizes[..., 0] / sizes[..., 1]),
+            "n_features": (grid[1:3], n),
+            "n_hidden": (grid[1:3], m),
+            "features_per_dimension": (grid[1:3], n / m),
             "access": ("technique", [", ".join(access(technique)) for technique in techniques.values()]),
         },
     )
     card["seconds"] = (grid[:2], seconds)
     card["applicable"] = card.applicable == 1
+    card.attrs = {"toymodels": VERSION, "device": jax.devices()[0].device_kind, "seconds": float(np.nansum(seconds))}
     return card
 
 
@@ -110,14 +111,6 @@ def try_on(technique: Technique, case: Case, *, seed: int = 0, samples: int = 8_
     return Score(**{name: np.asarray(one[name]) for name in Score._fields})
 
 
-class _Found(NamedTuple):
-    """What was found on one case: sizes (level, 2), numbers (technique, level, seed, number), seconds (technique,)."""
-
-    sizes: np.ndarray
-    numbers: np.ndarray
-    seconds: np.ndarray
-
-
 def _on_case(
     case: Case,
     techniques: Mapping[str, Technique],
@@ -125,7 +118,8 @@ def _on_case(
     recipe: Recipe,
     folder: Path | None,
     progress: bool,
-) -> _Found:
+) -> tuple[np.ndarray, np.ndarray]:
+    """What was found on one case: numbers (technique, level, seed, number), and seconds per model (technique,)."""
     field, values = _levels(case)
     over = {**({field: case.levels} if len(case.levels) > 1 else case.levels), "seed": seeds}
 
@@ -133,18 +127,26 @@ def _on_case(
         place = None if folder is None else folder / _file_name(what)
         return sweep(case.model, case.task, recipe, over=over, start=start, folder=place, progress=progress, **more)
 
-    start: Any = swept("model", case.recipe, case.start) if case.recipe.steps else case.start
-    sizes = swept("sizes", recipe, start, metrics={"sizes": _sizes}, params=False)
+    start: Any = case.start
+    if case.recipe.steps:
+        _check_fit(Cell(case.model, case.task, recipe), over, techniques)
+        start = swept("model", case.recipe, case.start)
     each = [
         swept(name, recipe, start, metrics={"numbers": Scored(technique)}, params=False)
         for name, technique in techniques.items()
     ]
     models = (len(values), len(seeds))
-    return _Found(
-        sizes["sizes"].values.reshape(*models, 2)[:, 0],
+    return (
         np.stack([one.numbers.values.reshape(*models, len(NUMBERS)) for one in each]),
         np.array([float(one.attrs["seconds"]) / np.prod(models) for one in each]),
     )
+
+
+def _check_fit(cell: Cell, over: Mapping[str, Any], techniques: Mapping[str, Technique]) -> None:
+    """Raise what a technique raises on models like these, before they are trained."""
+    metrics = {name: Scored(technique) for name, technique in techniques.items()}
+    rest: dict[str, Any] = {"seed": None, "restarts": None, "start": None, "snapshots": ()}
+    planned(cell, over, metrics=metrics, params=False, history=1, memory_bytes=2**30, **rest)
 
 
 def _levels(case: Case) -> tuple[str, list[float]]:
@@ -157,18 +159,13 @@ def _levels(case: Case) -> tuple[str, list[float]]:
     return name, numbers
 
 
-def _sizes(hidden: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, " two"]:
-    """Numbers of features and of hidden dimensions."""
-    return jnp.array([x.shape[0], hidden.shape[0]], float)
-
-
 def _check_names(what: str, named: Any) -> None:
     """Raise unless something is named, and each name makes a folder of its own."""
     if not isinstance(named, Mapping) or not named:
         raise TypeError(f"{what} of score must map names to {what}. Got {named!r}.")
     places = [_file_name(name) for name in named]
     for name, place in zip(named, places, strict=True):
-        if not place or places.count(place) > 1 or (what == "techniques" and place in ("model", "sizes")):
+        if not place or places.count(place) > 1 or (what == "techniques" and place == "model"):
             raise ValueError(f"{what} of score must have names of their own, in letters and digits. Got {name!r}.")
 
 

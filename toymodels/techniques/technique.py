@@ -77,8 +77,8 @@ def check_technique(name: str, technique: Any) -> None:
             )
 
 
-NUMBERS = (*Score._fields, "ceiling", "applicable")
-"""What `Scored` tells of a technique: its score, what the model's own read-out would have, and whether it applied."""
+NUMBERS = (*Score._fields, "ceiling", "applicable", "n_features", "n_hidden")
+"""What `Scored` tells: the score, what the model's own outputs would have, whether the technique applied, and sizes."""
 
 
 @specification
@@ -97,15 +97,19 @@ class Scored:
         seen = {"h": named["hidden"], "x": x, "forward": getattr(module, "decode", None), "key": key}
         seen["params"] = param_state(module)
         known = (truth(module), x, named["prediction"])
-        if isinstance(self.technique, Host):
-            return _on_host(self.technique, seen, known)
-        return jnp.stack([jnp.asarray(one, float) for one in _numbers(asked(self.technique, seen), *known)])
+        told = _on_host if isinstance(self.technique, Host) else _on_device
+        return jnp.append(told(self.technique, seen, known), jnp.array([len(x), len(named["hidden"])], float))
 
 
 def _numbers(claim: Claim, known: Truth, x: AnyArray, prediction: AnyArray) -> tuple[AnyArray | float, ...]:
     values = isinstance(claim, Activations) and prediction.shape == x.shape
     ceiling = score_of(Activations(prediction, labelled=True), known, x).score if values else 1.0
     return *score_of(claim, known, x), ceiling, 1.0
+
+
+def _on_device(technique: Technique, seen: Mapping[str, Any], known: Any) -> Float[Array, " numbers"]:
+    """The numbers of a technique of JAX's."""
+    return jnp.stack([jnp.asarray(one, float) for one in _numbers(asked(technique, seen), *known)])
 
 
 def _on_host(technique: Host, seen: Mapping[str, Any], known: Any) -> Float[Array, " numbers"]:
@@ -123,10 +127,11 @@ def _on_host(technique: Host, seen: Mapping[str, Any], known: Any) -> Float[Arra
         try:
             numbers = _numbers(technique(**given), *known)
         except NotApplicableError:
-            numbers = (*[np.nan] * (len(NUMBERS) - 1), 0.0)
+            numbers = (*[np.nan] * (count - 1), 0.0)
         return np.array(numbers, dtype=np.float32)
 
-    shape = jax.ShapeDtypeStruct((len(NUMBERS),), np.float32)
+    count = len(NUMBERS) - 2  # all but the sizes
+    shape = jax.ShapeDtypeStruct((count,), np.float32)
     return jax.pure_callback(called, shape, given, known, vmap_method="sequential")
 
 
