@@ -1,6 +1,7 @@
 """The score card as a poster, as curves, and as a table."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -34,7 +35,7 @@ def poster(card: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     for row, column in np.ndindex(cells.shape):
         score = cells[row, column]
         if np.isnan(score):
-            look = {"facecolor": SHADE, "edgecolor": FAINT, "hatch": "////", "linewidth": 0}
+            look: dict[str, Any] = {"facecolor": SHADE, "edgecolor": FAINT, "hatch": "////", "linewidth": 0}
         else:
             look = {"facecolor": colors(np.clip(score, 0, 1))}
             ink = "black" if score > 0.6 else "white"
@@ -105,7 +106,7 @@ def curves(
 def table(card: xr.Dataset) -> str:
     """The card as text: what each technique sees, its best and worst case with its scores, and seconds per model."""
     scores = card.score.mean("seed")
-    rows = [("technique", "sees", "best", "", "worst", "", "seconds")]
+    rows: list[tuple[str, ...]] = [("technique", "sees", "best", "", "worst", "", "seconds")]
     for name in card.technique.values:
         own = scores.sel(technique=name)
         row = [str(name), str(card.access.sel(technique=name).values)]

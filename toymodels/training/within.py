@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jaxtyping import Array, PRNGKeyArray
 
 from toymodels.features.uniform import batch_of
@@ -17,8 +16,8 @@ from toymodels.training.engine.step import update
 from toymodels.training.recipe import Recipe
 
 
-def trained_within(model: Model, task: Task, recipe: Recipe, key: PRNGKeyArray) -> nnx.Module:
-    """The module that training makes, in evaluation mode, with the step that `train` takes. It may be traced: the
+def trained_within(model: Model, task: Task, recipe: Recipe, key: PRNGKeyArray) -> Any:
+    """The `nnx.Module` that training makes, in evaluation mode, with the step that `train` takes. It may be traced: the
     task's numbers may be unknown, as those of a `Dataset` of another model's activations, and `vmap` trains many.
 
     Nothing is checked, nothing reported, and there is no adversary. From Python, use `train`.
