@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jaxtyping import Array, PRNGKeyArray
 
 from toymodels.features.uniform import batch_of
