@@ -12,6 +12,12 @@ def linear_probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> 
     return Activations(_probe(h, x).T @ _centred(h), labelled=True)
 
 
+def shuffled_probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Activations:
+    """The linear probe for labels of other samples: a control, whose R² is chance, about m / samples (Hewitt & Liang
+    2019)."""
+    return Activations(_probe(h, jnp.roll(x, 1, axis=-1)).T @ _centred(h), labelled=True)
+
+
 def probe_direction(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Directions:
     """The direction of the linear probe, taken for that of the feature. It is not: a probe looks away from interference
     (filter and pattern: Haufe et al. 2014). In tight frames the two agree."""
