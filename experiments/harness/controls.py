@@ -116,7 +116,7 @@ def _judged(experiment: Experiment, results: Results, full: bool) -> Sequence[Cl
 def _repeated(results: Results, source: str, cell: int) -> Results:
     """One cell's best model of one sweep in all cells of all sweeps whose parameters have its shapes."""
     one = results.best(source) if "restart" in results[source].dims else results[source]
-    model = one.isel(dict.fromkeys(one.loss.dims, cell))
+    model = one.isel(dict.fromkeys(one.loss.dims, cell)) if "loss" in one else {}  # a score card has no models
 
     def repeated(parameter: xr.DataArray) -> np.ndarray:
         if parameter.name not in model:

@@ -53,9 +53,9 @@ def participation(h: Float[Array, "m samples"]) -> Number:
 
 
 def _probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, "m n"]:
-    """Σ_hh⁺ Σ_hx."""
-    h, x = _centred(h), _centred(x)
-    return jnp.linalg.pinv(h @ h.T, rtol=1e-5, hermitian=True) @ (h @ x.T)
+    """(hᵀ)⁺ xᵀ, by way of hᵀ = Q R, which keeps more digits than the covariance of h would."""
+    Q, R = jnp.linalg.qr(_centred(h).T)
+    return jnp.linalg.pinv(R, rtol=1e-5) @ (Q.T @ _centred(x).T)
 
 
 def _centred(rows: Float[Array, "rows samples"]) -> Float[Array, "rows samples"]:
