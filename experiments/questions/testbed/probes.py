@@ -71,7 +71,7 @@ def draw_probes(results: Results) -> Figure:
     """Raw scores against features per dimension, and against correlation; exact values as black lines."""
     card, theory = results["card"], exact(results)
     figure, axes = plt.subplots(1, 3, figsize=(9.3, 3.2), layout="constrained", sharey=True)
-    colors = dict(zip(NAMES, tm.plots.SET_COLORS + (tm.plots.FAINT,), strict=False))
+    colors = dict(zip(NAMES, (*tm.plots.SET_COLORS, tm.plots.FAINT), strict=False))
     for ax, case in zip(axes, card.case.values, strict=True):
         here = card.sel(case=case)
         x = here.level_value if case == "correlated pairs" else here.features_per_dimension
