@@ -131,11 +131,11 @@ def _on_case(
         place = None if folder is None else folder / _file_name(what)
         return sweep(case.model, case.task, recipe, over=over, start=start, folder=place, progress=progress, **more)
 
+    metrics = {f"technique {name}": Scored(technique) for name, technique in techniques.items()}
     start: Any = case.start
     if case.recipe.steps:
-        _check_fit(Cell(case.model, case.task, recipe), over, techniques)
+        _check_fit(Cell(case.model, case.task, recipe), over, metrics)
         start = swept("model", case.recipe, case.start)
-    metrics = {f"technique {number}": Scored(one) for number, one in enumerate(techniques.values())}
     found = swept("techniques", recipe, start, metrics=metrics, params=False)
     return np.stack([found[name].values.reshape(len(values), len(seeds), len(NUMBERS)) for name in metrics])
 
@@ -151,9 +151,8 @@ def _seconds(technique: Technique, samples: int) -> float:
     return time.perf_counter() - began
 
 
-def _check_fit(cell: Cell, over: Mapping[str, Any], techniques: Mapping[str, Technique]) -> None:
+def _check_fit(cell: Cell, over: Mapping[str, Any], metrics: Mapping[str, Scored]) -> None:
     """Raise what a technique raises on models like these, before they are trained."""
-    metrics = {name: Scored(technique) for name, technique in techniques.items()}
     rest: dict[str, Any] = {"seed": None, "restarts": None, "start": None, "snapshots": ()}
     planned(cell, over, metrics=metrics, params=False, history=1, memory_bytes=2**30, **rest)
 

@@ -1,14 +1,15 @@
 """Sparse dictionaries as techniques: trained on the activations that they are shown, with the steps of `train`."""
 
+import dataclasses
 from typing import Any
 
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import unit_columns
 from toymodels.features import Dataset
-from toymodels.models import SparseAutoencoder
+from toymodels.models import BatchTopK, Gated, JumpReLU, MatchingPursuit, SparseAutoencoder, TopK
 from toymodels.specifications import specification, static, with_fields
-from toymodels.tasks import HiddenL1, Task
+from toymodels.tasks import GatedAuxiliary, HiddenL0, HiddenL1, NestedReconstruction, Task
 from toymodels.techniques.claims import Directions
 from toymodels.training import Recipe
 from toymodels.training.within import trained_within
@@ -33,3 +34,31 @@ class SparseDictionary:
         model = with_fields(self.model, n_inputs=h.shape[0])
         learned = trained_within(model, Task(Dataset(h), penalties=self.penalties), self.recipe, key)
         return Directions(unit_columns(learned.W_dec[...]), learned.encode(h))
+
+
+def dictionaries(
+    n_units: int = 40, k: int = 2, strength: float = 0.01, *, steps: int = 3_000
+) -> dict[str, SparseDictionary]:
+    """One dictionary of each kind, by name.
+
+    Args:
+        n_units: number of units.
+        k: about how many features are on in a sample.
+        strength: of the penalties of those that have one: λ over the number of hidden dimensions.
+        steps: of training, with batches of 256.
+    """
+    recipe = dataclasses.replace(Recipe.dictionary(), steps=steps, batch_size=256)
+
+    def of(activation: Any, *penalties: Any, **options: Any) -> SparseDictionary:
+        return SparseDictionary(SparseAutoencoder(1, n_units, activation, **options), penalties, recipe)
+
+    return {
+        "L1": of("relu", HiddenL1(strength)),
+        "L1, tied": of("relu", HiddenL1(strength), tied=True),
+        "TopK": of(TopK(k)),
+        "BatchTopK": of(BatchTopK(k)),
+        "Matryoshka": of(BatchTopK(k), NestedReconstruction((n_units // 4, n_units // 2))),
+        "JumpReLU": of(JumpReLU(), HiddenL0(strength / 10)),
+        "Gated": of(Gated(), GatedAuxiliary(strength)),
+        "matching pursuit": of(MatchingPursuit(k), tied=True, bias=False),
+    }

@@ -14,7 +14,7 @@
 Only features that have a direction are counted.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -22,7 +22,7 @@ from jaxtyping import Float
 from toymodels.analysis import dictionaries
 from toymodels.arrays import AnyArray, library
 from toymodels.cases import Truth
-from toymodels.techniques.claims import Activations, Claim, Directions, Number
+from toymodels.techniques.claims import Activations, Directions, Number
 
 RANDOM = 8
 """How many random dictionaries chance is the mean of."""
@@ -52,11 +52,11 @@ class Score(NamedTuple):
     dead: Float[AnyArray, ""]
 
 
-def score_of(claim: Claim, truth: Truth, x: Float[AnyArray, "n samples"]) -> Score:
+def score_of(claim: Any, truth: Truth, x: Float[AnyArray, "n samples"]) -> Score:
     """The score of a claim.
 
     Args:
-        claim: what a technique returned.
+        claim: what a technique returned: `Directions`, `Activations` or a `Number`.
         truth: directions of the features, and which have one.
         x: values of the features in the samples that the technique was given.
 

@@ -101,7 +101,7 @@ class Scored:
         return jnp.append(told(self.technique, seen, known), jnp.array([len(x), len(named["hidden"])], float))
 
 
-def _numbers(claim: Claim, known: Truth, x: AnyArray, prediction: AnyArray) -> tuple[AnyArray | float, ...]:
+def _numbers(claim: Any, known: Truth, x: AnyArray, prediction: AnyArray) -> tuple[AnyArray | float, ...]:
     values = isinstance(claim, Activations) and prediction.shape == x.shape
     ceiling = score_of(Activations(prediction, labelled=True), known, x).score if values else 1.0
     return *score_of(claim, known, x), ceiling, 1.0

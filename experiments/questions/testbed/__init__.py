@@ -40,6 +40,6 @@ def _numbers(card):  # type: ignore[no-untyped-def]
 
 PAPER = Paper(
     title="Techniques of interpretability on models whose truth is known",
-    order=("probes",),
+    order=("poster", "probes"),
     controls=(another_technique, levels_reversed, chance),
 )

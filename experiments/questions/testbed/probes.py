@@ -19,7 +19,7 @@ N = 24
 HIDDEN = (24, 16, 12, 8, 6, 4)
 CORRELATIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 DENSITY = 0.1
-TECHNIQUES = {
+TECHNIQUES: Mapping[str, tm.techniques.Technique] = {
     "linear probe": probes.linear_probe,
     "own direction": probes.own_direction,
     "model's outputs": probes.read_out,
@@ -84,8 +84,8 @@ def draw_probes(results: Results) -> Figure:
         ax.set(title=case, ylim=(-0.05, 1.05))
         ax.set_xlabel("correlation" if case == "correlated pairs" else "features per dimension")
     axes[0].set_ylabel("$R^2$, cosine or number")
-    axes[1].legend(fontsize=7, loc="lower left")
-    axes[0].plot([], [], color=tm.plots.INK, linewidth=0.9, label="exact")
+    axes[2].plot([], [], color=tm.plots.INK, linewidth=0.9, label="exact")
+    axes[2].legend(fontsize=7.5, loc="center left", bbox_to_anchor=(0, 0.4))
     return figure
 
 
@@ -113,7 +113,7 @@ def claims_probes(results: Results, full: bool) -> list[Claim]:
 
 def _random_frames(m: int, seeds: np.ndarray) -> list[np.ndarray]:
     """The frames that the seeds have."""
-    return [np.asarray(cases.random_frame(N, m).module(int(seed)).W[...]) for seed in seeds]
+    return [np.asarray(cases.truth(cases.random_frame(N, m).module(int(seed))).directions) for seed in seeds]
 
 
 def _cosine(W: np.ndarray) -> float:
