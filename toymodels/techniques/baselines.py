@@ -32,7 +32,7 @@ def principal_components(h: Float[np.ndarray, "m samples"]) -> Directions:
     """The principal axes of h, in both directions."""
     from sklearn.decomposition import PCA
 
-    return Directions(_both_ways(PCA().fit(h.T).components_.T))
+    return Directions(_both_ways(PCA().fit(_samples(h)).components_.T))
 
 
 def independent_components(h: Float[np.ndarray, "m samples"], key: int) -> Directions:
@@ -41,7 +41,7 @@ def independent_components(h: Float[np.ndarray, "m samples"], key: int) -> Direc
 
     ica = FastICA(random_state=key, whiten="unit-variance", max_iter=500)
     with _quiet():
-        return Directions(_both_ways(ica.fit(h.T).mixing_))
+        return Directions(_both_ways(ica.fit(_samples(h)).mixing_))
 
 
 def nonnegative_matrix_factorization(h: Float[np.ndarray, "m samples"], key: int) -> Directions:
@@ -53,7 +53,7 @@ def nonnegative_matrix_factorization(h: Float[np.ndarray, "m samples"], key: int
         raise NotApplicableError("h has negative values.")
     nmf = NMF(init="nndsvda", random_state=key, max_iter=500)
     with _quiet():
-        activations = nmf.fit_transform(np.maximum(h.T, 0)).T
+        activations = nmf.fit_transform(np.maximum(_samples(h), 0)).T
     return Directions(nmf.components_.T, activations)
 
 
@@ -79,7 +79,7 @@ class DictionaryLearning:
             transform_algorithm="lasso_cd", random_state=key,
         )  # fmt: skip
         with _quiet():
-            activations = learner.fit_transform(h.T).T
+            activations = learner.fit_transform(_samples(h)).T
         return Directions(learner.components_.T, activations)
 
 
@@ -90,6 +90,11 @@ CLASSICAL = {
     "dictionary learning": host(DictionaryLearning()),
 }
 """Techniques of scikit-learn, by name."""
+
+
+def _samples(h: Float[np.ndarray, "m samples"]) -> Float[np.ndarray, "samples m"]:
+    """As scikit-learn takes them; in double precision, without which its solvers do not reach their tolerances."""
+    return np.ascontiguousarray(h.T, dtype=float)
 
 
 def _both_ways(axes: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m 2k"]:
