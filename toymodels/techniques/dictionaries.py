@@ -54,7 +54,6 @@ def dictionaries(
 
     return {
         "L1": of("relu", HiddenL1(strength)),
-        "L1, tied": of("relu", HiddenL1(strength), tied=True),
         "TopK": of(TopK(k)),
         "BatchTopK": of(BatchTopK(k)),
         "Matryoshka": of(BatchTopK(k), NestedReconstruction((n_units // 4, n_units // 2))),

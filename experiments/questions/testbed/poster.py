@@ -113,8 +113,8 @@ POSTER = Experiment(
         "The score of each technique (rows) on models whose features are known (columns): 1 is the truth, 0 is chance, "
         "measured for each. Directions are matched with the true ones, one to one, by their signed cosines; values are "
         "scored by R². In tight frames 16 features share 16, 8 and 4 dimensions; trained models have 16 in 8, at three "
-        "densities; digons are antipodal pairs; pairs of features, each in a dimension of its own, are on together more "
-        "and more often; unequal features have dimensions of their own, and densities from .4 to .05. Hatched: not "
+        "densities; digons are antipodal pairs; pairs of features, each in a dimension of its own, are on together "
+        "more and more often; unequal features have dimensions of their own, and densities from .4 to .05. Hatched: not "
         "applicable. The last two rows are controls."
     ),
 )

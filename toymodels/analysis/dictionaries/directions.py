@@ -138,15 +138,14 @@ def matches(
     [-1, 0]
     """
     similar = cosines(learned, truth)
-    if library(similar) is jnp:
-        return jnp.vectorize(_matched_in_jax, signature="(n,k)->(n)")(similar)
-    from scipy.optimize import linear_sum_assignment  # not above: it takes a quarter of a second to import
-
-    matched = np.full(similar.shape[:-1], -1)
-    for index in np.ndindex(similar.shape[:-2]):
-        true, own = linear_sum_assignment(similar[index], maximize=True)
-        matched[(*index, true)] = own
-    return matched
+    if library(similar) is np:
+        return _matched(similar)
+    # SciPy is called from the compiled program: the method in JAX takes seconds to compile, and is slower.
+    finite = jnp.isfinite(similar).all((-1, -2), keepdims=True)
+    shape = jax.ShapeDtypeStruct(similar.shape[:-1], np.int32)
+    given = jax.lax.stop_gradient(jnp.where(finite, similar, 0))
+    matched = jax.pure_callback(_matched, shape, given, vmap_method="broadcast_all")
+    return jnp.where(finite[..., 0], matched, -1)
 
 
 def matched_cosines(
@@ -218,9 +217,12 @@ def _live(directions: Float[AnyArray, "*batch m k"]) -> Bool[AnyArray, "*batch k
     return (directions != 0).any(-2)
 
 
-def _matched_in_jax(similar: Float[jax.Array, "n k"]) -> Int[jax.Array, " n"]:
-    from optax.assignment import hungarian_algorithm
+def _matched(similar: Float[AnyArray, "*batch n k"]) -> Int[np.ndarray, "*batch n"]:
+    from scipy.optimize import linear_sum_assignment  # not above: it takes a quarter of a second to import
 
-    finite = jnp.isfinite(similar).all()
-    true, own = hungarian_algorithm(-jnp.where(finite, similar, 0))  # which would not end on NaN
-    return jnp.where(finite, jnp.full(len(similar), -1).at[true].set(own), -1)
+    similar = np.asarray(similar)
+    matched = np.full(similar.shape[:-1], -1, dtype=np.int32)
+    for index in np.ndindex(similar.shape[:-2]):
+        true, own = linear_sum_assignment(similar[index], maximize=True)
+        matched[(*index, true)] = own
+    return matched
