@@ -1,6 +1,7 @@
 """Classical decompositions, of scikit-learn (`pip install 'toymodels[techniques]'`), and directions at random."""
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -102,9 +103,13 @@ def _both_ways(axes: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m 2k"]:
     return np.concatenate([axes, -axes], axis=1)
 
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Which warnings are shown is a setting of the whole process, and chunks of models are in several threads."""
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without warnings that an iteration did not converge: its result is what is scored."""
-    with warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
