@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray
 from toymodels.cases import Truth, truth
-from toymodels.checks import check_function, near_matches
+from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Activations, Claim
@@ -71,10 +71,7 @@ def check_technique(name: str, technique: Any) -> None:
     check_function("score", f"technique {name!r}", _function(technique))
     for argument, needed in arguments_of(_function(technique)).items():
         if needed and argument not in SEEN:
-            raise ValueError(
-                f"Technique {name!r} has an argument {argument!r}. A technique may see {', '.join(SEEN)}. "
-                f"{near_matches(argument, SEEN)}"
-            )
+            raise ValueError(f"Technique {name!r} has an argument {argument!r}. A technique may see {', '.join(SEEN)}.")
 
 
 NUMBERS = (*Score._fields, "ceiling", "applicable", "n_features", "n_hidden")
