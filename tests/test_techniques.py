@@ -208,6 +208,11 @@ def test_what_is_no_technique_is_refused(technique, message, case, nothing_compi
         score(technique, {"one": case}, seed=[0], samples=64, progress=False)
 
 
+def test_a_module_that_is_missing_is_named(nothing_compiled):
+    with pytest.raises(ModuleNotFoundError, match="Technique 'it' needs no_such_module"):
+        try_on(host(axes_of_numpy, "no_such_module"), cases.dedicated(3))
+
+
 def test_a_claim_of_the_wrong_shape_is_refused():
     with pytest.raises(ValueError, match=r"columns of Directions of a technique must have shape \(24, any\)"):
         scored(Directions(W[:3]))

@@ -85,10 +85,10 @@ class DictionaryLearning:
 
 
 CLASSICAL = {
-    "PCA": host(principal_components),
-    "ICA": host(independent_components),
-    "NMF": host(nonnegative_matrix_factorization),
-    "dictionary learning": host(DictionaryLearning()),
+    "PCA": host(principal_components, "sklearn"),
+    "ICA": host(independent_components, "sklearn"),
+    "NMF": host(nonnegative_matrix_factorization, "sklearn"),
+    "dictionary learning": host(DictionaryLearning(), "sklearn"),
 }
 """Techniques of scikit-learn, by name."""
 

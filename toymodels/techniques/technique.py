@@ -11,6 +11,7 @@ A technique may be a specification, whose settings are its fields. What it is gi
 """
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -42,14 +43,19 @@ class Host:
     """A technique that is not of JAX, such as one of scikit-learn: see `host`."""
 
     function: Technique = static()
+    needs: str | None = static(default=None)
 
     def __call__(self, **seen: Any) -> Claim:
         """The claim."""
         return self.function(**seen)
 
 
-def host(function: Technique) -> Host:
+def host(function: Technique, needs: str | None = None) -> Host:
     """A technique that computes with numpy, model by model. It is given numpy's arrays, and an integer as `key`.
+
+    Args:
+        function: the technique.
+        needs: a module that must be installed.
 
     >>> import toymodels as tm
     >>> def axes(h):
@@ -58,7 +64,7 @@ def host(function: Technique) -> Host:
     1.0
     """
     check_function("host", "function", function)
-    return Host(function)
+    return Host(function, needs)
 
 
 def access(technique: Technique) -> tuple[str, ...]:
@@ -67,8 +73,16 @@ def access(technique: Technique) -> tuple[str, ...]:
 
 
 def check_technique(name: str, technique: Any) -> None:
-    """Raise ValueError unless a technique is a function that asks for what there is."""
+    """Raise ValueError unless a technique is a function that asks for what there is, and ModuleNotFoundError if a
+    module that it needs is not."""
     check_function("score", f"technique {name!r}", _function(technique))
+    needs = technique.needs if isinstance(technique, Host) else None
+    if needs is not None and find_spec(needs) is None:
+        raise ModuleNotFoundError(
+            f"Technique {name!r} needs {needs}, which is not installed. For those of this package, run: pip install "
+            "'toymodels[techniques]'",
+            name=needs,
+        )
     for argument, needed in arguments_of(_function(technique)).items():
         if needed and argument not in SEEN:
             raise ValueError(f"Technique {name!r} has an argument {argument!r}. A technique may see {', '.join(SEEN)}.")
