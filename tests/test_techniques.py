@@ -14,6 +14,8 @@ from toymodels.techniques import (
     Directions,
     NotApplicableError,
     Number,
+    baselines,
+    dictionaries,
     host,
     poster,
     probes,
@@ -227,3 +229,31 @@ def test_random_directions_are_chance():
 def test_not_applicable_is_an_error_that_can_be_caught():
     with pytest.raises(NotApplicableError):
         nonnegative_matrix_factorization(np.array([[-1.0, 2.0]]), 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["L1", "TopK", "BatchTopK", "Matryoshka", "JumpReLU", "Gated", "matching pursuit"])
+def test_a_dictionary_finds_features_that_have_a_dimension_each(name):
+    technique = dictionaries.dictionaries(n_units=12, k=1, steps=1_500)[name]
+    card = score({name: technique}, {"here": cases.dedicated(4, 0.15)}, seed=range(4), samples=2_048, progress=False)
+    assert float(card.score.max()) > 0.95  # the best of four: a dictionary may miss a feature
+    assert float(card.r_squared.max()) > 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "least"), {"ICA": 0.95, "NMF": 0.95, "dictionary learning": 0.9}.items())
+def test_a_classical_technique_finds_them_as_well(name, least):
+    pytest.importorskip("sklearn")
+    here = cases.dedicated(5, 0.15)
+    card = score({name: baselines.CLASSICAL[name]}, {"here": here}, seed=range(2), samples=2_048, progress=False)
+    assert float(card.score.max()) > least
+
+
+def test_principal_axes_are_found_where_variances_differ():
+    pytest.importorskip("sklearn")
+    x = np.random.default_rng(0).normal(size=(3, 4_000)) * [[3.0], [2.0], [1.0]]
+    axes = baselines.principal_components(x).columns
+    assert axes.shape == (3, 6)
+    # the angle of an axis to the true one is about σ_1 σ_2 / (σ_1² - σ_2²) / sqrt(4000) ≤ .02
+    np.testing.assert_allclose(np.abs(axes[:, :3]).max(0), 1, atol=2e-3)
+    np.testing.assert_array_equal(axes[:, 3:], -axes[:, :3])

@@ -98,7 +98,7 @@ def _samples(h: Float[np.ndarray, "m samples"]) -> Float[np.ndarray, "samples m"
     return np.ascontiguousarray(h.T, dtype=float)
 
 
-def _both_ways(axes: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m 2k"]:
+def _both_ways(axes: Float[np.ndarray, "m k"]) -> Float[np.ndarray, "m 2*k"]:
     """Axes as directions: a feature is on in one of the two ways along an axis, and it is not known in which."""
     return np.concatenate([axes, -axes], axis=1)
 
