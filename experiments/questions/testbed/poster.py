@@ -66,7 +66,6 @@ def claims_poster(results: Results, full: bool) -> list[Claim]:
     tight = scores.sel(case="tight frame", technique=no_labels)
     random = scores.sel(technique="random directions")
     return [
-        at_least("techniques", tried.sizes["technique"], 14),
         at_least("least of the techniques' best scores", best.min(), 0.95),
         at_most("mean score of random directions, which is 0 by chance", abs(random.mean()), 0.05),
         at_most("score of a probe for shuffled labels", _first(scores, "shuffled labels"), 0.1),
@@ -116,6 +115,7 @@ POSTER = Experiment(
         "scored by R². In tight frames 16 features share 16, 8 and 4 dimensions; trained models have 16 in 8, at three "
         "densities; digons are antipodal pairs; pairs of features, each in a dimension of its own, are on together "
         "more and more often; unequal features have dimensions of their own, and densities from .4 to .05. Hatched: "
-        "not applicable. The last two rows are controls."
+        "not applicable. The last two rows are controls. Dictionaries have 32 units and one setting for all cases: two "
+        "units on, or a penalty of one strength, and 2,000 steps. Other settings suit other cases better."
     ),
 )
