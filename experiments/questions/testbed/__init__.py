@@ -30,7 +30,11 @@ def levels_reversed(results: Results) -> Results:
 
 def chance(results: Results) -> Results:
     """All techniques find what chance finds."""
-    return results.map(lambda card: card.assign(score=0 * card.score, raw=card.chance, found=0 * card.found))
+    return results.map(
+        lambda card: (
+            card.assign(score=0 * card.score, raw=card.chance, found=0 * card.found) if "chance" in card else card
+        )
+    )
 
 
 def _numbers(card):  # type: ignore[no-untyped-def]
@@ -40,6 +44,6 @@ def _numbers(card):  # type: ignore[no-untyped-def]
 
 PAPER = Paper(
     title="Techniques of interpretability on models whose truth is known",
-    order=("poster", "probes"),
+    order=("poster", "probes", "failures"),
     controls=(another_technique, levels_reversed, chance),
 )
