@@ -354,10 +354,10 @@ FAILURES = Experiment(
         "decoder bias. Matching pursuit is given the true directions of two features and of a third one halfway "
         "between them, which is off: how often it picks that first, for values uniform on [0, 1], and the ratio of the "
         "two values from which it does. At 144°, as in a pentagon, they are .382 and 1/φ = .618. Second row. PCA finds "
-        "axes of a pentagon that have a |cos| of .900 with features in the mean, as any two orthogonal axes do. A probe "
-        "for whether a feature is on has at most 3/4 of the $R^2$ of one for its value, which is 2/5 in a pentagon. A "
-        "feature without direction, always on together with one that has one, can be told by a probe, though it does "
-        "nothing to any output."
+        "axes of a pentagon that have a |cos| of .900 with features in the mean, as any two orthogonal axes do. A "
+        "probe for whether a feature is on has at most 3/4 of the $R^2$ of one for its value, which is 2/5 in a "
+        "pentagon. A feature without direction, always on together with one that has one, can be told by a probe, "
+        "though it does nothing to any output."
     ),
     controls=(the_truth, no_failure, a_twentieth_more, the_partner),
 )
