@@ -96,7 +96,9 @@ def changed(results: Results, change: Callable[[xr.DataArray], np.ndarray]) -> R
 
 
 def parameters(one: xr.Dataset) -> dict[str, str]:
-    """The variables that hold parameters or snapshots of them, each with the parameter's name."""
+    """The variables that hold parameters or snapshots of them, each with the parameter's name: none in a score card."""
+    if "technique" in one.dims:
+        return {}
     metrics = json.loads(one.attrs.get("config", "{}")).get("metrics", {})
     groups = {str(name): group_of(str(name), metrics) for name in one.data_vars if name not in RESULTS}
     return {name: own for name, (group, own) in groups.items() if group in ("params", "snapshots")}
