@@ -23,11 +23,12 @@ def levels_reversed(results: Results) -> Results:
     """What was found in the most superposition stands where there is none, and the other way round."""
 
     def reverse(one: xr.DataArray) -> xr.DataArray:
-        one = one.transpose(..., "level").copy()
-        for row in one.values.reshape(-1, one.sizes["level"]):  # a view
+        one = one.transpose(..., "level")
+        rows = np.array(one.values, order="C").reshape(-1, one.sizes["level"])
+        for row in rows:
             there = np.isfinite(row)
             row[there] = row[there][::-1]
-        return one
+        return one.copy(data=rows.reshape(one.shape))
 
     return results.map(lambda card: card.assign({name: reverse(one) for name, one in _numbers(card).items()}))
 
