@@ -24,7 +24,7 @@ from toymodels.arrays import AnyArray, library
 from toymodels.cases import Truth
 from toymodels.techniques.claims import Activations, Directions, Number
 
-RANDOM = 8
+RANDOM = 64
 """How many random dictionaries chance is the mean of."""
 
 

@@ -198,7 +198,7 @@ class Panel(NamedTuple):
 
 
 def _shrinkage(name: str) -> Callable[[np.ndarray], Any]:
-    return lambda penalty: np.array([getattr(theory.l1_shrinkage(1, float(one)), name) for one in penalty])
+    return lambda penalty: np.array([getattr(theory.l1_shrinkage(1.0, float(one)), name) for one in penalty])
 
 
 def _tilt(ratio: np.ndarray) -> np.ndarray:
