@@ -94,7 +94,7 @@ NUMBERS: dict[str, tuple[Any, Any]] = {  # good values, bad ones
     "recipe.weight_decay": (positive, st.one_of(negative, not_finite, not_numbers)),
     "strength": (positive, st.one_of(negative, not_finite, not_numbers)),
     "n_hidden": (sizes, not_integers),
-    "steps": (sizes, not_integers),
+    "steps": (sizes, not_integers.filter(lambda value: value is False or not np.array_equal(value, 0))),
     "recipe.batch_size": (sizes, not_integers),
     "evaluation_samples": (sizes, not_integers),
     "seed": (
@@ -374,7 +374,7 @@ def parts_of_the_configuration(draw: Callable, bad: bool) -> Case:
         *(({"recipe": one}, "recipe must be a Recipe") for one in (None, 5, tm.Recipe, {"steps": 3})),
         ({"model": with_fields(MODEL, n_hidden=0)}, "n_hidden"),
         ({"model": with_fields(MODEL, n_outputs=6)}, "n_outputs"),
-        ({"recipe": with_fields(RECIPE, steps=0)}, "steps"),
+        ({"recipe": with_fields(RECIPE, steps=-1)}, "steps"),
         ({"recipe": with_fields(RECIPE, learning_rate="0.1")}, "learning_rate"),
     ]
     options, word = draw(st.sampled_from(wrong))

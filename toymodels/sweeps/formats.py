@@ -99,7 +99,7 @@ def _from_netcdf(results: xr.Dataset) -> xr.Dataset:
             attributes = dict(one.attrs)
             dtype = attributes.pop(_DTYPE)
             results[name] = (one.dims, one.values.astype(dtype), attributes)
-    if "history" not in results:  # no step was taken
+    if "loss" in results and "history" not in results:  # no step was taken
         results = results.assign_coords(step=np.array([], int))
         results["history"] = ((*results.loss.dims, "step"), np.empty((*results.loss.shape, 0), results.loss.dtype))
     if results.attrs.get("seed", "varied") != "varied":
