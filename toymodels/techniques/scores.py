@@ -9,7 +9,7 @@
 - `Activations`: raw is the mean of R², the share of the variance of the feature's value that the matched row explains
   along a line that rises; chance is that of the same rows in other samples.
 - labelled `Activations`: R² of each feature's own row; chance is that of the same rows in other samples.
-- `Number`: raw is 1 - |log(claimed / n)| / log n, 0 for "one feature".
+- `Number`: raw is 1 - abs(log(claimed / n)) / log n, 0 for "one feature".
 
 Only features that have a direction are counted.
 """
