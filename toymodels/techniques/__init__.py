@@ -13,7 +13,6 @@ stand in `probes`, `dictionaries` and `baselines`.
 from toymodels.techniques import baselines, dictionaries, probes
 from toymodels.techniques.card import score, try_on
 from toymodels.techniques.claims import Activations, Claim, Directions, Number
-from toymodels.techniques.dictionaries import SparseDictionary
 from toymodels.techniques.pictures import curves, poster, table
 from toymodels.techniques.scores import Score, score_of
 from toymodels.techniques.technique import NotApplicableError, Technique, access, host
@@ -25,7 +24,6 @@ __all__ = [
     "NotApplicableError",
     "Number",
     "Score",
-    "SparseDictionary",
     "Technique",
     "access",
     "baselines",
