@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 
 import toymodels as tm
 from toymodels import cases
@@ -184,6 +185,7 @@ def test_finished_work_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("toymodels.training.engine.execution.train_chunk", None)  # nothing is trained again
     again = score({"axes": axes}, case, seed=[0], samples=64, folder=tmp_path, progress=False)
     np.testing.assert_array_equal(first.score, again.score)
+    assert again.attrs["seconds"] == first.attrs["seconds"] > 0  # of the work, not of reading what is there
 
 
 def asks_for_the_truth(h, truth):
@@ -258,3 +260,21 @@ def test_principal_axes_are_found_where_variances_differ():
     # the angle of an axis to the true one is about σ_1 σ_2 / (σ_1² - σ_2²) / sqrt(4000) ≤ .02
     np.testing.assert_allclose(np.abs(axes[:, :3]).max(0), 1, atol=2e-3)
     np.testing.assert_array_equal(axes[:, 3:], -axes[:, :3])
+
+
+def test_a_technique_that_was_scored_later_goes_into_the_card(card):
+    levels = {"digons": cases.digons(4).over(density=[0.5, 0.1, 0.05])}
+    mine = score({"mine": axes}, levels, seed=[3, 5], samples=64, progress=False)
+    both = xr.concat([card.sel(case=["digons"]), mine], "technique")
+    assert both.technique.values.tolist() == ["axes", "numpy's", "never", "mine"]
+    assert both.access.values.tolist()[-1] == "h"
+    np.testing.assert_array_equal(both.score.sel(technique="mine"), both.score.sel(technique="axes"))
+    assert len(poster(both).patches) == 4 * 3
+
+
+def test_fields_move_together_along_the_levels():
+    sizes = {"model.n_features": [4, 6], "task.features.n_features": [4, 6], "n_hidden": [4, 6]}
+    card = score({"axes": axes}, {"more": cases.dedicated(4).over(**sizes)}, seed=[0], samples=64, progress=False)
+    assert card.n_features.values.tolist() == [[4, 6]]
+    assert card.n_hidden.values.tolist() == [[4, 6]]
+    np.testing.assert_allclose(card.score, 1, atol=1e-5)

@@ -147,7 +147,7 @@ def test_vectors_must_be_of_length_1() -> None:
         dictionaries.collision(
             *np.array([[[1.0, 0.0], [0.5, 0.0]], [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]])
         )
-    u, w, v = PENTAGON.T[:3].astype(np.float32)  # rounding is no other length, and no other plane
+    u, w, v = PENTAGON.T[:3].astype(np.float32)  # rounding changes neither lengths nor the plane
     assert dictionaries.collision(u, v, w) == pytest.approx([GOLDEN, GOLDEN], rel=1e-5)
 
 

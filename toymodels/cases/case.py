@@ -114,19 +114,16 @@ def graph_of(module: nnx.Module) -> Graph:
         return module.graph
     if not isinstance(module, AutoencoderModule):
         raise ValueError(f"The graph of a {type(module).__name__} is not known. Give it an attribute `graph`.")
-    named = {"identity": "identity", "relu": "relu"}
     W = jnp.asarray(module.W[...])
     (m, n), W_out = W.shape, W.T if module.W_out is None else module.W_out[...]
     biases = [
         jnp.zeros(count) if bias is None else bias[...]
         for bias, count in ((module.b_hidden, m), (module.b, len(W_out)))
     ]
-    kinds = []
-    for activation in (module.hidden_activation, module.output_activation):
-        kind = named.get(getattr(activation, "__name__", ""))
-        if kind is None:
+    kinds = [getattr(one, "__name__", "") for one in (module.hidden_activation, module.output_activation)]
+    for kind, activation in zip(kinds, (module.hidden_activation, module.output_activation), strict=True):
+        if kind not in ("identity", "relu"):
             raise ValueError(f"A vertex of a graph is linear or a ReLU. Got the activation {activation!r}.")
-        kinds.append(kind)
     return layered(
         (numbered("h", m), _exactly(W), _exactly(biases[0]), kinds[0]),
         (numbered("y", len(W_out)), _exactly(jnp.pad(W_out, ((0, 0), (n, 0)))), _exactly(biases[1]), kinds[1]),

@@ -37,8 +37,8 @@ class Vertex(NamedTuple):
         layer: 0 for features.
         name: what it is called in pictures.
         bias: what is added to what it receives.
-        activation: what is done with the sum, "identity" or "relu"; or "attention", for a head, which is no function of
-            a sum, and which a `Circuit` does not compute.
+        activation: what is done with the sum, "identity" or "relu"; or "attention", for a head: it is
+            not a function of a sum, and a `Circuit` does not compute it.
     """
 
     kind: str
@@ -199,7 +199,8 @@ def read_graph(folder: str | Path) -> Graph:
 
     Raises:
         FileNotFoundError: if one of them is not there.
-        ValueError: for missing columns, unknown ids, what should be a number and is not, and what is no graph.
+        ValueError: for missing columns, unknown ids, text where a number belongs, and vertices and edges that do not
+            make a graph.
     """
     number: dict[str, int] = {}
     vertices, edges = [], []

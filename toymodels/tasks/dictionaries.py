@@ -82,7 +82,7 @@ class NestedReconstruction:
         """The penalty.
 
         Raises:
-            ValueError: if a prefix is no part of the dictionary.
+            ValueError: if a prefix is as long as the dictionary, or longer.
         """
         if max(self.prefixes) >= len(hidden):
             raise ValueError(f"prefixes of NestedReconstruction must be below {len(hidden)}. Got {self.prefixes}.")

@@ -46,8 +46,11 @@ def independent_components(h: Float[np.ndarray, "m samples"], key: int) -> Direc
 
 
 def nonnegative_matrix_factorization(h: Float[np.ndarray, "m samples"], key: int) -> Directions:
-    """Non-negative matrix factorisation (Lee & Seung 1999) into as many parts as there are dimensions; applicable where
-    h is."""
+    """Non-negative matrix factorisation (Lee & Seung 1999) into as many parts as there are dimensions.
+
+    Raises:
+        NotApplicableError: if h has negative values.
+    """
     from sklearn.decomposition import NMF
 
     if h.min() < -1e-6:

@@ -56,7 +56,7 @@ def score(
         - `n_features`, `n_hidden`, `features_per_dimension` (case, level), `level_value` and `level_name`.
 
         Cases with fewer levels than others have NaN in the rest. `xarray.concat([card, mine], "technique")` puts
-        techniques that were scored later into the card.
+        techniques that were scored later into the card. The attribute `seconds` is what all cases took.
 
     Raises:
         ValueError, TypeError: for bad arguments, before anything is compiled.
@@ -71,12 +71,13 @@ def score(
     most = max(len(_levels(case)[1]) for case in cases.values())
     whole = (len(techniques), len(cases), most, len(seeds))
     numbers, labels = np.full((*whole, len(NUMBERS)), np.nan), np.full(whole[1:3], np.nan)
-    began = time.perf_counter()
+    spent = 0.0
     for column, (name, case) in enumerate(cases.items()):
         place = None if folder is None else files.expanded(folder) / _file_name(name)
         _, values = _levels(case)
         labels[column, : len(values)] = values
-        numbers[:, column, : len(values)] = _on_case(case, techniques, seeds, recipe, place, progress)
+        numbers[:, column, : len(values)], seconds = _on_case(case, techniques, seeds, recipe, place, progress)
+        spent += seconds
     n, m = (numbers[0, :, :, 0, NUMBERS.index(size)] for size in ("n_features", "n_hidden"))
     grid = ("technique", "case", "level", "seed")
     card = xr.Dataset(
@@ -95,8 +96,7 @@ def score(
         },
     )
     card["applicable"] = card.applicable == 1
-    spent = round(time.perf_counter() - began, 3)
-    card.attrs = {"toymodels": VERSION, "device": jax.devices()[0].device_kind, "seconds": spent}
+    card.attrs = {"toymodels": VERSION, "device": jax.devices()[0].device_kind, "seconds": round(spent, 3)}
     return card
 
 
@@ -122,8 +122,8 @@ def _on_case(
     recipe: Recipe,
     folder: Path | None,
     progress: bool,
-) -> Float[np.ndarray, "technique level seed number"]:
-    """The numbers of one case."""
+) -> tuple[Float[np.ndarray, "technique level seed number"], float]:
+    """The numbers of one case, and how many seconds they took, also those of earlier calls."""
     field, values = _levels(case)
     over = {**({field: case.levels} if len(case.levels) > 1 else case.levels), "seed": seeds}
 
@@ -133,11 +133,14 @@ def _on_case(
 
     metrics = {f"technique {name}": Scored(technique) for name, technique in techniques.items()}
     start: Any = case.start
+    seconds = 0.0
     if case.recipe.steps:
         _check_fit(Cell(case.model, case.task, recipe), over, metrics)
         start = swept("model", case.recipe, case.start)
+        seconds = start.attrs["seconds"]
     found = swept("techniques", recipe, start, metrics=metrics, params=False)
-    return np.stack([found[name].values.reshape(len(values), len(seeds), len(NUMBERS)) for name in metrics])
+    numbers = [found[name].values.reshape(len(values), len(seeds), len(NUMBERS)) for name in metrics]
+    return np.stack(numbers), seconds + found.attrs["seconds"]
 
 
 def _seconds(technique: Technique, samples: int) -> float:

@@ -42,7 +42,7 @@ def poster(card: xr.Dataset, *, ax: Axes | None = None) -> Axes:
             ax.text(
                 column,
                 row,
-                f"{score:.2f}".replace("-", "−").replace("0.", "."),
+                f"{round(float(score), 2) + 0.0:.2f}".replace("-", "−").replace("0.", "."),
                 color=ink,
                 ha="center",
                 va="center",

@@ -61,7 +61,7 @@ def score_of(claim: Any, truth: Truth, x: Float[AnyArray, "n samples"]) -> Score
         x: values of the features in the samples that the technique was given.
 
     Raises:
-        TypeError: for what is no claim.
+        TypeError: for what is not a claim.
         ValueError: for claims whose shapes are not those of the truth.
     """
     if isinstance(claim, Directions):
@@ -88,7 +88,7 @@ def _of_directions(claim: Directions, truth: Truth, x: AnyArray) -> Score:
         chance,
         found=dictionaries.found(claim.columns, there) / share,
         mmcs=dictionaries.mmcs(claim.columns, there) / share,
-        **{name: said[name] for name in ("r_squared", "l0", "dead") if name in said},
+        **said,
     )
 
 
@@ -110,21 +110,14 @@ def _of_values(claim: Activations, truth: Truth, x: AnyArray) -> dict[str, AnyAr
     _check_shape("activations", rows, (len(x) if claim.labelled else None, x.shape[-1]))
     counted = x * truth.represented[:, None]
     if claim.labelled:
-        explained = library(rows).diagonal(_explained(rows, counted))
-    else:
-        matched = dictionaries.matched_cosines(_centred(rows).T, _centred(counted).T)
-        explained = matched * abs(matched) * (matched > 0)
+        matched = library(rows).arange(len(x))
+    else:  # correlations are cosines of rows that are centred
+        matched = dictionaries.matches(_centred(rows).T, _centred(counted).T)
     return {
-        "r_squared": explained.mean() / _share(truth),
+        "r_squared": dictionaries.r_squared(rows, counted, matched).mean() / _share(truth),
         "l0": dictionaries.l0(rows),
         "dead": dictionaries.dead(rows).mean(),
     }
-
-
-def _explained(rows: AnyArray, x: AnyArray) -> Float[AnyArray, "n k"]:
-    """R² of each feature (row) by each claimed one (column), 0 where the line falls."""
-    correlation = dictionaries.cosines(_centred(rows).T, _centred(x).T)
-    return correlation**2 * (correlation > 0)
 
 
 def _own_and_others(table: Float[AnyArray, "n n"], truth: Truth) -> tuple[AnyArray, AnyArray]:

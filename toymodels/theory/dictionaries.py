@@ -123,7 +123,7 @@ def greedy_border(
     u: Float[np.ndarray, "*batch m"], v: Float[np.ndarray, "*batch m"], w: Float[np.ndarray, "*batch m"]
 ) -> Float[AnyArray, "*batch"]:
     """The ratio y/x above which matching pursuit (Mallat & Zhang 1993) picks w before u for h = u x + v y, x and y > 0:
-    (1 - u·w) / (v·w - u·v), from u·h < w·h. Infinite where w is no nearer to v than u is.
+    (1 - u·w) / (v·w - u·v), from u·h < w·h. Infinite unless w is nearer to v than u is.
 
     In a pentagon, for u and v at 144° and w between them, it is (1 - cos 72°) / (cos 72° - cos 144°) = 1/φ, the golden
     ratio's inverse.

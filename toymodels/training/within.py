@@ -21,7 +21,7 @@ def trained_within(model: Model, task: Task, recipe: Recipe, key: PRNGKeyArray) 
     """The `nnx.Module` that training makes, in evaluation mode, with the step that `train` takes. It may be traced: the
     task's numbers may be unknown, as those of a `Dataset` of another model's activations, and `vmap` trains many.
 
-    Nothing is checked, nothing reported, and there is no adversary. From Python, use `train`.
+    Arguments are not checked, progress is not reported, and attacks are left out. From Python, use `train`.
 
     Args:
         model, task, recipe: as in `train`.

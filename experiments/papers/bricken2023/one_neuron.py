@@ -215,8 +215,8 @@ BINARY_NEURON = Experiment(
     "models these are stands below. Lines are the least losses that such neurons can have. Of the four features "
     "one is there at a time, each with probability 1/4, and the outputs have to tell which from the neuron's one "
     "bit. Left, the cross-entropy: on for one feature, the neuron leaves three that cannot be told apart in three "
-    "cases of four, (3/4) ln 3 = .824 nats; on for two, it leaves two in every case, ln 2 = .693. So it is better "
-    "on for two features, though there is no superposition, as no two of them are ever there together. Right, the "
+    "cases of four, (3/4) ln 3 = .824 nats; on for two, it leaves two in every case, ln 2 = .693. So two "
+    "features are better than one, and without superposition: no two of them are ever there together. Right, the "
     "squared error is the same for one, two and three.",
     differences=(
         "the paper gives the two cross-entropies, rounded to .8 and .7, and says that the squared error does not share "

@@ -186,7 +186,7 @@ LARGE = Experiment(
     draw=draw_large,
     claims=claims_large,
     shows="Fifty orthogonal features with densities from .39 down to .05, whose sum, the true L0, is 11, and fifty "
-    "latents with BatchTopK. Cosines of latents (rows) with features (columns), each latent in the place of the "
+    "latents with BatchTopK. Cosines of latents (rows) with features (columns), each latent in the row of the "
     "feature that it is matched with. At k = 11 the features are found. Below it, latents lean on feature 0, the "
     "first column, as its correlations with their features have it, and at k = 5 no latent is its own; so does a "
     "dictionary that started at the truth. Above it, latents are mixtures, but not by feature 0. Squared errors: below "
