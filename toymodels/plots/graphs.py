@@ -142,7 +142,7 @@ def _column(x: float, count: int, tallest: int) -> Float[np.ndarray, "count 2"]:
 
 def _path(
     ends: Sequence[np.ndarray],
-    between: Sequence[Float[np.ndarray, "count 2"]],
+    between: Sequence[Float[np.ndarray, "_ 2"]],
     upwards: bool,
     taken: Counter[tuple[float, float]],
 ) -> Float[np.ndarray, "points 2"]:

@@ -97,7 +97,7 @@ def _draw_cosines(figure: SubFigure, parts: Mapping[str, Float[np.ndarray, "beta
     figure.colorbar(tm.plots.cosine_key(), ax=axes, label="cosine", shrink=0.6)
 
 
-def _draw_curves(ax: Axes, curves: Iterable[tuple[str, Float[np.ndarray, " betas"], str]]) -> None:
+def _draw_curves(ax: Axes, curves: Iterable[tuple[str, Float[np.ndarray, " _"], str]]) -> None:
     """Against balance, each value at the same distance from the next."""
     places = np.arange(len(BALANCES))
     for label, values, color in curves:

@@ -235,19 +235,19 @@ def _span(components: Components) -> int:
     return sum(len(polytopes.arrangement(one.name)) for one in components if polytopes.is_part(one))
 
 
-def _off(parts: Sequence[tuple[Float[np.ndarray, "m n"], polytopes.Component]]) -> list[float]:
+def _off(parts: Sequence[tuple[Float[np.ndarray, "_ _"], polytopes.Component]]) -> list[float]:
     """Mean |D_i - d/k| of each part, d/k being the dimensionality in an arrangement of k features in d dimensions."""
     exact = {name: len(vectors) / vectors.shape[1] for name, vectors in polytopes.ARRANGEMENTS.items()}
     return [float(abs(geometry.dimensionality(W)[one.features] - exact[one.name]).mean()) for W, one in parts]
 
 
-def _imbalances(parts: Sequence[tuple[Float[np.ndarray, "m n"], polytopes.Component]]) -> list[float]:
+def _imbalances(parts: Sequence[tuple[Float[np.ndarray, "_ _"], polytopes.Component]]) -> list[float]:
     """‖Σ W_i‖ / Σ ‖W_i‖ of each part that is a simplex."""
     simplices = [W[:, one.features] for W, one in parts if one.name in ("digon", "triangle", "tetrahedron")]
     return [float(np.linalg.norm(own.sum(1)) / geometry.norms(own).sum()) for own in simplices]
 
 
-def _kept(models: Sequence[tuple[Float[np.ndarray, "m n"], Components]]) -> list[bool]:
+def _kept(models: Sequence[tuple[Float[np.ndarray, "_ _"], Components]]) -> list[bool]:
     """Of each named component of each model, whether it has the same name after a rotation and a displacement of every
     feature by 5 % of its length in a random direction."""
     random = np.random.default_rng(0)
