@@ -2,6 +2,7 @@
 
 from toymodels.analysis import (
     alignment,
+    blocks,
     dictionaries,
     dynamics,
     geometry,
@@ -14,6 +15,7 @@ from toymodels.analysis import (
 
 __all__ = [
     "alignment",
+    "blocks",
     "dictionaries",
     "dynamics",
     "geometry",
