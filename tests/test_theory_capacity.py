@@ -132,10 +132,10 @@ def test_pairs_are_a_case_of_allocation() -> None:
 def test_kurtosis_is_that_of_samples() -> None:
     density = np.array([0.2, 0.35, 0.6])
     for values in (UNIFORM, tm.SIGNED_UNIFORM, Values.normal(0.5, 0.3)):
-        x = np.asarray(tm.Independent(3, density, values).sample(jax.random.key(3), 2**19), dtype=float)
+        x = np.asarray(tm.Independent(3, density, values).sample(jax.random.key(3), 2**17), dtype=float)
         centred = x - x.mean(-1, keepdims=True)
         sampled = (centred**4).mean(-1) / (centred**2).mean(-1) ** 2
-        np.testing.assert_allclose(capacity.kurtosis(density, values), sampled, rtol=0.02)  # standard error up to .005
+        np.testing.assert_allclose(capacity.kurtosis(density, values), sampled, rtol=0.04)  # standard error up to .01
     assert capacity.kurtosis(1.0, EXPONENTIAL) == pytest.approx(9, rel=1e-3)
     assert capacity.kurtosis(0.25, Values.normal(0.0, 2.0)) == pytest.approx(12, rel=1e-3)
     np.testing.assert_allclose(capacity.kurtosis(density), 9 / (5 * density), rtol=1e-6)
