@@ -1,12 +1,15 @@
 """Closed forms of dictionaries' failures and of scores by chance, beside brute force and samples."""
 
+from types import SimpleNamespace
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import nnls
 
 import toymodels as tm
-from toymodels.analysis.dictionaries import mmcs
+from toymodels.analysis.dictionaries import matched_cosines, mmcs
 from toymodels.features.distributions import EXPONENTIAL, SIGNED_UNIFORM, Values
 from toymodels.theory import dictionaries, probing
 
@@ -54,6 +57,46 @@ def test_tilt_of_independent_features_and_absorption() -> None:
     assert child.loss == pytest.approx(0, abs=1e-15)
 
 
+# --- Matryoshka --------------------------------------------------------------------------------------------------
+
+
+def least_nested_loss(samples: dict[tuple[int, int], float], balance: float) -> tuple[float, float]:
+    """The least loss of any two unit directions, on a grid of 1°, and the inner one's angle, with the best activations
+    for each sample: the inner one's on a grid of .005, and the outer one's given that."""
+    angles = np.radians(np.arange(-180, 180))
+    directions = np.stack([np.cos(angles), np.sin(angles)])
+    inner, z = directions[:, 180:270], np.arange(0, 1.5, 0.005)
+    total = np.zeros((90, 360))
+    for sample, chance in samples.items():
+        h = np.array(sample, float)
+        left = h[:, None, None] - inner[:, :, None] * z  # (2, inner, z)
+        apart = np.square(left).sum(0)
+        best = np.full((90, 360), np.inf)
+        for place in range(len(z)):
+            taken = np.maximum(0, left[:, :, place].T @ directions)
+            best = np.minimum(best, (1 + balance) * apart[:, place, None] - taken**2)
+        total += chance * best
+    return total.min(), float(total.min(1).argmin())
+
+
+@pytest.mark.parametrize(
+    ("both", "only", "other", "balance"), [(0.1, 0.4, 0.0, 1.0), (0.1, 0.35, 0.0, 4.0), (0.15, 0.4, 0.1, 0.7)]
+)
+def test_nested_tilt_is_the_best_of_all_pairs_of_directions(
+    both: float, only: float, other: float, balance: float
+) -> None:
+    tilt = dictionaries.nested_tilt(*map(np.array, (both, only, other, balance)))
+    loss, degrees = least_nested_loss({(1, 0): only, (0, 1): other, (1, 1): both}, balance)
+    assert tilt.loss == pytest.approx(loss, abs=2e-4)
+    assert np.degrees(tilt.angle) == pytest.approx(degrees, abs=0.6)
+    assert tilt.loss < tilt.true_loss - 1e-3
+
+
+def test_a_large_balance_is_one_active_unit() -> None:
+    nested = dictionaries.nested_tilt(*map(np.array, (0.2, 0.3, 0.0, 1e9)))
+    assert nested.angle == pytest.approx(dictionaries.topk_tilt(np.array(0.2), np.array(0.3)).angle)
+
+
 # --- L1 ----------------------------------------------------------------------------------------------------------
 
 
@@ -93,6 +136,39 @@ def test_lambda_is_m_times_the_strength_of_the_penalty() -> None:
     assert ((h - D @ z) ** 2).mean() + float(penalty) == pytest.approx(
         (((h - D @ z) ** 2).sum() + m * strength * z.sum()) / m
     )
+
+
+@pytest.mark.parametrize(("length", "threshold"), [(1.3, 0.4), (0.7, 0.25)])
+def test_thresholds_miss_and_do_not_shrink(length: float, threshold: float) -> None:
+    x = np.random.default_rng(0).random(200_000)
+    z = np.where(length * x > threshold, length * x, 0)
+    uniform = dictionaries.threshold_shrinkage(length, threshold)
+    assert uniform.recall == pytest.approx((z > 0).mean(), abs=5e-3)  # standard error .0011
+    assert uniform.bias == pytest.approx((z - length * x).mean(), abs=2e-3)
+    assert uniform.recall == pytest.approx(1 - threshold / length, abs=1e-4)
+    assert uniform.bias == pytest.approx(-(threshold**2) / (2 * length), abs=1e-4)
+    exponential = dictionaries.threshold_shrinkage(length, threshold, EXPONENTIAL)
+    assert exponential.recall == pytest.approx(np.exp(-threshold / length), abs=1e-4)
+    with pytest.raises(ValueError, match=r"values of threshold_shrinkage must not be negative. Got -1"):
+        dictionaries.threshold_shrinkage(1.0, 0.1, SIGNED_UNIFORM)
+
+
+def test_a_jump_comes_to_rest_where_its_gradient_is_0() -> None:
+    """The gradients of loss and penalty by log θ, of the activation and the penalty themselves, on values that are
+    spread evenly: they cancel at the threshold, and on both sides of it they push towards it."""
+    strength, bandwidth, length = 0.06, 0.2, 1.2
+    h = length * (jnp.arange(200_000) + 0.5)[None, :] / 200_000
+    jump, penalty = tm.models.JumpReLU(bandwidth=bandwidth), tm.HiddenL0(strength, bandwidth)
+
+    def objective(log_threshold: jnp.ndarray) -> jnp.ndarray:
+        z, margin = jump.units(h, SimpleNamespace(log_threshold=log_threshold[None]))
+        return jnp.square(h - z).mean() + penalty(margin)
+
+    rest = dictionaries.jump_threshold(np.float64(strength), np.float64(bandwidth))
+    push = [float(jax.grad(objective)(jnp.log(jnp.asarray(rest * factor, float)))) for factor in (0.9, 1.0, 1.1)]
+    assert push[0] < -1e-3 < 1e-3 < push[2]
+    assert push[1] == pytest.approx(0, abs=2e-5)
+    assert rest > strength**0.5 + 0.02
 
 
 # --- Matching pursuit --------------------------------------------------------------------------------------------
@@ -188,6 +264,17 @@ def test_chance_of_orthogonal_axes(m: int) -> None:
     coordinates = abs(units(np.random.default_rng(m), 50_000, m))  # of a fixed direction in a random rotation
     assert dictionaries.chance_of_axes(m) == pytest.approx(coordinates.max(1).mean(), abs=3e-3)
     assert dictionaries.chance_of_axes(2) == pytest.approx(4 / np.pi * np.sin(np.pi / 4), abs=1e-7)
+
+
+@pytest.mark.parametrize(("n", "k"), [(5, 4), (7, 4), (9, 3)])
+def test_chance_in_a_polygon(n: int, k: int) -> None:
+    """Directions that are spread evenly, in rotations that are."""
+    rotations = 2 * np.pi * (np.arange(200) + 0.5) / 200
+    angles = 2 * np.pi * np.arange(k) / k + rotations[:, None]
+    learned = np.stack([np.cos(angles), np.sin(angles)], 1)
+    polygon = np.stack([np.cos(2 * np.pi * np.arange(n) / n), np.sin(2 * np.pi * np.arange(n) / n)])
+    sampled = np.mean([matched_cosines(one, polygon).mean() for one in learned])
+    assert dictionaries.chance_in_polygon(n, k) == pytest.approx(sampled, abs=1e-4)
 
 
 def test_sizes_must_be_counts() -> None:

@@ -1,4 +1,5 @@
-"""Where dictionaries on h = Wx go wrong, exactly: too few active units, shrinkage, greedy picks; and scores by chance.
+"""Where dictionaries on h = Wx go wrong, exactly: too few active units, nested ones, thresholds, greedy picks; and scores
+by chance.
 
 Arrays are numpy's; `participation_ratio` takes JAX's too. Angles are in radians. u, v, w are unit vectors (..., m).
 """
@@ -21,11 +22,11 @@ TOLERANCE = 1e-5  # of the length of a unit vector, and of a direction that is a
 
 
 class Tilt(NamedTuple):
-    """The best two unit directions for two orthogonal features, where only one unit may be active.
+    """The best two unit directions for two orthogonal features, where one unit has to do for both at times.
 
     Attributes:
-        angle: between the direction that also serves both features at once, and its own feature; up to π/4.
-        loss: expected ‖h - ĥ‖² of these directions.
+        angle: between the direction that also serves both features at once, and its own feature.
+        loss: expected error of these directions.
         true_loss: the same of the true ones, which is larger.
     """
 
@@ -61,15 +62,55 @@ def topk_tilt(both: Float[AnyArray, "*#batch"], only: Float[AnyArray, "*#batch"]
     )
 
 
-# --- L1: shrinkage -----------------------------------------------------------------------------------------------
+# --- Matryoshka: a prefix with fewer units than features ---------------------------------------------------------
+
+
+def nested_tilt(
+    both: Float[AnyArray, "*#batch"],
+    only: Float[AnyArray, "*#batch"],
+    other: Float[AnyArray, "*#batch"],
+    balance: Float[AnyArray, "*#batch"],
+) -> Tilt:
+    """What a Matryoshka dictionary (Bussmann et al. 2025) of two units, whose inner one has to reconstruct by itself as
+    well, makes of two features that are 0 or 1, in orthogonal unit directions: hedging (Chanin et al. 2025, "Feature
+    Hedging"). The inner unit, of the first feature, tilts towards the second by θ, with
+    tan 2θ = 2β P(both) / ((1 + β) P(only) - β P(other)).
+
+    The outer unit is at right angles to it, so that together they reconstruct whatever has the second feature in it.
+    The first one alone costs sin²θ in both losses; in the inner one both together cost 1 - sin 2θ, and the second alone
+    cos²θ. So the loss is (1 + β) P(only) sin²θ + β (P(both) (1 - sin 2θ) + P(other) cos²θ), of which this is the
+    minimum. A second unit that serves the first feature instead does better where P(only) < 2 P(both).
+
+    A child has P(other) = 0: with a large balance it is as in `topk_tilt`, and half as much, for small angles, at β = 1.
+    Independent features hedge too.
+
+    >>> tilt = nested_tilt(np.array(0.15), np.array(0.35), np.array(0.15), np.array(1.0))
+    >>> round(float(np.degrees(tilt.angle)), 2), round(float(tilt.loss), 4), round(float(tilt.true_loss), 4)
+    (14.31, 0.2618, 0.3)
+
+    Args:
+        both: P(both on).
+        only: P(the first is on and the second is not).
+        other: P(the second is on and the first is not).
+        balance: β, the weight of the inner loss: of `NestedReconstruction((1,), β)`.
+    """
+    half, mixed = ((1 + balance) * only - balance * other) / 2, balance * both
+    return Tilt(
+        angle=np.arctan2(mixed, half) / 2,
+        loss=balance * other + mixed + half - np.hypot(mixed, half),
+        true_loss=balance * (both + other),
+    )
+
+
+# --- Penalties and budgets: what is missed, and shrinkage --------------------------------------------------------
 
 
 class Shrinkage(NamedTuple):
-    """What an L1 penalty does to the activation z of a feature that is on alone.
+    """What becomes of the activation z of a feature that is on alone.
 
     Attributes:
         recall: P(z > 0).
-        bias: E[z - ‖W_i‖ x], where what is missed counts as z = 0; where z > 0 it is -λ/2.
+        bias: E[z - ‖W_i‖ x], where what is missed counts as z = 0.
     """
 
     recall: float
@@ -98,7 +139,8 @@ def l1_activation(
 
 def l1_shrinkage(norm: float, penalty: float, values: Values = UNIFORM) -> Shrinkage:
     """Recall and bias of `l1_activation` over the values of a feature that is on alone, by the midpoint rule in the
-    quantile. For values uniform on [0, 1] and t = λ / (2 ‖W_i‖) <= 1 they are 1 - t and -‖W_i‖ t (1 - t / 2).
+    quantile. For values uniform on [0, 1] and t = λ / (2 ‖W_i‖) <= 1 they are 1 - t and -‖W_i‖ t (1 - t / 2); where
+    z > 0 the bias is -λ/2.
 
     >>> recall, bias = l1_shrinkage(2.0, 0.8)
     >>> round(recall, 4), round(bias, 4)
@@ -109,11 +151,62 @@ def l1_shrinkage(norm: float, penalty: float, values: Values = UNIFORM) -> Shrin
     """
     check_numbers("l1_shrinkage", "norm", norm, minimum=0)
     check_numbers("l1_shrinkage", "penalty", penalty, minimum=0)
-    x = np.asarray(values.inverse_cdf(jnp.asarray((np.arange(NODES) + 0.5) / NODES)), dtype=float)
-    if x.min() < 0:
-        raise ValueError(f"values of l1_shrinkage must not be negative. Got {x.min():.3g} among them.")
+    x = _values_when_on("l1_shrinkage", values)
     z = l1_activation(np.float64(norm), x, np.float64(penalty))
     return Shrinkage(float((z > 0).mean()), float((z - norm * x).mean()))
+
+
+def threshold_shrinkage(norm: float, threshold: float, values: Values = UNIFORM) -> Shrinkage:
+    """Recall and bias of an activation that is ‖W_i‖ x where that is above a threshold t, and else 0, over the values of
+    a feature that is on alone: what is seen is not shrunk. For values uniform on [0, 1] and t <= ‖W_i‖ they are
+    1 - t / ‖W_i‖ and -t² / (2 ‖W_i‖). In dictionaries of the true directions, where features have dimensions of their
+    own, t is
+
+    | dictionary | t | why |
+    |---|---|---|
+    | `JumpReLU`, `HiddenL0(s)` | √λ, λ = m s | being on costs λ, and takes (‖W_i‖ x)² off ‖h - ĥ‖²; see `jump_threshold` |
+    | `Gated`, `GatedAuxiliary(s)` | λ/2, λ = m s | its gate sees what an L1 penalty leaves, `l1_activation` |
+    | `BatchTopK(k)` | of Σ_i P(‖W_i‖ x_i > t) = k | the largest are kept, if fewer than are on in the mean |
+
+    >>> recall, bias = threshold_shrinkage(2.0, 0.4)
+    >>> round(recall, 4), round(bias, 4)
+    (0.8, -0.04)
+
+    Raises:
+        ValueError: for a threshold below 0, and for values below 0, which no activation stands for.
+    """
+    check_numbers("threshold_shrinkage", "norm", norm, minimum=0)
+    check_numbers("threshold_shrinkage", "threshold", threshold, minimum=0)
+    before = norm * _values_when_on("threshold_shrinkage", values)
+    missed = before <= threshold
+    return Shrinkage(float(1 - missed.mean()), float(-(before * missed).mean()))
+
+
+def jump_threshold(
+    penalty: Float[AnyArray, "*#batch"], bandwidth: Float[AnyArray, "*#batch"] = np.float64(0)
+) -> Float[AnyArray, "*batch"]:
+    """The threshold at which a `JumpReLU` comes to rest under an L0 penalty: ε/8 + √(λ + (ε/8)²), and √λ, which is best,
+    for a narrow bandwidth ε.
+
+    A threshold θ that rises saves λ for each sample that it shuts out, and loses π². The gradient that is taken for that
+    of the loss has θ for one π, and for the other its mean over those samples within half a bandwidth that are off,
+    which is θ - ε/4 where values are spread evenly. So θ (θ - ε/4) = λ.
+
+    >>> jump_threshold(np.array([0.04, 0.16])).round(6).tolist()
+    [0.2, 0.4]
+
+    Args:
+        penalty: λ = m strength of `HiddenL0(strength)`.
+        bandwidth: of the activation, ε <= 2 θ.
+    """
+    return bandwidth / 8 + np.sqrt(penalty + (bandwidth / 8) ** 2)
+
+
+def _values_when_on(owner: str, values: Values) -> Float[np.ndarray, " nodes"]:
+    x = np.asarray(values.inverse_cdf(jnp.asarray((np.arange(NODES) + 0.5) / NODES)), dtype=float)
+    if x.min() < 0:
+        raise ValueError(f"values of {owner} must not be negative. Got {x.min():.3g} among them.")
+    return x
 
 
 # --- Matching pursuit: the wrong first pick ----------------------------------------------------------------------
@@ -223,6 +316,25 @@ def chance_of_axes(n_hidden: int) -> float:
     t = end * (np.arange(NODES) + 0.5) / NODES
     largest = end * (1 - erf(t / 2**0.5) ** n_hidden).mean()
     return float(largest / (2**0.5 * np.exp(gammaln((n_hidden + 1) / 2) - gammaln(n_hidden / 2))))
+
+
+def chance_in_polygon(n_features: int, n_directions: int) -> float:
+    """The expected `matched_cosines`, over n, of k directions that are further apart than the neighbours of a regular
+    polygon, with its n features, in a random rotation: each has a feature of its own at an angle of up to π/n, and so a
+    cosine of sin(π/n) / (π/n) in the mean; the n - k features that none is left for count as 0.
+
+    Two orthogonal axes, each in both directions, so have four fifths of .935 of a pentagon: to match one to one and to
+    count all features is what tells them from the truth, which the .900 of `chance_of_axes` does not.
+
+    >>> round(chance_in_polygon(5, 4), 4)
+    0.7484
+
+    Raises:
+        ValueError: for as many directions as features, or more, which cannot all be further apart.
+    """
+    check_integer("chance_in_polygon", "n_directions", n_directions, minimum=1)
+    check_integer("chance_in_polygon", "n_features", n_features, minimum=n_directions + 1)
+    return float(n_directions / n_features * np.sinc(1 / n_features))
 
 
 def participation_ratio(covariance: Float[AnyArray, "*batch m m"]) -> Float[AnyArray, "*batch"]:

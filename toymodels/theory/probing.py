@@ -9,14 +9,16 @@ import itertools
 import math
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from toymodels.arrays import AnyArray, as_array, library, ratio, unit_columns
-from toymodels.checks import check_integer
+from toymodels.checks import check_integer, check_numbers
 from toymodels.features.distributions import UNIFORM, Values
 
 MOST_SETS = 100_000  # of neurons
+NODES = 2**10  # of the midpoint rule, in each of two values: errors below 1e-6 for uniform ones
 
 
 def covariance_of(features: Any) -> Float[np.ndarray, "n n"]:
@@ -113,6 +115,29 @@ def label_share(density: Float[AnyArray, "*batch"], values: Values = UNIFORM) ->
     """
     mean, square = values.moments()
     return (1 - density) * mean**2 / (square - density * mean**2)
+
+
+def digon_output_r2(density: float, values: Values = UNIFORM) -> float:
+    """R² of the output y = ReLU(x_1 - x_2) for x_1, best scale and constant, where two independent features share a
+    dimension with opposite signs: 1 for rare features, of which one is on at a time. A linear probe has 1/2 at every
+    density, which for dense features is more. By the midpoint rule in the quantile.
+
+    >>> [round(digon_output_r2(density), 4) for density in (0.01, 0.5, 1.0)]  # 3/8 where both are always on
+    [0.995, 0.6682, 0.375]
+
+    Raises:
+        ValueError: for a density that is not in (0, 1], and for values below 0.
+    """
+    check_numbers("digon_output_r2", "density", density, minimum=1e-12, maximum=1)
+    value = np.asarray(values.inverse_cdf(jnp.asarray((np.arange(NODES) + 0.5) / NODES)), dtype=float)
+    if value.min() < 0:
+        raise ValueError(f"values of digon_output_r2 must not be negative. Got {value.min():.3g} among them.")
+    both, alone = density**2, density * (1 - density)
+    left = np.maximum(0, value[:, None] - value)  # of the first, where both are on
+    mean, square = value.mean(), (value**2).mean()
+    mean_y, square_y = alone * mean + both * left.mean(), alone * square + both * (left**2).mean()
+    shared = alone * square + both * (value[:, None] * left).mean() - density * mean * mean_y
+    return float(shared**2 / ((square_y - mean_y**2) * (density * square - (density * mean) ** 2)))
 
 
 def reading_r2(
