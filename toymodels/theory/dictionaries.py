@@ -1,4 +1,4 @@
-"""Where dictionaries on h = Wx go wrong, exactly: too few active units, nested ones, thresholds, greedy picks; and scores
+"""Where dictionaries on h = Wx go wrong, exactly: too few active units, nesting, penalties, greedy picks; and scores
 by chance.
 
 Arrays are numpy's; `participation_ratio` takes JAX's too. Angles are in radians. u, v, w are unit vectors (..., m).
@@ -81,7 +81,7 @@ def nested_tilt(
     cos²θ. So the loss is (1 + β) P(only) sin²θ + β (P(both) (1 - sin 2θ) + P(other) cos²θ), of which this is the
     minimum. A second unit that serves the first feature instead does better where P(only) < 2 P(both).
 
-    A child has P(other) = 0: with a large balance it is as in `topk_tilt`, and half as much, for small angles, at β = 1.
+    A child has P(other) = 0, and hedges as in `topk_tilt` at a large balance; at β = 1 half as much, for small angles.
     Independent features hedge too.
 
     >>> tilt = nested_tilt(np.array(0.15), np.array(0.35), np.array(0.15), np.array(1.0))
@@ -157,14 +157,14 @@ def l1_shrinkage(norm: float, penalty: float, values: Values = UNIFORM) -> Shrin
 
 
 def threshold_shrinkage(norm: float, threshold: float, values: Values = UNIFORM) -> Shrinkage:
-    """Recall and bias of an activation that is ‖W_i‖ x where that is above a threshold t, and else 0, over the values of
-    a feature that is on alone: what is seen is not shrunk. For values uniform on [0, 1] and t <= ‖W_i‖ they are
+    """Recall and bias of an activation that is ‖W_i‖ x where that is above a threshold t, and else 0, over the values
+    of a feature that is on alone: what is seen is not shrunk. For values uniform on [0, 1] and t <= ‖W_i‖ they are
     1 - t / ‖W_i‖ and -t² / (2 ‖W_i‖). In dictionaries of the true directions, where features have dimensions of their
     own, t is
 
     | dictionary | t | why |
     |---|---|---|
-    | `JumpReLU`, `HiddenL0(s)` | √λ, λ = m s | being on costs λ, and takes (‖W_i‖ x)² off ‖h - ĥ‖²; see `jump_threshold` |
+    | `JumpReLU`, `HiddenL0(s)` | √λ, λ = m s | to be on costs λ and saves (‖W_i‖ x)²; see `jump_threshold` |
     | `Gated`, `GatedAuxiliary(s)` | λ/2, λ = m s | its gate sees what an L1 penalty leaves, `l1_activation` |
     | `BatchTopK(k)` | of Σ_i P(‖W_i‖ x_i > t) = k | the largest are kept, if fewer than are on in the mean |
 
@@ -185,12 +185,12 @@ def threshold_shrinkage(norm: float, threshold: float, values: Values = UNIFORM)
 def jump_threshold(
     penalty: Float[AnyArray, "*#batch"], bandwidth: Float[AnyArray, "*#batch"] = np.float64(0)
 ) -> Float[AnyArray, "*batch"]:
-    """The threshold at which a `JumpReLU` comes to rest under an L0 penalty: ε/8 + √(λ + (ε/8)²), and √λ, which is best,
-    for a narrow bandwidth ε.
+    """The threshold at which a `JumpReLU` comes to rest under an L0 penalty: ε/8 + √(λ + (ε/8)²), and √λ, which is
+    best, for a narrow bandwidth ε.
 
-    A threshold θ that rises saves λ for each sample that it shuts out, and loses π². The gradient that is taken for that
-    of the loss has θ for one π, and for the other its mean over those samples within half a bandwidth that are off,
-    which is θ - ε/4 where values are spread evenly. So θ (θ - ε/4) = λ.
+    A threshold θ that rises saves λ for each sample that it shuts out, and loses π². The gradient that is taken for
+    the loss has θ for one π, and for the other its mean over those samples within half a bandwidth that are off, which
+    is θ - ε/4 where values are spread evenly. So θ (θ - ε/4) = λ.
 
     >>> jump_threshold(np.array([0.04, 0.16])).round(6).tolist()
     [0.2, 0.4]

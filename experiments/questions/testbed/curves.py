@@ -1,0 +1,84 @@
+"""Measured numbers beside exact ones: what the figures of failures are made of."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+import toymodels as tm
+from experiments.harness.experiment import Claim, Results, at_most
+
+
+class Curve(NamedTuple):
+    """What is measured in a sweep, and what it is exactly.
+
+    Attributes:
+        sentence: what is measured.
+        sweep: where.
+        measured: the numbers (..., x), one or several at each place.
+        x: their places on the horizontal axis.
+        exact: the numbers at any x.
+        label: in the legend of a panel with several curves.
+    """
+
+    sentence: str
+    sweep: str
+    measured: Callable[[xr.Dataset], np.ndarray]
+    x: np.ndarray
+    exact: Callable[[np.ndarray], np.ndarray]
+    label: str = ""
+
+
+class Panel(NamedTuple):
+    """Curves that belong together.
+
+    Attributes:
+        title: of the panel.
+        xlabel: of its horizontal axis.
+        ylabel: of its vertical axis.
+        limits: of the horizontal axis; exact curves start at 0 or further right.
+        curves: what is drawn.
+    """
+
+    title: str
+    xlabel: str
+    ylabel: str
+    limits: tuple[float, float]
+    curves: tuple[Curve, ...]
+
+
+def mean(name: str) -> Callable[[xr.Dataset], np.ndarray]:
+    """A number of a sweep or a card by level, the mean over techniques, cases and seeds."""
+    return lambda one: one[name].mean([dim for dim in ("technique", "case", "seed") if dim in one.dims]).values
+
+
+def each(name: str) -> Callable[[xr.Dataset], np.ndarray]:
+    """A number of a card of one technique and one case, (seed, level)."""
+    return lambda one: one[name].squeeze(("technique", "case")).transpose("seed", "level").values
+
+
+def draw_panel(ax: Axes, panel: Panel, results: Results) -> None:
+    """Measured numbers as points, exact ones as lines."""
+    x = np.linspace(max(panel.limits[0], 0), panel.limits[1], 201)
+    for color, curve in zip(tm.plots.SET_COLORS, panel.curves, strict=False):
+        measured = curve.measured(results[curve.sweep])
+        places = np.broadcast_to(curve.x, measured.shape).ravel()
+        ax.plot(x, curve.exact(x), color=tm.plots.INK, linewidth=0.9, zorder=0)
+        ax.plot(places, measured.ravel(), "o", color=color, markersize=4.5, label=curve.label)
+    ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, xlim=panel.limits)
+    if len(panel.curves) > 1:
+        ax.legend(fontsize=7.5)
+
+
+def claims_of(panels: Sequence[Panel], results: Results, full: bool) -> list[Claim]:
+    """Every exact number is met within 2 % of itself; what is 0 is 0."""
+    claims = []
+    for curve in (curve for panel in panels for curve in panel.curves):
+        measured, exact = curve.measured(results[curve.sweep]), curve.exact(curve.x)
+        if exact.any():
+            claims.append(at_most(f"{curve.sentence}: largest relative error", abs(measured / exact - 1).max(), 0.02))
+        else:
+            claims.append(at_most(f"{curve.sentence}: largest", abs(measured).max(), 0))
+    return claims
