@@ -237,18 +237,18 @@ def test_outputs_of_antipodal_pairs(density: float, values: Values) -> None:
     x = np.asarray(tm.Independent(2, density, values).sample(jax.random.key(8), 400_000), dtype=float)
     sampled = np.corrcoef(np.maximum(0, x[0] - x[1]), x[0])[0, 1] ** 2
     # The standard error of R² is at most 2 (1 - R²) / √400,000 for normal numbers, .003; long tails have more.
-    assert probing.digon_output_r2(density, values) == pytest.approx(sampled, abs=8e-3)
+    assert probing.digon_output_r2(np.array(density), values) == pytest.approx(sampled, abs=8e-3)
 
 
 def test_outputs_of_antipodal_pairs_that_are_always_on() -> None:
     """Of uniform values Cov = 1/24, Var y = 1/18 and Var x = 1/12; of exponential ones 3/4, 3/4 and 1, as the larger
     exceeds the smaller one by an exponential number again."""
-    assert probing.digon_output_r2(1.0) == pytest.approx((1 / 24) ** 2 * 18 * 12, abs=1e-6)
-    assert probing.digon_output_r2(1.0, EXPONENTIAL) == pytest.approx(3 / 4, abs=3e-3)  # the tail is cut off
+    assert probing.digon_output_r2(np.array(1.0)) == pytest.approx((1 / 24) ** 2 * 18 * 12, abs=1e-6)
+    assert probing.digon_output_r2(np.array(1.0), EXPONENTIAL) == pytest.approx(3 / 4, abs=3e-3)  # the tail is cut off
     with pytest.raises(ValueError, match=r"values of digon_output_r2 must not be negative. Got -0.999"):
-        probing.digon_output_r2(0.2, SIGNED_UNIFORM)
+        probing.digon_output_r2(np.array(0.2), SIGNED_UNIFORM)
     with pytest.raises(ValueError, match=r"density of digon_output_r2"):
-        probing.digon_output_r2(1.2)
+        probing.digon_output_r2(np.array(1.2))
 
 
 def test_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def r2_of(technique: str) -> Callable[[xr.Dataset], np.ndarray]:
 
 def _outputs(density: np.ndarray) -> np.ndarray:
     """Nothing where there is no density."""
-    return np.array([probing.digon_output_r2(one) if 0 < one <= 1 else np.nan for one in density])
+    return np.where(density > 1, np.nan, probing.digon_output_r2(np.clip(density, 1e-6, 1)))
 
 
 def _nested(both: float, only: float, other: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -190,7 +190,7 @@ ABOVE = (
             Curve("Matryoshka: tilt of the inner unit, independent features", "independent", mean("tilt"),
                   np.array(BALANCES), _nested(P * Q, P * (1 - Q), (1 - P) * Q), "independent"),
             Curve("Matryoshka: tilt of the inner unit towards a child", "child", mean("tilt"),
-                  np.array(BALANCES), _nested(PARENT * SHARE, PARENT * (1 - SHARE), 0), "child"),
+                  np.array(BALANCES), _nested(PARENT * SHARE, PARENT * (1 - SHARE), 0.0), "child"),
         ),
     ),
 )  # fmt: skip
