@@ -128,7 +128,8 @@ def digon_output_r2(density: Float[AnyArray, "*batch"], values: Values = UNIFORM
     Raises:
         ValueError: for a density that is not in (0, 1], and for values below 0.
     """
-    check_numbers("digon_output_r2", "density", density, minimum=1e-12, maximum=1)
+    for one in np.ravel(density):
+        check_numbers("digon_output_r2", "density", one, minimum=1e-12, maximum=1)
     value = np.asarray(values.inverse_cdf(jnp.asarray((np.arange(NODES) + 0.5) / NODES)), dtype=float)
     if value.min() < 0:
         raise ValueError(f"values of digon_output_r2 must not be negative. Got {value.min():.3g} among them.")
