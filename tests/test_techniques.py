@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from flax import nnx
 
 import toymodels as tm
 from toymodels import cases
@@ -13,10 +14,14 @@ from toymodels.analysis import geometry
 from toymodels.techniques import (
     Activations,
     Directions,
+    Edit,
+    Effects,
     NotApplicableError,
     Number,
     baselines,
     dictionaries,
+    edges,
+    edits,
     host,
     poster,
     probes,
@@ -32,12 +37,21 @@ RNG = np.random.default_rng(0)
 W = np.linalg.qr(RNG.normal(size=(M, M)))[0]
 TRUTH = cases.Truth(W, np.ones(N, bool))
 X = np.asarray(tm.Independent(N, 0.1).sample(jax.random.key(1), SAMPLES))
+H = W @ X
+EFFECTS = np.where(RNG.random(80) < 0.5, 0.0, RNG.uniform(0.2, 1, 80))
 BOTH = [np.asarray, jnp.asarray]
 
 
 def scored(claim, truth=TRUTH, x=X, library=np.asarray):
     made = type(claim)(**{name: library(one) if np.ndim(one) else one for name, one in vars(claim).items()})
-    return score_of(made, cases.Truth(*map(library, truth)), library(x))
+    known = {"h": library(H), "effects": library(EFFECTS)}
+    return score_of(made, cases.Truth(*map(library, truth)), library(x), **known)
+
+
+def without(directions):
+    """H without its component along each of the directions."""
+    along = directions.T @ H
+    return np.stack([H - np.outer(one, row) for one, row in zip(directions.T, along, strict=True)])
 
 
 @pytest.mark.parametrize("library", BOTH)
@@ -48,11 +62,15 @@ def scored(claim, truth=TRUTH, x=X, library=np.asarray):
         Directions(W, labelled=True),
         Activations(2 * X[RNG.permutation(N)] + 1),
         Activations(2 * X + 1, labelled=True),
+        Effects(3 * EFFECTS + 1),
+        Edit(without(W)),
         Number(np.float64(N)),
     ],
 )
 def test_the_truth_scores_one(claim, library):
-    assert float(scored(claim, library=library).score) == pytest.approx(1, abs=1e-5)
+    # features of 2,000 samples are correlated a little, so that taking one out takes from others too: m/N = 1 %
+    near = 0.02 if isinstance(claim, Edit) else 1e-5
+    assert float(scored(claim, library=library).score) == pytest.approx(1, abs=near)
 
 
 WRONG = {
@@ -72,6 +90,13 @@ WRONG = {
     "permuted activations": Activations(np.roll(X, 1, axis=0), labelled=True),
     "other samples": Activations(np.roll(X, 7, axis=1), labelled=True),
     "one feature": Number(np.float64(1)),
+    "the same effect everywhere": Effects(np.ones(80)),
+    "effects of other edges": Effects(np.roll(EFFECTS, 1)),
+    "effects turned round": Effects(1 - EFFECTS),
+    "no edit": Edit(np.tile(H, (N, 1, 1))),
+    "edits for others": Edit(np.roll(without(W), 1, axis=0)),
+    "all features taken out": Edit(0 * without(W)),
+    "random edits": Edit(without(np.linalg.qr(RNG.normal(size=(M, N)))[0])),
 }
 
 
@@ -88,6 +113,15 @@ def test_numpy_and_jax_agree():
     for name, tolerance in {"raw": 1e-5, "found": 1e-6, "mmcs": 1e-5, "r_squared": 1e-4, "l0": 1e-4, "dead": 0}.items():
         assert float(getattr(second, name)) == pytest.approx(float(getattr(first, name)), abs=tolerance), name
     assert float(second.chance) == pytest.approx(float(first.chance), abs=0.05)
+
+
+def test_what_does_something_is_told_from_what_does_nothing():
+    assert scored(Effects(EFFECTS)).auroc == 1
+    assert scored(Effects(1 - EFFECTS)).auroc == 0
+    assert scored(Effects(np.ones(80))).auroc == 0.5
+    sizes = RNG.random(80)
+    above = sizes[EFFECTS > 0][:, None] > sizes[EFFECTS == 0]
+    assert scored(Effects(sizes)).auroc == pytest.approx(above.mean())
 
 
 def test_only_features_that_have_a_direction_count():
@@ -123,6 +157,70 @@ def test_means_point_along_the_feature_if_features_are_independent_and_only_then
     )
     # E[h | on] - E[h | off] of a feature that is always on with another is e_i + e_j: a cosine of 1/√2
     assert float(try_on(probes.mean_difference, together).raw) == pytest.approx(0.5**0.5, abs=0.01)
+
+
+def test_erasing_a_feature_costs_the_others_the_square_of_the_welch_bound():
+    # R² of 12 features in m dimensions is m/12 each and m together; without the feature, that of the others is m - 1
+    tried = {"tight": cases.tight_frame(12, 12).over(n_hidden=[12, 4, 2])}
+    both = {"LEACE": edits.erasure, "mean": edits.directional_ablation}
+    raw = score(both, tried, seed=[0], samples=20_000, progress=False).raw.squeeze(("case", "seed"))
+    for number, m in enumerate([12, 4, 2]):
+        np.testing.assert_allclose(raw.isel(level=number), 1 - (12 - m) / (m * 11), rtol=0.005)
+
+
+def test_nothing_that_is_linear_is_left_of_what_is_erased():
+    x = tm.Independent(9, 0.3).sample(jax.random.key(0), 500)
+    h = cases.frames.random(jax.random.key(1), (5, 9)) @ x
+    for feature, edited in enumerate(edits.erasure(h, x).hidden):
+        correlations = np.corrcoef(np.asarray(edited), np.asarray(x[feature]))[-1, :-1]
+        np.testing.assert_allclose(correlations, 0, atol=1e-5)
+        assert np.linalg.matrix_rank(np.asarray(edited - h), tol=1e-3) == 1
+
+
+def test_edges_have_their_effects_where_nothing_is_in_superposition():
+    x = tm.Independent(5, 0.3).sample(jax.random.key(0), 300)
+    module = cases.polygon(5).module()
+    graph = cases.switches(module)
+    claimed, slopes = (np.asarray(technique(graph, x).sizes) for technique in (edges.zero_ablation, edges.attribution))
+    W, b = np.asarray(module.W[...]), np.asarray(module.b[...])
+    weights = np.concatenate([W.ravel(), W.T.ravel()])
+    np.testing.assert_allclose(claimed[weights != 0], cases.effects(module, x), rtol=1e-5)
+    assert (claimed[weights == 0] == 0).all()
+    # by hand: the slope of output i where it is on, times what the edge carries
+    h = W @ x
+    on = W.T @ h + b[:, None] > 0
+    for number, (source, target) in enumerate(zip(graph.sources, graph.targets, strict=True)):
+        if target >= 7:  # from hidden dimension source - 5 to output target - 7
+            carried = on[target - 7] * W[source - 5, target - 7] * h[source - 5]
+        else:  # from a feature to a hidden dimension, and to all outputs from there
+            carried = np.linalg.norm(on * W[target - 5][:, None], axis=0) * W[target - 5, source] * x[source]
+        assert slopes[number] == pytest.approx(np.sqrt(np.square(carried).mean()), abs=1e-6)
+
+
+GATE_INPUTS = jnp.array([[0.0, 0, 1, 1], [0, 1, 0, 1]])
+
+
+def gate_score(technique, case):
+    """Over the four inputs of a gate."""
+    module = case.module()
+    claim, true = technique(cases.switches(module), GATE_INPUTS), cases.true_effects(module, GATE_INPUTS)
+    return score_of(claim, cases.truth(module), GATE_INPUTS, effects=true)
+
+
+def test_attribution_misses_a_gate_at_its_kink():
+    # OR = 1 - ReLU(1 - a - b): both edges into the neuron do 1 in one case of four, but its slope there is 0, or what
+    # they carry is. Claimed (0, 0, 0, 0, 1/2) of (1/2, 1/2, 0, 0, 1/2): a correlation of 1/√6.
+    assert float(gate_score(edges.attribution, cases.gate("or")).raw) == pytest.approx(1 / 6, abs=1e-6)
+    assert float(gate_score(edges.zero_ablation, cases.gate("or")).raw) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_truth_of_a_compressed_circuit_is_that_of_the_circuit():
+    case, whole = cases.compress(cases.gate("and"), 2), cases.gate("and").module()
+    true = cases.true_effects(case.module(), GATE_INPUTS)
+    np.testing.assert_allclose(true, cases.true_effects(whole, GATE_INPUTS), atol=1e-6)
+    assert abs(cases.effects(case.module(), GATE_INPUTS) - cases.effects(whole, GATE_INPUTS)).max() > 0.1
+    # It reads x = E'E v: the three vectors of a plane have cosines of ±1/2 with each other.
+    assert float(gate_score(edges.zero_ablation, case).score) < 0.5
 
 
 def test_the_participation_ratio_is_the_number_of_dimensions():
@@ -173,6 +271,28 @@ def test_what_does_not_apply_says_so(card):
     assert "not applicable" in table(card)
 
 
+class Same(nnx.Module):
+    """A module that is no circuit, whose directions are known."""
+
+    def __init__(self, *, rngs: nnx.Rngs):
+        self.W = nnx.Param(jnp.eye(3))
+
+    def encode(self, x):
+        return self.W[...] @ x
+
+    def decode(self, h):
+        return h
+
+
+def test_there_is_nothing_to_switch_where_there_is_no_circuit():
+    tried = {"one": cases.Case(Same, tm.Task(tm.Independent(3)))}
+    card = score({"cuts": edges.zero_ablation, "axes": axes}, tried, seed=[0], samples=64, progress=False)
+    assert card.applicable.values.ravel().tolist() == [False, True]
+    assert np.isnan(card.score.sel(technique="cuts")).all()
+    with pytest.raises(ValueError, match="The edges of a Same are not known"):
+        cases.switches(cases.Case(Same, tm.Task(tm.Independent(3))).module())
+
+
 def test_the_poster_has_a_number_per_cell(card):
     ax = poster(card)
     assert len(ax.patches) == 3 * 4
@@ -192,6 +312,10 @@ def asks_for_the_truth(h, truth):
     return Directions(truth)
 
 
+def cuts_of_numpy(graph):
+    return Effects(np.ones(len(graph)))
+
+
 def returns_an_array(h):
     return h
 
@@ -203,7 +327,8 @@ def returns_an_array(h):
         ({"class": RandomDirections}, "technique 'class' of score is the class RandomDirections"),
         ({}, "techniques of score must map names"),
         ({"a b": axes, "a-b": axes}, "must have names of their own"),
-        ({"array": returns_an_array}, "must return Directions, Activations or a Number"),
+        ({"array": returns_an_array}, "must return Directions, Activations, Effects"),
+        ({"host": host(cuts_of_numpy)}, "Technique 'host' is a host technique. It cannot ask for graph"),
     ],
 )
 @pytest.mark.parametrize("case", [cases.dedicated(3), cases.trained(4, 2)], ids=["exact", "trained"])

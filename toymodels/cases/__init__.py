@@ -23,7 +23,7 @@ from toymodels.cases.autoencoders import (
     unrepresented,
 )
 from toymodels.cases.case import EXACT, Case, Truth, compress, from_graph, graph_of, of_run, truth
-from toymodels.cases.circuit import Circuit, Computed, effects
+from toymodels.cases.circuit import Circuit, Computed
 from toymodels.cases.circuits import (
     absolute_value,
     all_ands,
@@ -36,6 +36,7 @@ from toymodels.cases.circuits import (
     polysemantic,
 )
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
+from toymodels.cases.switches import Switches, effects, effects_of_cuts, switches, true_effects
 from toymodels.cases.transformer import Induction, RepeatedTokens, induction
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Graph",
     "Induction",
     "RepeatedTokens",
+    "Switches",
     "Truth",
     "Vertex",
     "absolute_value",
@@ -59,6 +61,7 @@ __all__ = [
     "dormant",
     "draw_graph",
     "effects",
+    "effects_of_cuts",
     "frames",
     "from_graph",
     "gate",
@@ -73,8 +76,10 @@ __all__ = [
     "polysemantic",
     "random_frame",
     "read_graph",
+    "switches",
     "tight_frame",
     "trained",
+    "true_effects",
     "truth",
     "unrepresented",
     "write_graph",

@@ -5,21 +5,20 @@ fewer, values share dimensions, and each layer reads its inputs with the interfe
 any level of superposition.
 """
 
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from toymodels.cases import frames
 from toymodels.cases.graph import Graph
+from toymodels.cases.layers import Layer, held
 from toymodels.cases.stream import check_n_hidden, stream_frame
 from toymodels.checks import check_function
 from toymodels.models.functions import Initializer
-from toymodels.models.modules import param_state, rebuilt
 from toymodels.specifications import specification, static
 
 
@@ -90,39 +89,30 @@ class CircuitModule(nnx.Module):
         }
 
     @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What computes: a layer for each of the graph's after the features."""
+        return tuple(
+            Layer(getattr(self, f"W{number}")[...], getattr(self, f"b{number}")[...], _activation(self.graph, number))
+            for number in range(1, len(self.sizes))
+        )
+
+    @property
     def directions(self) -> Float[Array, "m n"]:
         """The directions of the features in `hidden`."""
         return self.frame[...][:, : self.sizes[0]]
 
     def activations(self, x: Float[Array, "n batch"]) -> dict[str, Array]:
         """Everything by name."""
-        hidden, neurons = self._held(x)
+        hidden, neurons = held(self.frame[...], self.layers, x)
         return {"neurons": neurons, "hidden": hidden, "prediction": self.decode(hidden)}
 
     def decode(self, h: Float[Array, "m batch"]) -> Float[Array, "outputs batch"]:
         """The outputs from `hidden`."""
-        return self._layer(len(self.sizes) - 1, h)
+        return self.layers[-1](self.frame[...], h)
 
     def __call__(self, x: Float[Array, "n batch"]) -> Float[Array, "outputs batch"]:
         """The outputs from features."""
-        return self.decode(self._held(x)[0])
-
-    def _held(self, x: Float[Array, "n batch"]) -> tuple[Array, Array]:
-        """The hidden vector when all neurons have been added, and the neurons."""
-        frame, start = self.frame[...], self.sizes[0]
-        h, neurons = frame[:, :start] @ x, [jnp.zeros((0, x.shape[-1]))]
-        for layer in range(1, len(self.sizes) - 1):
-            neurons.append(self._layer(layer, h))
-            stop = start + self.sizes[layer]
-            h, start = h + frame[:, start:stop] @ neurons[-1], stop
-        return h, jnp.concatenate(neurons)
-
-    def _layer(self, layer: int, h: Float[Array, "m batch"]) -> Float[Array, "units batch"]:
-        """What a layer reads and makes of the hidden vector."""
-        W, b = getattr(self, f"W{layer}")[...], getattr(self, f"b{layer}")[...]
-        read = W @ (self.frame[...][:, : W.shape[1]].T @ h) + b[:, None]
-        relu = np.array([self.graph.vertices[one].activation == "relu" for one in self.graph.layers[layer]])
-        return jnp.where(relu[:, None], jax.nn.relu(read), read)
+        return self.activations(x)["prediction"]
 
 
 @specification
@@ -148,39 +138,7 @@ def weight_matrix(graph: Graph) -> Float[np.ndarray, "vertices vertices"]:
     return weights
 
 
-def effects(module: CircuitModule, x: Float[Any, "n samples"]) -> Float[np.ndarray, " edges"]:
-    """What each edge does: the root mean square change of the outputs, summed over them, when it alone is cut, so that
-    its target receives nothing through it (zero ablation of one path).
-
-    Args:
-        module: of a circuit.
-        x: samples, such as every input that there is.
-
-    >>> from toymodels.cases.graph import layered
-    >>> double = layered((["y"], np.array([[2.0]]), [0.0], "identity"), features=["x"])
-    >>> effects(Circuit(double)(rngs=nnx.Rngs(0)), np.array([[3.0, -3.0]])).tolist()
-    [6.0]
-    """
-    graph, x, params = module.graph, jnp.asarray(x, float), param_state(module)
-    whole, model = module(x), Circuit(graph, params["frame"].shape[0])
-    starts = [layer[0] for layer in graph.layers]
-
-    @partial(jax.jit, static_argnums=0)
-    def changes(layer: int, places: Int[Array, "edges 2"]) -> Array:
-        """Of the edges into a layer, each given as its place in the layer's matrix."""
-        name = f"W{layer}"
-
-        def change(place: Array) -> Array:
-            W = params[name].at[place[0], place[1]].set(0.0)
-            cut = rebuilt(model, {**params, name: W}, jax.random.key(0))
-            return jnp.sqrt(jnp.square(cut(x) - whole).sum(0).mean())
-
-        return jax.lax.map(change, places)
-
-    found = np.zeros(len(graph.edges))
-    for layer in range(1, len(starts)):
-        into = [number for number, edge in enumerate(graph.edges) if graph.vertices[edge.target].layer == layer]
-        if into:
-            rows = [(graph.edges[one].target - starts[layer], graph.edges[one].source) for one in into]
-            found[into] = changes(layer, np.array(rows))
-    return found
+def _activation(graph: Graph, layer: int) -> Callable[[Array], Array]:
+    """The ReLU of those vertices of a layer that have one."""
+    relu = np.array([graph.vertices[one].activation == "relu" for one in graph.layers[layer]])
+    return lambda read: jnp.where(relu[:, None], jax.nn.relu(read), read)

@@ -7,12 +7,12 @@
     print(tm.techniques.table(card))
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
-stand in `probes`, `dictionaries` and `baselines`.
+stand in `probes`, `dictionaries`, `edges`, `edits` and `baselines`.
 """
 
-from toymodels.techniques import baselines, dictionaries, probes
+from toymodels.techniques import baselines, dictionaries, edges, edits, probes
 from toymodels.techniques.card import score, try_on
-from toymodels.techniques.claims import Activations, Claim, Directions, Number
+from toymodels.techniques.claims import Activations, Claim, Directions, Edit, Effects, Number
 from toymodels.techniques.pictures import curves, poster, table
 from toymodels.techniques.scores import Score, score_of
 from toymodels.techniques.technique import NotApplicableError, Technique, access, host
@@ -21,6 +21,8 @@ __all__ = [
     "Activations",
     "Claim",
     "Directions",
+    "Edit",
+    "Effects",
     "NotApplicableError",
     "Number",
     "Score",
@@ -29,6 +31,8 @@ __all__ = [
     "baselines",
     "curves",
     "dictionaries",
+    "edges",
+    "edits",
     "host",
     "poster",
     "probes",

@@ -1,4 +1,4 @@
-"""What a technique claims: the directions of features, how strongly they are on, or a number."""
+"""What a technique claims: directions of features, how strongly they are on, what edges do, an edit, or a number."""
 
 from dataclasses import dataclass
 
@@ -37,6 +37,28 @@ class Activations:
 
 
 @dataclass(frozen=True)
+class Effects:
+    """How much each edge of a model does, up to scale and offset.
+
+    Attributes:
+        sizes: one per edge of `graph` (edges,), at least 0, such as the root mean square change of the outputs.
+    """
+
+    sizes: Float[AnyArray, " edges"]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Hidden activations from which a feature has been taken, once for each feature.
+
+    Attributes:
+        hidden: those without feature i at [i], (n, m, samples).
+    """
+
+    hidden: Float[AnyArray, "n m samples"]
+
+
+@dataclass(frozen=True)
 class Number:
     """How many features there are.
 
@@ -47,4 +69,4 @@ class Number:
     value: Float[AnyArray, ""]
 
 
-Claim = Directions | Activations | Number
+Claim = Directions | Activations | Effects | Edit | Number

@@ -9,6 +9,11 @@
 - `Activations`: raw is the mean of R², the share of the variance of the feature's value that the matched row explains
   along a line that rises; chance is that of the same rows in other samples.
 - labelled `Activations`: R² of each feature's own row; chance is that of the same rows in other samples.
+- `Effects`: raw is R² of the true effects, the share of their variance over all edges that the claimed sizes explain
+  along a line that rises; chance is that of the same sizes for other edges.
+- `Edit`: raw is the share of a feature's R², as the best linear probe for it has on h, that is gone after the edit
+  meant for it, less the share that the others lose; the mean over features. Chance is 0: what does not know the
+  feature takes as much from it as from the others.
 - `Number`: raw is 1 - abs(log(claimed / n)) / log n, 0 for "one feature".
 
 Only features that have a direction are counted.
@@ -20,12 +25,15 @@ import numpy as np
 from jaxtyping import Float
 
 from toymodels.analysis import dictionaries
-from toymodels.arrays import AnyArray, library
+from toymodels.arrays import AnyArray, library, ratio
 from toymodels.cases import Truth
-from toymodels.techniques.claims import Activations, Directions, Number
+from toymodels.techniques.claims import Activations, Directions, Edit, Effects, Number
 
 RANDOM = 64
-"""How many random dictionaries chance is the mean of."""
+"""How many random dictionaries, or orders of edges, chance is the mean of."""
+
+NOTHING = 1e-6
+"""An edge whose effect is smaller does nothing."""
 
 
 class Score(NamedTuple):
@@ -40,6 +48,8 @@ class Score(NamedTuple):
         r_squared: mean R² of the true features' values, where activations are claimed.
         l0: mean number of claimed features that are on in a sample.
         dead: share of the claimed features that are on in no sample.
+        auroc: probability that an edge that does something is claimed to do more than one that does nothing, where
+            effects are claimed and there are edges of both kinds.
     """
 
     score: Float[AnyArray, ""]
@@ -50,15 +60,25 @@ class Score(NamedTuple):
     r_squared: Float[AnyArray, ""]
     l0: Float[AnyArray, ""]
     dead: Float[AnyArray, ""]
+    auroc: Float[AnyArray, ""]
 
 
-def score_of(claim: Any, truth: Truth, x: Float[AnyArray, "n samples"]) -> Score:
+def score_of(
+    claim: Any,
+    truth: Truth,
+    x: Float[AnyArray, "n samples"],
+    *,
+    h: Float[AnyArray, "m samples"] | None = None,
+    effects: Float[AnyArray, " edges"] | None = None,
+) -> Score:
     """The score of a claim.
 
     Args:
-        claim: what a technique returned: `Directions`, `Activations` or a `Number`.
+        claim: what a technique returned: `Directions`, `Activations`, `Effects`, an `Edit` or a `Number`.
         truth: directions of the features, and which have one.
         x: values of the features in the samples that the technique was given.
+        h: hidden activations in these samples; only for an `Edit`.
+        effects: what each edge truly does, as `cases.true_effects` says; only for `Effects`.
 
     Raises:
         TypeError: for what is not a claim.
@@ -68,9 +88,16 @@ def score_of(claim: Any, truth: Truth, x: Float[AnyArray, "n samples"]) -> Score
         return _of_directions(claim, truth, x)
     if isinstance(claim, Activations):
         return _of_activations(claim, truth, x)
+    if isinstance(claim, Effects) and effects is not None:
+        return _of_effects(claim, effects)
+    if isinstance(claim, Edit) and h is not None:
+        return _of_edit(claim, truth, x, h)
     if isinstance(claim, Number):
         return _of_number(claim, truth)
-    raise TypeError(f"A technique must return Directions, Activations or a Number. It returned {claim!r}.")
+    raise TypeError(
+        "A technique must return Directions, Activations, Effects (score_of needs `effects` then), an Edit (it needs "
+        f"`h`) or a Number. It returned {claim!r}."
+    )
 
 
 def _of_directions(claim: Directions, truth: Truth, x: AnyArray) -> Score:
@@ -96,6 +123,46 @@ def _of_activations(claim: Activations, truth: Truth, x: AnyArray) -> Score:
     said = _of_values(claim, truth, x)
     elsewhere = Activations(library(claim.rows).roll(claim.rows, 1, axis=-1), claim.labelled)
     return _score(said["r_squared"], _of_values(elsewhere, truth, x)["r_squared"], **said)
+
+
+def _of_effects(claim: Effects, effects: AnyArray) -> Score:
+    xp = library(effects)
+    _check_shape("sizes of Effects", claim.sizes, (len(effects),))
+    sizes, true = xp.asarray(claim.sizes), effects[None, None]
+    random = np.random.default_rng(0)
+    elsewhere = np.stack([random.permutation(len(effects)) for _ in range(RANDOM)])
+    raw, chance = (
+        dictionaries.r_squared(one[:, None], true, xp.zeros((1, 1), int)).mean()
+        for one in (sizes[None], sizes[elsewhere])
+    )
+    something = effects > NOTHING
+    pairs = something[:, None] & ~something[None]
+    above = (sizes[:, None] > sizes[None]) + (sizes[:, None] == sizes[None]) / 2
+    return _score(raw, chance, auroc=(above * pairs).sum() / xp.where(pairs.any(), pairs.sum(), xp.nan))
+
+
+def _of_edit(claim: Edit, truth: Truth, x: AnyArray, h: AnyArray) -> Score:
+    xp = library(x)
+    _check_shape("hidden of an Edit", claim.hidden, (len(x), *h.shape))
+    before, after = _probe_r2(h, x)[None], _probe_r2(claim.hidden, x)  # features in columns, edits in rows
+    counted = truth.represented & (before[0] > 0)
+    left = xp.minimum(ratio(after, xp.broadcast_to(before, after.shape)), 1)  # it is never more, but for rounding
+    lost = xp.where(counted[None], 1 - left, 0)
+    own = xp.diagonal(lost)
+    others = (lost.sum(-1) - own) / xp.maximum(counted.sum() - 1, 1)
+    raw = ((own - others) * counted).sum() / xp.maximum(counted.sum(), 1)
+    return _score(raw, 0.0 * raw)
+
+
+def _probe_r2(h: Float[AnyArray, "*batch m samples"], x: Float[AnyArray, "n samples"]) -> Float[AnyArray, "*batch n"]:
+    """R² of the best linear probes for features, in the directions in which h varies at all."""
+    xp = library(h)
+    h, x = _centred(h), _centred(x)
+    variances, axes = xp.linalg.eigh(h @ h.swapaxes(-1, -2))
+    varies = variances > 2e-6 * variances[..., -1:]  # the rest is rounding, in single precision
+    seen = (axes.swapaxes(-1, -2) @ (h @ x.T)) ** 2
+    explained = xp.where(varies[..., None], seen / xp.where(varies, variances, 1)[..., None], 0).sum(-2)
+    return ratio(explained, xp.broadcast_to((x * x).sum(-1), explained.shape))
 
 
 def _of_number(claim: Number, truth: Truth) -> Score:
@@ -150,7 +217,8 @@ def _score(raw: AnyArray, chance: AnyArray, **others: AnyArray) -> Score:
     return Score(**{**nothing, "score": (raw - chance) / (1 - chance), "raw": raw, "chance": chance, **others})
 
 
-def _check_shape(what: str, array: AnyArray, wanted: tuple[int | None, int | None]) -> None:
-    if np.ndim(array) != 2 or any(one not in (None, got) for one, got in zip(wanted, array.shape, strict=True)):
+def _check_shape(what: str, array: AnyArray, wanted: tuple[int | None, ...]) -> None:
+    got = np.shape(array)
+    if len(got) != len(wanted) or any(one not in (None, size) for one, size in zip(wanted, got, strict=True)):
         sizes = ", ".join("any" if one is None else str(one) for one in wanted)
-        raise ValueError(f"{what} of a technique must have shape ({sizes}). Got {np.shape(array)}.")
+        raise ValueError(f"{what} of a technique must have shape ({sizes}). Got {got}.")

@@ -3,6 +3,7 @@
     h         hidden activations (m, samples)
     x         values of the features (n, samples): labels
     forward   function from hidden activations to outputs (outputs, samples)
+    graph     every edge that there could be, and switches to cut them: `cases.Switches`
     params    the model's parameters by name
     key       a JAX key; a technique of numpy is given an integer
 
@@ -10,9 +11,10 @@ A technique may be a specification, whose settings are its fields. What it is gi
 `host` technique.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,17 +23,17 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray
-from toymodels.cases import Truth, truth
+from toymodels.cases import Truth, switches, true_effects, truth
 from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
-from toymodels.techniques.claims import Activations, Claim
+from toymodels.techniques.claims import Activations, Claim, Effects
 from toymodels.techniques.scores import Score, score_of
 from toymodels.training.engine.ask import arguments_of, asked
 
 Technique = Callable[..., Claim]
 
-SEEN = ("h", "x", "forward", "params", "key")
+SEEN = ("h", "x", "forward", "graph", "params", "key")
 
 
 class NotApplicableError(ValueError):
@@ -77,6 +79,10 @@ def check_technique(name: str, technique: Any) -> None:
     module that it needs is not."""
     check_function("score", f"technique {name!r}", _function(technique))
     needs = technique.needs if isinstance(technique, Host) else None
+    if isinstance(technique, Host) and (functions := {"forward", "graph"} & set(access(technique))):
+        raise ValueError(
+            f"Technique {name!r} is a host technique. It cannot ask for {functions.pop()}, which is JAX's."
+        )
     if needs is not None and find_spec(needs) is None:
         raise ModuleNotFoundError(
             f"Technique {name!r} needs {needs}, which is not installed. For those of this package, run: pip install "
@@ -92,6 +98,10 @@ NUMBERS = (*Score._fields, "ceiling", "applicable", "n_features", "n_hidden")
 """What `Scored` tells: the score, what the model's own outputs would have, whether the technique applied, and sizes."""
 
 
+NOT_APPLICABLE = (*[np.nan] * (len(NUMBERS) - 3), 0.0)
+"""The numbers, without the sizes, of a technique that does not apply."""
+
+
 @specification
 class Scored:
     """The metric that a technique is, together with its score: `NUMBERS`.
@@ -105,29 +115,56 @@ class Scored:
     def __call__(self, module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, " numbers"]:
         """The numbers of one model, NaN where the technique does not apply."""
         named = activations(module, x)
-        seen = {"h": named["hidden"], "x": x, "forward": getattr(module, "decode", None), "key": key}
-        seen["params"] = param_state(module)
-        known = (truth(module), x, named["prediction"])
-        told = _on_host if isinstance(self.technique, Host) else _on_device
-        return jnp.append(told(self.technique, seen, known), jnp.array([len(x), len(named["hidden"])], float))
+        known = _Known(truth(module), x, named["hidden"], named["prediction"])
+        if isinstance(self.technique, Host):
+            told = _on_host(self.technique, seen_of(module, x, key), known)
+        else:
+            told = _on_device(self.technique, module, seen_of(module, x, key), known)
+        return jnp.append(told, jnp.array([len(x), len(named["hidden"])], float))
 
 
-def _numbers(claim: Any, known: Truth, x: AnyArray, prediction: AnyArray) -> tuple[AnyArray | float, ...]:
-    values = isinstance(claim, Activations) and prediction.shape == x.shape
-    ceiling = score_of(Activations(prediction, labelled=True), known, x).score if values else 1.0
-    return *score_of(claim, known, x), ceiling, 1.0
+def seen_of(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> dict[str, Any]:
+    """All that a technique may see of a module, by name; without what this module does not have."""
+    seen = {"h": activations(module, x)["hidden"], "x": x, "params": param_state(module), "key": key}
+    if hasattr(module, "decode"):
+        seen["forward"] = module.decode
+    with contextlib.suppress(ValueError):  # what is no circuit has no edges to switch
+        seen["graph"] = switches(module)
+    return seen
 
 
-def _on_device(technique: Technique, seen: Mapping[str, Any], known: Any) -> Float[Array, " numbers"]:
+class _Known(NamedTuple):
+    """What the score knows of a module, and the technique may not."""
+
+    truth: Truth
+    x: AnyArray
+    h: AnyArray
+    prediction: AnyArray
+
+
+def _numbers(claim: Any, known: _Known, effects: AnyArray | None = None) -> tuple[AnyArray | float, ...]:
+    values = isinstance(claim, Activations) and known.prediction.shape == known.x.shape
+    ceiling = score_of(Activations(known.prediction, labelled=True), known.truth, known.x).score if values else 1.0
+    return *score_of(claim, known.truth, known.x, h=known.h, effects=effects), ceiling, 1.0
+
+
+def _on_device(
+    technique: Technique, module: nnx.Module, seen: Mapping[str, Any], known: _Known
+) -> Float[Array, " numbers"]:
     """The numbers of a technique of JAX's."""
-    return jnp.stack([jnp.asarray(one, float) for one in _numbers(asked(technique, seen), *known)])
+    try:
+        if not set(access(technique)) <= set(seen):
+            raise NotApplicableError
+        claim = asked(technique, seen)
+    except NotApplicableError:
+        return jnp.array(NOT_APPLICABLE)
+    effects = true_effects(module, known.x) if isinstance(claim, Effects) else None
+    return jnp.stack([jnp.asarray(one, float) for one in _numbers(claim, known, effects)])
 
 
-def _on_host(technique: Host, seen: Mapping[str, Any], known: Any) -> Float[Array, " numbers"]:
+def _on_host(technique: Host, seen: Mapping[str, Any], known: _Known) -> Float[Array, " numbers"]:
     """The numbers of a technique of numpy's, which the compiled program calls."""
     given = {name: seen[name] for name in access(technique)}
-    if "forward" in given:
-        raise ValueError("A host technique cannot ask for forward, which is JAX's.")
     if "key" in given:
         given["key"] = jax.random.bits(seen["key"], (), jnp.uint32)
 
@@ -136,13 +173,12 @@ def _on_host(technique: Host, seen: Mapping[str, Any], known: Any) -> Float[Arra
         if "key" in given:
             given["key"] = int(given["key"])
         try:
-            numbers = _numbers(technique(**given), *known)
+            numbers = _numbers(technique(**given), known)
         except NotApplicableError:
-            numbers = (*[np.nan] * (count - 1), 0.0)
+            numbers = NOT_APPLICABLE
         return np.array(numbers, dtype=np.float32)
 
-    count = len(NUMBERS) - 2  # all but the sizes
-    shape = jax.ShapeDtypeStruct((count,), np.float32)
+    shape = jax.ShapeDtypeStruct((len(NOT_APPLICABLE),), np.float32)
     return jax.pure_callback(called, shape, given, known, vmap_method="sequential")
 
 

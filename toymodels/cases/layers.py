@@ -1,0 +1,49 @@
+"""Layers that read from one vector of values and add to it: how a `Circuit` computes."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Layer(NamedTuple):
+    """Units that read values from the vector h = Σ_j E_j v_j.
+
+    Attributes:
+        W: weights (to, read), from the values that it reads.
+        b: biases (to,).
+        activation: function of what it reads.
+        first: number of the first value that it reads.
+    """
+
+    W: Float[Array, "to read"]
+    b: Float[Array, " to"]
+    activation: Callable[[Array], Array]
+    first: int = 0
+
+    def __call__(self, frame: Float[Array, "m held"], h: Float[Array, "m batch"]) -> Float[Array, "to batch"]:
+        """What the units make of h, read along the columns of the frame E."""
+        columns = frame[:, self.first : self.first + self.W.shape[1]]
+        return self.activation(self.W @ (columns.T @ h) + self.b[:, None])
+
+
+def held(
+    frame: Float[Array, "m held"], layers: Sequence[Layer], x: Float[Array, "n batch"]
+) -> tuple[Float[Array, "m batch"], Float[Array, "neurons batch"]]:
+    """The vector h when features and all layers but the last one, that of the outputs, have been added, and what they
+    added."""
+    start = len(x)
+    h, neurons = frame[:, :start] @ x, [jnp.zeros((0, x.shape[-1]))]
+    for layer in layers[:-1]:
+        neurons.append(layer(frame, h))
+        stop = start + len(layer.b)
+        h, start = h + frame[:, start:stop] @ neurons[-1], stop
+    return h, jnp.concatenate(neurons)
+
+
+def outputs(
+    frame: Float[Array, "m held"], layers: Sequence[Layer], x: Float[Array, "n batch"]
+) -> Float[Array, "outputs batch"]:
+    """What the last layer reads from the vector."""
+    return layers[-1](frame, held(frame, layers, x)[0])
