@@ -93,7 +93,12 @@ def claims_activations(results: Results, full: bool) -> list[Claim]:
             min(rises),
             0.5,
         ),
-        at_least("ReLU: share of cells in which it is shared, less that of GELU", area["ReLU"] - area["GELU"], 0.05),
+        at_least(
+            "ReLU: share of cells in which it is shared, less that of GELU",
+            area["ReLU"] - area["GELU"],
+            0.05,
+            source="ours",
+        ),
         at_least("quadratic: mean |C - 1/2| where it is shared", uneven["quadratic"], 0.1, source="ours"),
         *(
             at_most(f"{name}: mean |C - 1/2| where it is shared", uneven[name], 0.05, source="ours")

@@ -108,9 +108,9 @@ def claims_blocks(results: Results, full: bool) -> list[Claim]:
             0.01,
             source="ours",
         ),
-        equal("quadratic, kurtosis 2: most features in an orthogonal part", sizes[0], 1),
-        at_least("quadratic, kurtosis 9: most features in an orthogonal part", sizes[2], 6),
-        equal("ReLU autoencoder: most features in an orthogonal part", sizes[3], 2),
+        equal("quadratic, kurtosis 2: most features in an orthogonal part", sizes[0], 1, source="ours"),
+        at_least("quadratic, kurtosis 9: most features in an orthogonal part", sizes[2], 6, source="ours"),
+        equal("ReLU autoencoder: most features in an orthogonal part", sizes[3], 2, source="ours"),
     ]
 
 
@@ -151,11 +151,11 @@ BLOCKS = Experiment(
     draw=draw_blocks,
     claims=claims_blocks,
     shows="The features of `curves` that are represented, in four models. Above, $W^T W$, each column in units of the "
-    "root of the eigenvalue of $W W^T$ that it lies at, so that capacities stand on the diagonal: red is positive, blue "
-    "negative. Frames: parts that are orthogonal to each other. Below, the eigenvalues, and as dashes what theory says: "
-    "$v_i$ for a dimension of one's own, and the same λ for all that are shared. In the quadratic model all features "
-    "that share are in one block, which does not fall into orthogonal parts. In the ReLU autoencoder of Elhage et al. "
-    "2022 they lie in pairs, opposite each other in a dimension.",
+    "root of the eigenvalue of $W W^T$ that it lies at, so that capacities stand on the diagonal: red is positive, "
+    "blue negative. Frames: parts that are orthogonal to each other. Below, the eigenvalues, and as dashes what theory "
+    "says: $v_i$ for a dimension of one's own, and the same λ for all that are shared. In the quadratic model all "
+    "features that share are in one block, which does not fall into orthogonal parts. In the ReLU autoencoder of "
+    "Elhage et al. 2022 they lie in pairs, opposite each other in a dimension.",
     differences=(
         NOT_AT_HAND,
         "ours: the quadratic model, trained on the expected loss, and a ReLU autoencoder trained on samples, with "

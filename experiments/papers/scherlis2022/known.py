@@ -1,6 +1,5 @@
 """What is known of the paper, and how it is cited."""
 
-MODEL = "the quadratic model, equations 9 to 12"
 ALLOCATION = "the optimal allocation of capacity, equations 15 to 18"
 GEOMETRY = "the block-semi-orthogonal geometry"
 ARCHITECTURES = "the comparison of activations"
