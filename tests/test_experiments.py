@@ -172,12 +172,12 @@ PAGE = ROOT / "experiments" / "site" / "new_paper.md"
 def example(tmp_path, monkeypatch) -> Iterator[str]:
     """The paper of the page that tells how to add one, in a folder elsewhere: one file, and no other is touched."""
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
-    (tmp_path / "shelf" / "scherlis2022").mkdir(parents=True)
-    (tmp_path / "shelf" / "scherlis2022" / "__init__.py").write_text(code)
+    (tmp_path / "shelf" / "example2022").mkdir(parents=True)
+    (tmp_path / "shelf" / "example2022" / "__init__.py").write_text(code)
     monkeypatch.setattr(papers, "__path__", [*papers.__path__, str(tmp_path / "shelf")])
     importlib.invalidate_caches()
-    yield "scherlis2022"
-    for name in [name for name in sys.modules if name.startswith("experiments.papers.scherlis2022")]:
+    yield "example2022"
+    for name in [name for name in sys.modules if name.startswith("experiments.papers.example2022")]:
         del sys.modules[name]
 
 
@@ -185,10 +185,10 @@ def test_a_paper_is_found_by_being_there(example, elsewhere, capsys) -> None:
     assert main(["list"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     earlier = len(PAPERS[0].experiments)  # of 2022 as well, by a name that comes before
-    assert listed == [*NAMES[:earlier], "scherlis2022/capacity", *NAMES[earlier:]]
+    assert listed == [*NAMES[:earlier], "example2022/capacity", *NAMES[earlier:]]
     figures = elsewhere / "figures"
     assert main(["run", example, "--figures", str(figures)]) == 0
-    page = json.loads((figures / "scherlis2022" / "capacity.json").read_text())
+    page = json.loads((figures / "example2022" / "capacity.json").read_text())
     assert page["source"] == "Section 2"
     assert [claim["claim"] for claim in page["claims"] if not claim["fails_on"]] == []
     assert any("always_the_same_two" in claim["fails_on"] for claim in page["claims"])
@@ -198,14 +198,14 @@ def test_a_paper_is_found_by_being_there(example, elsewhere, capsys) -> None:
     readme = _copied_readme(elsewhere)
     assert main(["gallery", "--figures", str(figures), "--readme", str(readme)]) == 0
     assert "Scherlis et al. 2022, [Polysemanticity and Capacity" in readme.read_text()
-    assert "figures/scherlis2022/capacity.md" in readme.read_text()
+    assert "figures/example2022/capacity.md" in readme.read_text()
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (("PAPER = Paper(", "OTHER = Paper("), "must define PAPER"),
-        (('name="scherlis2022/capacity"', 'name="capacity"'), "must have a name like scherlis2022/... Got 'capacity'"),
+        (('name="example2022/capacity"', 'name="capacity"'), "must have a name like example2022/... Got 'capacity'"),
         (('order=("capacity",)', 'order=("capacities",)'), "no figure 'capacities'. Did you mean capacity?"),
         (("PAPER = Paper(", "COPY = Experiment(**vars(CAPACITY))\n\nPAPER = Paper("), "two figures"),
     ],

@@ -59,13 +59,13 @@ def represented(results: Results) -> dict[str, Float[np.ndarray, "m k"]]:
 
 def parts(W: Float[np.ndarray, "m k"]) -> np.ndarray:
     """The orthogonal part that each feature is in, by the number of its first feature."""
-    return geometry.connected_components(geometry.feature_graph(W, min_norm=0, min_cosine=0.05))
+    return geometry.connected_components(geometry.feature_graph(W, min_norm=0.0, min_cosine=0.05))
 
 
 def draw_blocks(results: Results) -> Figure:
     """WᵀW, features ordered by block, above the eigenvalues."""
     models = represented(results)
-    figure, axes = plt.subplots(2, 4, figsize=(9.4, 4.8), layout="constrained", height_ratios=(1.6, 1))
+    figure, axes = plt.subplots(2, 4, figsize=(9.3, 4.8), layout="constrained", height_ratios=(1.6, 1))
     for (above, below), (name, W), kurtosis in zip(axes.T, models.items(), (*KURTOSIS, None), strict=True):
         above.set_title(name)
         _matrix(above, W)
@@ -118,15 +118,14 @@ def _matrix(ax: Axes, W: Float[np.ndarray, "m k"]) -> None:
     """Scalar products relative to the eigenvalues, with a frame round each orthogonal part."""
     found, part = eigenblocks(W), parts(W)
     order = np.lexsort((np.arange(len(part)), part, found.block))
-    scale = found.eigenvalue[found.block] ** 0.5
+    scale = norms(W) / geometry.dimensionality(W) ** 0.5  # the root of the eigenvalue, where there is just one
     products = (gram(W) / scale / scale[:, None])[np.ix_(order, order)]
     ax.imshow(products, cmap=tm.plots.WEIGHT_COLORS, vmin=-1, vmax=1)
     starts = np.flatnonzero(np.diff(part[order], prepend=-1))
     for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
         size = stop - start
         ax.add_patch(plt.Rectangle((start - 0.5, start - 0.5), size, size, fill=False, edgecolor=tm.plots.INK))
-    ax.set(xticks=range(len(order)), yticks=range(len(order)))
-    ax.set_xticklabels(order + 1, fontsize=7)
+    ax.set(xticks=[], yticks=range(len(order)))
     ax.set_yticklabels(order + 1, fontsize=7)
 
 
