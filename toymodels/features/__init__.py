@@ -23,11 +23,12 @@ from toymodels.features.distributions import (
     Features,
     Independent,
     Labelled,
+    Scaled,
     Values,
     validate_features,
 )
 from toymodels.features.frequencies import geometric, zipf
-from toymodels.features.hierarchies import Hierarchical, forest
+from toymodels.features.hierarchies import Hierarchical, WithParents, forest
 from toymodels.features.sets import AnticorrelatedSets, CorrelatedSets
 
 __all__ = [
@@ -51,7 +52,9 @@ __all__ = [
     "Independent",
     "Labelled",
     "NonEmpty",
+    "Scaled",
     "Values",
+    "WithParents",
     "epochs",
     "forest",
     "full_batch",

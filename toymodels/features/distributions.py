@@ -197,6 +197,45 @@ class Concatenated:
             validate_features(part)
 
 
+@specification
+class Scaled:
+    """Features of any distribution, each times a number of its own: magnitudes that differ from feature to feature.
+
+    Attributes:
+        features: the distribution.
+        scale: what each feature is multiplied by; one number, or n of them.
+
+    >>> Scaled(Independent(2, density=0.5, values="binary"), (5.0, 4.0)).mean()
+    array([2.5, 2. ])
+    """
+
+    features: Annotated[Any, FEATURES]
+    scale: Any = 1.0
+
+    @property
+    def n_features(self) -> int:
+        """Number of features n."""
+        return self.features.n_features
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
+        """Draw `batch_size` feature vectors, one per column."""
+        return column(self.scale) * self.features.sample(key, batch_size)
+
+    def mean(self) -> Float[np.ndarray, " n"]:
+        """E[x_i], where the distribution has one."""
+        return per_item(self.scale, self.n_features) * self.features.mean()
+
+    def second_moment(self) -> Float[np.ndarray, "n n"]:
+        """E[x_i x_j], where the distribution has one."""
+        scale = per_item(self.scale, self.n_features)
+        return np.outer(scale, scale) * self.features.second_moment()
+
+    def validate(self) -> None:
+        """Raise ValueError if a scale is not finite, or there is neither one nor one per feature."""
+        validate_features(self.features)
+        check_numbers("Scaled", "scale", self.scale, length=self.n_features)
+
+
 # --- Helpers, in the order of their use --------------------------------------------------------------------------
 
 

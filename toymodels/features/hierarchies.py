@@ -1,20 +1,23 @@
 """Forests of features, each of which can be on only while its parent is."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Shaped
 
 from toymodels.checks import check_integer
 from toymodels.features.distributions import (
+    FEATURES,
     UNIFORM,
     NamedValues,
+    Values,
     check_density,
     check_values,
     per_item,
+    validate_features,
     with_diagonal,
 )
 from toymodels.features.uniform import SMALLEST_DENSITY, draws, ranks, split_draw
@@ -60,7 +63,7 @@ class Hierarchical:
         left = jnp.maximum(1 - earlier(density), jnp.maximum(density, SMALLEST_DENSITY))
         would_be_on, w = split_draw(draws(key, (self.n_features, batch_size)), (density / left)[:, None])
         chosen = would_be_on & (earlier(would_be_on.astype(w.dtype)) == 0)
-        return jnp.where(_with_ancestors(chosen, self.parents), self.values.inverse_cdf(ranks(w)), 0.0)
+        return jnp.where(_times_ancestors(chosen, self.parents), self.values.inverse_cdf(ranks(w)), 0.0)
 
     def mean(self) -> Float[np.ndarray, " n"]:
         """E[x_i]."""
@@ -75,10 +78,9 @@ class Hierarchical:
     def validate(self) -> None:
         """Raise ValueError if a field is out of range, a parent does not come before its child, or the densities of
         exclusive siblings sum to more than 1."""
-        _check_parents(self.parents)
+        _check_parents("Hierarchical", self.parents)
         check_density("Hierarchical", self.density, self.n_features)
-        if not isinstance(self.exclusive, bool | np.bool_):
-            raise ValueError(f"exclusive of Hierarchical must be True or False. Got {self.exclusive!r}.")
+        _check_flag("Hierarchical", "exclusive", self.exclusive)
         if self.exclusive:
             parents = np.array(self.parents)
             children = parents >= 0
@@ -110,6 +112,61 @@ class Hierarchical:
                 both[i, siblings] = both[siblings, i] = 0.0
             both[i, i] = on[i]
         return both[:-1, :-1]
+
+
+@specification
+class WithParents:
+    """Features of any distribution that has one number per feature, such as a `GaussianCopula`, made a forest: a child
+    is 0 unless its parent is on (Chanin & Garriga-Alonso 2026).
+
+    How often a child is on is what the distribution says of its being on together with its ancestors. If features are
+    drawn independently of each other, their densities are those of `Hierarchical`, which has exact moments, but for
+    what `exclusive` takes off: the density of a child is divided by 1 less those of its earlier siblings there.
+
+    Attributes:
+        features: the distribution that is made a forest, of n features.
+        parents: the parent of each feature, which comes before it, or -1 for a root. `forest` makes regular ones.
+        exclusive: whether of the siblings that would be on only the first stays.
+        multiplied: whether the value of a child is also multiplied by that of its parent, which has been multiplied by
+            its own parent's: with values of mean 1, relative to what the parent usually is.
+
+    >>> from toymodels.features import Independent
+    >>> pair = Independent(2, density=(1.0, 1.0), values=Values(lambda u: 0 * u + 0.5))
+    >>> WithParents(pair, (-1, 0), multiplied=True).sample(jax.random.key(0), 1).ravel().tolist()
+    [0.5, 0.25]
+    """
+
+    features: Annotated[Any, FEATURES]
+    parents: tuple[int, ...] = static()
+    exclusive: bool = static(default=False)
+    multiplied: bool = static(default=False)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features n."""
+        return len(self.parents)
+
+    def sample(self, key: PRNGKeyArray, batch_size: int) -> Float[Array, "n batch"]:
+        """Draw `batch_size` feature vectors, one per column."""
+        x = self.features.sample(key, batch_size)
+        if self.exclusive:
+            x = jnp.where(_sum_of_earlier_siblings(self.parents)((x != 0).astype(x.dtype)) == 0, x, 0.0)
+        if self.multiplied:
+            return _times_ancestors(x, self.parents)
+        return jnp.where(_times_ancestors(x != 0, self.parents), x, 0.0)
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range, a parent does not come before its child, or there are not as
+        many parents as features."""
+        _check_parents("WithParents", self.parents)
+        _check_flag("WithParents", "exclusive", self.exclusive)
+        _check_flag("WithParents", "multiplied", self.multiplied)
+        validate_features(self.features)
+        if self.features.n_features != self.n_features:
+            raise ValueError(
+                f"parents of WithParents must be as many as its features, {self.features.n_features}. "
+                f"Got {self.n_features}."
+            )
 
 
 def forest(roots: int, branching: int, depth: int) -> tuple[int, ...]:
@@ -157,13 +214,13 @@ def _sum_of_earlier_siblings(parents: tuple[int, ...]) -> Callable[[Array], Arra
     return summed
 
 
-def _with_ancestors(on: Bool[Array, "n batch"], parents: tuple[int, ...]) -> Bool[Array, "n batch"]:
-    """Whether a feature and all of its ancestors are on."""
+def _times_ancestors(x: Shaped[Array, "n batch"], parents: tuple[int, ...]) -> Shaped[Array, "n batch"]:
+    """The product of each feature with all of its ancestors: of booleans, whether all of them are on."""
     ancestor = np.array(parents)
     while (ancestor >= 0).any():  # the parent, then the ancestor 2, 4, 8 ... generations above
-        on = on & ((ancestor < 0)[:, None] | on[ancestor])
+        x = jnp.where((ancestor < 0)[:, None], x, x * x[ancestor])
         ancestor = np.where(ancestor < 0, -1, ancestor[ancestor])
-    return on
+    return x
 
 
 def _depth(parents: tuple[int, ...]) -> Int[np.ndarray, " n"]:
@@ -174,13 +231,18 @@ def _depth(parents: tuple[int, ...]) -> Int[np.ndarray, " n"]:
     return depth
 
 
-def _check_parents(parents: Any) -> None:
+def _check_parents(owner: str, parents: Any) -> None:
     if not isinstance(parents, tuple) or not parents:
-        raise ValueError(f"parents of Hierarchical must be a tuple of at least one number. Got {parents!r}.")
+        raise ValueError(f"parents of {owner} must be a tuple of at least one number. Got {parents!r}.")
     for feature, parent in enumerate(parents):
-        check_integer("Hierarchical", "each of parents", parent, minimum=-1)
+        check_integer(owner, "each of parents", parent, minimum=-1)
         if parent >= feature:
             raise ValueError(
-                f"parents of Hierarchical must come before their children. Got {parent} for feature {feature}; "
+                f"parents of {owner} must come before their children. Got {parent} for feature {feature}; "
                 "a root has -1."
             )
+
+
+def _check_flag(owner: str, name: str, flag: Any) -> None:
+    if not isinstance(flag, bool | np.bool_):
+        raise ValueError(f"{name} of {owner} must be True or False. Got {flag!r}.")
