@@ -38,6 +38,7 @@ DISTRIBUTIONS: dict[str, Callable[..., Any]] = {
     "never empty": lambda values: tm.NonEmpty(4, DENSITY, values),
     "copula of low rank": lambda values: tm.GaussianCopula(FACTORS, DENSITY, values),
     "copula of a matrix": lambda values: tm.GaussianCopula.correlated(CORRELATION, DENSITY, values),
+    "scaled": lambda values: tm.Scaled(tm.GaussianCopula(FACTORS, DENSITY, values), np.array([5.0, 0.7, 4.2, 2.0])),
 }
 
 
@@ -99,7 +100,7 @@ def test_samples_have_the_exact_mean_and_second_moment(distribution: str):
     assert (np.abs(squares - features.second_moment()) <= 5 * np.sqrt(x**2 @ (x**2).T) / N).all()
 
 
-@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("distribution", [name for name in DISTRIBUTIONS if name != "scaled"])
 def test_the_value_of_a_feature_that_is_on_is_of_its_distribution(distribution: str):
     """Where one draw tells whether a feature is on, and its value: each quarter of [0, 1] is as likely."""
     for x in draw(DISTRIBUTIONS[distribution](tm.UNIFORM)):
@@ -142,6 +143,33 @@ def test_densities_are_made_conditional_as_the_documentation_says():
     p = np.array([0.6, 0.5, 0.2, 0.1, 0.15, 0.05, 0.02, 0.3])
     conditional = p / np.append(p, 1)[list(PARENTS)]
     np.testing.assert_allclose(tm.Hierarchical(PARENTS, conditional, True, "binary").mean(), p)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_independent_features_with_parents_have_the_law_of_a_hierarchy(exclusive: bool):
+    """Siblings that exclude each other are asked in turn: each has its share of what earlier ones leave."""
+    earlier = [sum(CONDITIONAL[j] for j in range(i) if PARENTS[j] == PARENTS[i] >= 0) for i in range(8)]
+    density = CONDITIONAL / (1 - np.array(earlier)) if exclusive else CONDITIONAL
+    features = tm.WithParents(tm.Independent(8, density, tm.BINARY), PARENTS, exclusive=exclusive)
+    patterns = np.array(list(itertools.product([False, True], repeat=8)))
+    probability = np.array([hierarchical_probability(on, CONDITIONAL, exclusive) for on in patterns])
+    drawn = np.bincount((2 ** np.arange(8)[::-1] @ draw(features)).astype(int), minlength=len(patterns)) / N
+    assert (np.abs(drawn - probability) <= 5 * np.sqrt(probability * (1 - probability) / N)).all()  # 5 sigma
+
+
+def test_correlated_features_with_parents_are_on_with_their_ancestors_and_times_their_values():
+    """A chain 0, 1, 3 and a root 2: how often 0, 1 and 3 are on together is an integral over the normal numbers."""
+    copula = tm.GaussianCopula.correlated(CORRELATION, DENSITY, tm.Values.normal(1.5, 0.2))
+    thresholds = np.array([-0.5244005, -1.6448536, 0.2533471, -0.8416212])  # Φ⁻¹ of the densities
+
+    def together(*some: int) -> float:
+        return float(multivariate_normal(np.zeros(len(some)), CORRELATION[np.ix_(some, some)]).cdf(thresholds[[*some]]))
+
+    on = np.array([0.3, together(0, 1), 0.6, together(0, 1, 3)])
+    for multiplied, mean in ((False, on * 1.5), (True, on * 1.5 ** np.array([1, 2, 1, 3]))):
+        x = draw(tm.WithParents(copula, (-1, 0, -1, 1), multiplied=multiplied), 4 * N)
+        assert (np.abs((x > 0).mean(1) - on) <= 5 * np.sqrt(on / (4 * N))).all()  # 5 sigma
+        assert (np.abs(x.mean(1) - mean) <= 5 * x.std(1) / np.sqrt(4 * N)).all()
 
 
 # --- Counts ------------------------------------------------------------------------------------------------------
@@ -316,6 +344,20 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: tm.Hierarchical((-1, 0), exclusive="yes"),
         "exclusive of Hierarchical must be True or False. Got 'yes'",
     ),
+    "fewer parents": (
+        lambda: tm.WithParents(tm.Independent(3), (-1, 0)),
+        "parents of WithParents must be as many as its features, 3. Got 2",
+    ),
+    "a later parent of WithParents": (
+        lambda: tm.WithParents(tm.Independent(2), (1, -1)),
+        "parents of WithParents must",
+    ),
+    "a number for multiplied": (
+        lambda: tm.WithParents(tm.Independent(2), (-1, 0), multiplied=1),
+        "multiplied of WithParents must be True or False. Got 1",
+    ),
+    "two scales for three": (lambda: tm.Scaled(tm.Independent(3), (5.0, 4.0)), "scale of Scaled"),
+    "a scale that is not a number": (lambda: tm.Scaled(tm.Independent(2), np.nan), "scale of Scaled .* Got nan"),
     "conditional density": (lambda: tm.Hierarchical((-1, 0), (0.5, 2)), "density of Hierarchical .* Got 2 at index 1"),
     "a forest without roots": (lambda: tm.forest(0, 2, 1), "roots of forest must be an integer of at least 1. Got 0"),
     "more than all": (lambda: tm.ExactlyK(3, 4), r"k of ExactlyK must be finite and in \[0, 3\]. Got 4"),

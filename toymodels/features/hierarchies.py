@@ -119,9 +119,9 @@ class WithParents:
     """Features of any distribution that has one number per feature, such as a `GaussianCopula`, made a forest: a child
     is 0 unless its parent is on (Chanin & Garriga-Alonso 2026).
 
-    How often a child is on is what the distribution says of its being on together with its ancestors. If features are
-    drawn independently of each other, their densities are those of `Hierarchical`, which has exact moments, but for
-    what `exclusive` takes off: the density of a child is divided by 1 less those of its earlier siblings there.
+    Of independent features it makes those of `Hierarchical`, which has exact moments, with the densities p of children
+    while their parent is on. If they are exclusive, give each p / (1 - Σ p of its earlier siblings): its chance when
+    none of these is on. Of correlated features, children are on a little more or less often.
 
     Attributes:
         features: the distribution that is made a forest, of n features.
