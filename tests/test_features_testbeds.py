@@ -348,9 +348,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: tm.WithParents(tm.Independent(3), (-1, 0)),
         "parents of WithParents must be as many as its features, 3. Got 2",
     ),
-    "a later parent of WithParents": (
+    "a later parent than its child": (
         lambda: tm.WithParents(tm.Independent(2), (1, -1)),
-        "parents of WithParents must",
+        "parents of WithParents must come before their children. Got 1 for feature 0",
     ),
     "a number for multiplied": (
         lambda: tm.WithParents(tm.Independent(2), (-1, 0), multiplied=1),

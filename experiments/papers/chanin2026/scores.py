@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -73,6 +73,6 @@ def _encoded(
     values: Mapping[str, np.ndarray] = {name: one[name].values for name in parameters(one)}
     params = {name: value for name, value in values.items() if not name.startswith("state.")}
     state = {str(name)[6:]: one[name].values for name in one.data_vars if str(name).startswith("state.")}
-    module = tm.models.module_with(model, params, state)
+    module: Any = tm.models.module_with(model, params, state)
     z = module.encode(jax.numpy.asarray(h))
     return np.asarray(z), np.asarray(module.decode(z))

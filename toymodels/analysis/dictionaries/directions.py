@@ -155,7 +155,8 @@ def matched_cosines(
     Never above `max_cosines` in the mean, and below it where one learned direction is the nearest to several true ones.
 
     The MCC of SAELens is the mean without signs over the matched pairs alone: one learned direction that is right has
-    an MCC of 1, however many true ones it leaves over.
+    an MCC of 1, however many true ones it leaves over. Where there are at most as many learned ones as true ones it is,
+    but for signs, the mean of `matched_cosines(truth, learned)`.
 
     Raises:
         ValueError: in numpy, for numbers that are not finite.

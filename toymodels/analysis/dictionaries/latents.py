@@ -47,7 +47,8 @@ def f1(
     0 for a feature without a unit.
 
     SAELens scores each latent for the feature that it is nearest to, and takes the mean over latents: features that
-    nobody found cost nothing there.
+    nobody found cost nothing there. F1 does not tell its two sides apart, so that is `f1(x, activations, nearest)` with
+    `nearest = cosines(learned, truth).argmax(-2)`, but that SAELens takes cosines without their sign.
 
     Args:
         activations: of the units.
