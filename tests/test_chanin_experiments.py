@@ -3,12 +3,16 @@
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 
 import toymodels as tm
 from experiments.papers.chanin2025hedging import narrow
 from experiments.papers.chanin2025hedging.features import DIRECTIONS, FirstLatentL1, Pair
 from experiments.papers.chanin2025sparse import large
 from experiments.papers.chanin2025sparse.features import MAGNITUDES, Hub, off_diagonal, orthonormal, own_cosines
+from experiments.papers.chanin2026 import features as synth
+from experiments.papers.chanin2026 import table
+from experiments.papers.chanin2026.scores import scores
 from toymodels import plots
 
 SAMPLES = 100_000
@@ -66,3 +70,34 @@ def test_rows_of_a_cosine_matrix_are_latents() -> None:
     written = {text.get_position(): text.get_text() for text in ax.texts}
     assert (written[1, 1], written[0, 1], written[0, 2]) == ("-0.70", "0.30", "0.00")
     assert image.get_clim() == plots.cosine_key().get_clim() == (-1, 1)
+
+
+def test_rates_fall_as_a_power_unless_children_are_on_too_often() -> None:
+    rates = tm.Hierarchical(synth.PARENTS, synth.conditional(), exclusive=True, values="binary").mean()
+    wanted = tm.zipf(synth.N, 0.8, largest=0.58)
+    parents = np.array(synth.PARENTS)
+    np.testing.assert_allclose(rates[parents < 0], wanted[parents < 0])
+    shares = [rates[parents == parent].sum() / rates[parent] for parent in range(24)]
+    assert max(shares) == pytest.approx(synth.ANY_CHILD)
+    assert min(shares) < 0.5  # the first root is on so often that its children fall as they would
+    np.testing.assert_allclose(rates[24:27], wanted[24:27])
+    assert round(np.sort(rates)[-synth.WIDTH :].sum()) == table.L0[0]
+
+
+def test_true_directions_score_one_and_tell_when_their_features_are_on() -> None:
+    W = synth.directions(96, seed=7)
+    model = tm.SparseAutoencoder(96, 3)
+    chosen = W[:, [5, 0, 400]]
+    one = {"W_dec": (("feature", "unit"), chosen), "W_enc": (("unit", "feature"), 50 * chosen.T)}
+    one |= {"b_dec": ("feature", np.zeros(96)), "b_enc": ("unit", np.full(3, -1e4))}
+    silent = scores(model, xr.Dataset(one, attrs={"seed": 7}))
+    assert (silent.f1, silent.l0) == (0, 0)
+    np.testing.assert_allclose([silent.mcc, silent.uniqueness], 1, atol=1e-6)
+    hearing = xr.Dataset(one | {"b_enc": ("unit", np.full(3, -50 * 2.5))}, attrs={"seed": 7})
+    assert 0.4 < scores(model, hearing).f1 < 1  # 6.8 other features are on, at cosines of .1
+
+
+def test_scores_at_an_l0_are_between_those_of_two_strengths() -> None:
+    of_strengths = np.array([[0.2, 6.0], [0.6, 4.5], [0.5, 3.0]])
+    np.testing.assert_allclose(table._at_l0(of_strengths), [[0.6 - 0.4 / 3, 5], [0.5 + 0.2 / 3, 4]])
+    assert np.isnan(table._at_l0(of_strengths[1:])[0]).all()

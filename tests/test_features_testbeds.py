@@ -317,6 +317,11 @@ def test_every_cell_of_a_sweep_has_the_numbers_of_a_single_training(case: str):
             'type = "Hierarchical"\nparents = [-1, 0, 0]\ndensity = 0.3\nexclusive = true',
             tm.Hierarchical((-1, 0, 0), 0.3, True),
         ),
+        (
+            'type = "Scaled"\nscale = [5.0, 4.0]\n[task.features.features]\ntype = "WithParents"\nparents = [-1, 0]\n'
+            'multiplied = true\n[task.features.features.features]\ntype = "Independent"\nn_features = 2',
+            tm.Scaled(tm.WithParents(tm.Independent(2), (-1, 0), multiplied=True), [5.0, 4.0]),
+        ),
         ('type = "GaussianCopula"\nfactors = [[0.5], [-0.5]]', tm.GaussianCopula(((0.5,), (-0.5,)))),
     ],
 )

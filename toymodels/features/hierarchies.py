@@ -13,7 +13,6 @@ from toymodels.features.distributions import (
     FEATURES,
     UNIFORM,
     NamedValues,
-    Values,
     check_density,
     check_values,
     per_item,
@@ -130,8 +129,8 @@ class WithParents:
         multiplied: whether the value of a child is also multiplied by that of its parent, which has been multiplied by
             its own parent's: with values of mean 1, relative to what the parent usually is.
 
-    >>> from toymodels.features import Independent
-    >>> pair = Independent(2, density=(1.0, 1.0), values=Values(lambda u: 0 * u + 0.5))
+    >>> from toymodels.features import Independent, Values
+    >>> pair = Independent(2, density=1.0, values=Values.normal(0.5, 0.0))
     >>> WithParents(pair, (-1, 0), multiplied=True).sample(jax.random.key(0), 1).ravel().tolist()
     [0.5, 0.25]
     """

@@ -30,7 +30,7 @@ def _scores(results: Results) -> Float[np.ndarray, "dimensions kinds 5"]:
 
 def draw_superposition(results: Results) -> Figure:
     """A panel per score, against the number of features per dimension."""
-    figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.5), layout="constrained", sharex=True)
+    figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.5), layout="constrained", sharex=True, sharey=True)
     per_dimension, measured = N / np.array(DIMENSIONS), _scores(results)
     for ax, (score, title) in zip(axes, NAMES.items(), strict=True):
         of_kinds = measured[..., Scores._fields.index(score)].T
