@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least
+from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from experiments.papers.chanin2026.features import N
 from experiments.papers.chanin2026.scores import NAMES, Scores, all_scores
 from experiments.papers.chanin2026.table import L0, SHARED_DIFFERENCES, M, batch_topk, sweep_batch_topk
@@ -44,16 +44,18 @@ def draw_superposition(results: Results) -> Figure:
 
 
 def claims_superposition(results: Results, full: bool) -> list[Claim]:
-    """F1, MCC and explained variance fall with each step, of both kinds."""
-    falls = -np.diff(_scores(results), axis=0).max(0)
+    """F1, MCC and explained variance fall, of both kinds; and which kind is ahead in F1."""
+    measured = _scores(results)
+    least, most = (dict(zip(Scores._fields, at.T, strict=True)) for at in (measured[0], measured[-1]))
+    leads = [float(at["f1"][1] - at["f1"][0]) for at in (least, most)]
     return [
-        at_least(
-            f"{kind}: least fall of {NAMES[score]} from some features per dimension to twice as many",
-            of_kind[Scores._fields.index(score)],
-            bound,
-        )
-        for kind, of_kind in zip(KINDS, falls, strict=True)
-        for score, bound in (("f1", 0.05), ("mcc", 0.02), ("explained", 0.002))
+        *(
+            at_least(f"{kind}: fall of {NAMES[score]} from 4 to 16 features per dimension", fall, bound)
+            for score, bound in (("f1", 0.1), ("mcc", 0.05), ("explained", 0.005))
+            for kind, fall in zip(KINDS, least[score] - most[score], strict=True)
+        ),
+        at_least("F1 at 4 features per dimension: Matryoshka less BatchTopK", leads[0], 0.05, source="ours"),
+        at_most("F1 at 16 features per dimension: Matryoshka less BatchTopK", leads[1], 0, source="ours"),
     ]
 
 
@@ -65,11 +67,13 @@ SUPERPOSITION = Experiment(
     draw=draw_superposition,
     claims=claims_superposition,
     shows="The features and the scores of `table` in 128, 64 and 32 dimensions, BatchTopK and Matryoshka at L0 = 5, "
-    "128 latents. With more features per dimension, scores are lower: all four of Matryoshka, and all but uniqueness "
-    "of BatchTopK, which does not fall on the whole. Explained variance falls least. With four features per dimension "
-    "Matryoshka is far ahead in F1; with sixteen, where neither tells well when a feature is on, it is not.",
+    "with 128 latents. With more features per dimension F1 and MCC fall, most of all from 8 to 16, and explained "
+    "variance a little. Uniqueness of BatchTopK rises instead. With four features per dimension Matryoshka is ahead in "
+    "F1; with sixteen, where neither tells well when a feature is on, it is behind.",
     differences=(
         "ours: 4, 8 and 16 features per dimension; paper: 10.7 to 64",
+        "from 4 to 8, ours: BatchTopK's F1 falls by .01 to .10 over five seeds, and its MCC by .05 at most, or not at "
+        "all; paper: scores fall",
         "ours: Matryoshka as well; paper: which kinds, and their scores, are not known to us",
         *SHARED_DIFFERENCES,
     ),
