@@ -59,14 +59,21 @@ def each(name: str) -> Callable[[xr.Dataset], np.ndarray]:
     return lambda one: one[name].squeeze(("technique", "case")).transpose("seed", "level").values
 
 
+def raw_of(technique: str, case: str | None = None) -> Callable[[xr.Dataset], np.ndarray]:
+    """The raw score of one technique of a card by level, the mean over seeds and cases, or that on one case."""
+    chosen = {"technique": technique} if case is None else {"technique": technique, "case": [case]}
+    return lambda card: card.raw.sel(chosen).mean(("case", "seed")).values
+
+
 def draw_panel(ax: Axes, panel: Panel, results: Results) -> None:
     """Measured numbers as points, exact ones as lines."""
     x = np.linspace(max(panel.limits[0], 0), panel.limits[1], 201)
-    for color, curve in zip(tm.plots.SET_COLORS, panel.curves, strict=False):
+    sizes = np.linspace(4.5, 6.5, len(panel.curves))[::-1]  # so that points in the same place are seen
+    for color, size, curve in zip(tm.plots.SET_COLORS, sizes, panel.curves, strict=False):
         measured = curve.measured(results[curve.sweep])
         places = np.broadcast_to(curve.x, measured.shape).ravel()
         ax.plot(x, curve.exact(x), color=tm.plots.INK, linewidth=0.9, zorder=0)
-        ax.plot(places, measured.ravel(), "o", color=color, markersize=4.5, label=curve.label)
+        ax.plot(places, measured.ravel(), "o", color=color, markersize=size, label=curve.label)
     ax.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel, xlim=panel.limits)
     if len(panel.curves) > 1:
         ax.legend(fontsize=7.5)

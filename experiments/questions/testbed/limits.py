@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Experiment, Results, Sweep
-from experiments.questions.testbed.curves import Curve, Panel, claims_of, draw_panel, each, mean
+from experiments.questions.testbed.curves import Curve, Panel, claims_of, draw_panel, each, mean, raw_of
 from experiments.questions.testbed.failures import N, without_decoder_bias
 from toymodels import cases
 from toymodels.features import BINARY, full_batch
@@ -111,11 +111,6 @@ def seen(card: xr.Dataset) -> np.ndarray:
     return card.l0.isel(seed=best).squeeze(("case", "level")).values / (N * SPARSE)
 
 
-def r2_of(technique: str) -> Callable[[xr.Dataset], np.ndarray]:
-    """The raw score of one technique of a card, by level."""
-    return lambda card: card.raw.sel(technique=technique).mean(("case", "seed")).values
-
-
 def _outputs(density: np.ndarray) -> np.ndarray:
     """Nothing where there is no density."""
     return np.where(density > 1, np.nan, probing.digon_output_r2(np.clip(density, 1e-6, 1)))
@@ -163,9 +158,9 @@ ABOVE = (
         "$R^2$",
         (0.0, 1.05),
         (
-            Curve("model's outputs of antipodal pairs: $R^2$", "outputs", r2_of("outputs"), np.array(DENSITIES),
+            Curve("model's outputs of antipodal pairs: $R^2$", "outputs", raw_of("outputs"), np.array(DENSITIES),
                   _outputs, "outputs"),
-            Curve("linear probe in antipodal pairs: $R^2$", "outputs", r2_of("probe"), np.array(DENSITIES),
+            Curve("linear probe in antipodal pairs: $R^2$", "outputs", raw_of("probe"), np.array(DENSITIES),
                   lambda x: 1 / 2 + 0 * x, "linear probe"),
         ),
     ),
