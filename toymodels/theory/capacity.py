@@ -195,10 +195,8 @@ def kurtosis(
     density = np.asarray(density, dtype=float)
     nodes, weights = np.polynomial.legendre.leggauss(64)
     t = (nodes + 1) / 2
-    u, weights = (
-        t**2 * (3 - 2 * t),
-        weights * 3 * t * (1 - t),
-    )  # most nodes are near the ends, where values may be large
+    u = t**2 * (3 - 2 * t)  # most nodes are near the ends, where values may be large
+    weights = weights * 3 * t * (1 - t)
     value = np.asarray(values.inverse_cdf(jnp.asarray(u)), dtype=float)
     first, second, third, fourth = (density * (weights * value**power).sum() for power in (1, 2, 3, 4))
     variance = second - first**2
