@@ -94,7 +94,10 @@ def draw_collisions(results: Results) -> Figure:
     left.minorticks_off()
     left.legend()
     W = _in_order(results["models"].W.values[0, 0, : found.n])
-    image = right.imshow(W, cmap=tm.plots.WEIGHT_COLORS, vmin=-1, vmax=1, interpolation="nearest", aspect="auto")
+    reach = max(1.0, abs(W).max())
+    image = right.imshow(
+        W, cmap=tm.plots.WEIGHT_COLORS, vmin=-reach, vmax=reach, interpolation="nearest", aspect="auto"
+    )
     figure.colorbar(image, ax=right, label="weight")
     right.set(xlabel="feature", ylabel="neuron, in order", title=f"a model with m = {found.m[0]:g}")
     return figure
@@ -184,8 +187,8 @@ COLLISIONS = Experiment(
     "blue: how many neurons have two or more weights between .8 and 1.2 in size, for 16 models (small dots; 0 is drawn "
     "at 0.4) and on average, with standard errors. Orange: n(n-1)/2 pairs of features, each of which meets on a neuron "
     "with the chance 1/m, half of them with opposite signs, so that both can stay. Dashed: if those of the same sign "
-    "stayed too, and none moved on to another neuron. Right: each feature ends on one neuron, with a weight of 1 or -1; "
-    "the first neurons have two of opposite sign.",
+    "stayed too, and none moved on to another neuron. Right: each feature ends on one neuron, with a weight of 1 or "
+    "-1; the first neurons have two of opposite sign.",
     differences=(
         NOT_AT_HAND,
         "paper: n = 256, m from 256 to 4096 in steps of 256; ours: n = 64 (--full: 256) and five sizes with the same "

@@ -87,8 +87,8 @@ def draw_winners(results: Results) -> Figure:
     for chosen, color, label in ((same, tm.plots.BLUE, "the same"), (~same, tm.plots.ORANGE, "another")):
         left.plot(shown.first[chosen], shown.last[chosen], ".", color=color, label=label)
     left.set(xlabel="neuron of the largest weight, start", ylabel="at the end", title=f"n = {SHOWN}, m = {shown.m}")
-    left.set_aspect("equal")
-    left.legend(loc="upper left")
+    left.set_ylim(-0.03 * shown.m, 1.2 * shown.m)
+    left.legend(loc="upper left", ncols=2)
     load = [one.n / one.m for one in found]
     middle.plot(load, [agree(one) for one in found], "o-", color=tm.plots.BLUE)
     middle.set(xscale="log", xlabel="n / m", ylabel="share of features that agree", ylim=(0, 1.05))

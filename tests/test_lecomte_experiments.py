@@ -1,0 +1,42 @@
+"""The models of the figures of Lecomte et al. 2023: their loss moves weights as the theory's flow does."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import toymodels as tm
+from experiments.papers.lecomte2023.model import model, polysemantic, start, task
+from experiments.papers.lecomte2023.winners import SHOWN, sizes
+
+
+def test_loss_is_the_sum_over_features_and_its_gradient_four_times_that_of_the_flow() -> None:
+    strength, w = 0.3, np.array([0.4, -0.7, 0.2])
+    one = task(1, strength)
+
+    def objective(column: jax.Array) -> jax.Array:
+        module = tm.module_with(model(1, 3), {"W": column[:, None]})
+        x = one.features.everything()
+        return one.loss_on(x, module(x)) + one.penalties[0]({"W": column})
+
+    flow = (1 - (w**2).sum()) * w - strength / 4 * np.sign(w)
+    np.testing.assert_allclose(-jax.grad(objective)(jnp.array(w)), 4 * flow, rtol=1e-5)
+
+    W = np.array([[0.9, -0.8, 0.1], [0.3, 0.5, 0.6]])
+    two = task(3, strength)
+    found = two.loss_on(jnp.eye(3), tm.module_with(model(3, 2), {"W": jnp.array(W)})(jnp.eye(3)))
+    np.testing.assert_allclose(found, ((np.maximum(W.T @ W, 0) - np.eye(3)) ** 2).sum(), rtol=1e-5)
+
+
+def test_directions_start_with_length_one() -> None:
+    W = np.asarray(start(jax.random.key(0), (400, 50)))
+    np.testing.assert_allclose((W**2).sum(0).mean(), 1, atol=0.05)  # standard error .01
+
+
+def test_a_neuron_is_polysemantic_from_two_weights_of_about_one_on() -> None:
+    W = np.array([[1.1, -0.9, 0.0], [0.7, 1.0, 0.0], [1.3, 1.0, 0.9], [0.0, 0.0, -1.0]])
+    assert polysemantic(W) == 2
+    assert polysemantic(np.stack([W, W[::-1]])).tolist() == [2, 2]
+
+
+def test_the_features_that_are_shown_are_trained_at_both_sizes() -> None:
+    assert all(SHOWN in sizes(full)[1] for full in (False, True))
