@@ -1,5 +1,6 @@
 """Techniques that are given the features' values: probes and means."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -54,8 +55,15 @@ def participation(h: Float[Array, "m samples"]) -> Number:
 
 def _probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, "m n"]:
     """(hᵀ)⁺ xᵀ, by way of hᵀ = Q R, which keeps more digits than the covariance of h would."""
-    Q, R = jnp.linalg.qr(_centred(h).T)
+    Q, R = _qr(_centred(h).T)
     return jnp.linalg.pinv(R, rtol=1e-5) @ (Q.T @ _centred(x).T)
+
+
+@jax.custom_batching.sequential_vmap
+def _qr(a: Float[Array, "rows columns"]) -> tuple[Float[Array, "rows columns"], Float[Array, "columns columns"]]:
+    """One matrix after the other, for many models too: where JAX (0.10) spreads a batch over the threads of the CPU, two
+    programs that do so at the same time can wait for each other for ever."""
+    return tuple(jnp.linalg.qr(a))
 
 
 def _centred(rows: Float[Array, "rows samples"]) -> Float[Array, "rows samples"]:
