@@ -61,9 +61,10 @@ def _probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[
 
 @jax.custom_batching.sequential_vmap
 def _qr(a: Float[Array, "rows columns"]) -> tuple[Float[Array, "rows columns"], Float[Array, "columns columns"]]:
-    """One matrix after the other, for many models too: where JAX (0.10) spreads a batch over the threads of the CPU, two
-    programs that do so at the same time can wait for each other for ever."""
-    return tuple(jnp.linalg.qr(a))
+    """One matrix after the other, for many models too: JAX 0.10 spreads a batch of them over the threads of the CPU,
+    and two programs that do so at the same time can wait for each other for ever."""
+    Q, R = jnp.linalg.qr(a)
+    return Q, R
 
 
 def _centred(rows: Float[Array, "rows samples"]) -> Float[Array, "rows samples"]:
