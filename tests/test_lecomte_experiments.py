@@ -3,9 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 import toymodels as tm
 from experiments.papers.lecomte2023.model import model, polysemantic, start, task
+from experiments.papers.lecomte2023.noise import Noisy, fourth, gaussian, signs
 from experiments.papers.lecomte2023.winners import SHOWN, sizes
 
 
@@ -40,3 +42,22 @@ def test_a_neuron_is_polysemantic_from_two_weights_of_about_one_on() -> None:
 
 def test_the_features_that_are_shown_are_trained_at_both_sizes() -> None:
     assert all(SHOWN in sizes(full)[1] for full in (False, True))
+
+
+def test_noise_is_that_of_the_hidden_layer_in_training_and_none_in_evaluation() -> None:
+    x = jnp.ones((8, 4_000))
+    for noise in (signs, gaussian):
+        module = Noisy(0.3, noise)(rngs=nnx.Rngs(0))
+        W = np.array(module.W[...])
+        W[:, 1:] = 0
+        module.W[...] = jnp.array(W)
+        h = W[:, 0]
+        found = np.asarray(module(x))[0]
+        np.testing.assert_allclose(found.mean(), h @ W[:, 0], atol=0.03)  # standard error .005
+        np.testing.assert_allclose(found.std(), 0.3 * (W[:, 0] ** 2).sum() ** 0.5, rtol=0.1)
+        module.eval()
+        np.testing.assert_allclose(module(x)[0], h @ W[:, 0], rtol=1e-5)
+
+
+def test_fourth_powers_tell_one_neuron_from_many() -> None:
+    np.testing.assert_allclose(fourth(np.array([[1.0, 0.5], [0.0, -0.5], [0.0, 0.5], [0.0, 0.5]])), [1, 0.25])
