@@ -356,6 +356,13 @@ def test_a_claim_of_the_wrong_shape_is_refused():
         scored(Directions(W[:3]))
 
 
+def test_own_directions_of_a_circuit_are_the_columns_of_its_frame():
+    """In a tight frame each of 12 values has 9/12 of a dimension; the circuit has no other values than its features."""
+    here = cases.compress(cases.pass_through(12), 9)
+    # the standard error of R² is at most 2 sqrt(R²) (1 - R²) / sqrt(16,384 p) = .011, and 12 are averaged
+    assert float(try_on(probes.own_direction, here, samples=16_384).raw) == pytest.approx(3 / 4, abs=0.02)
+
+
 def test_random_directions_are_chance():
     got = score({"random": RandomDirections(20)}, {"t": cases.tight_frame(20, 10)}, seed=range(8), progress=False)
     # one draw of 20 matched cosines, each of standard deviation about .2, and a mean over eight

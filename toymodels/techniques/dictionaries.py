@@ -37,14 +37,16 @@ class SparseDictionary:
 
 
 def dictionaries(
-    n_units: int = 40, k: int = 2, strength: float = 0.01, *, steps: int = 3_000
+    n_units: int = 40, k: int = 2, strength: float = 0.03, *, steps: int = 3_000
 ) -> dict[str, SparseDictionary]:
     """One dictionary of each kind, by name.
 
     Args:
         n_units: number of units.
-        k: about how many features are on in a sample.
-        strength: of the penalties of those that have one: λ over the number of hidden dimensions.
+        k: how many units may be on in a sample. BatchTopK and Matryoshka keep half as many in the mean: too few do less
+            harm than too many, which are on where no feature is.
+        strength: of the penalties of those that have one: λ over the number of hidden dimensions. That of L0 is a tenth
+            of it.
         steps: of training, with batches of 256.
     """
     recipe = dataclasses.replace(Recipe.dictionary(), steps=steps, batch_size=256)
@@ -55,9 +57,9 @@ def dictionaries(
     return {
         "L1": of("relu", HiddenL1(strength)),
         "TopK": of(TopK(k)),
-        "BatchTopK": of(BatchTopK(k)),
-        "Matryoshka": of(BatchTopK(k), NestedReconstruction((n_units // 4, n_units // 2))),
-        "JumpReLU": of(JumpReLU(), HiddenL0(strength / 10)),
+        "BatchTopK": of(BatchTopK(k / 2)),
+        "Matryoshka": of(BatchTopK(k / 2), NestedReconstruction((n_units // 2,))),
+        "JumpReLU": of(JumpReLU(0.1, bandwidth=0.1), HiddenL0(strength / 10, bandwidth=0.1)),
         "Gated": of(Gated(), GatedAuxiliary(strength)),
         "matching pursuit": of(MatchingPursuit(k), tied=True, bias=False),
     }

@@ -26,9 +26,10 @@ def probe_direction(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) 
 
 
 def own_direction(h: Float[Array, "m samples"], params: dict[str, Array]) -> Activations:
-    """Each feature read along its own direction, W_i·h. Its R² is the feature's dimensionality D_i, if features are
-    independent and vary equally."""
-    return Activations(params["W"].T @ h, labelled=True)
+    """Each feature read along its own direction, W_i·h; in a `Circuit` that is its column of the frame. Its R² is the
+    feature's dimensionality D_i, if features are independent and vary equally."""
+    directions = params["W"] if "W" in params else params["frame"][:, : params["W1"].shape[1]]
+    return Activations(directions.T @ h, labelled=True)
 
 
 def read_out(h: Float[Array, "m samples"], forward: object) -> Activations:
