@@ -1,6 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# The tests start many Pythons, and each would compile all modules again where this is set.
+test reproduce: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: figures test reproduce lint bench workshop docs clean
 

@@ -7,7 +7,7 @@ import pytest
 import toymodels as tm
 from toymodels.analysis import geometry
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimized]
 
 SIZES = [(5, 2, 0.9, 8), (20, 5, 0.7, 16), (80, 20, 0.9, 4)]
 

@@ -10,7 +10,7 @@ import toymodels as tm
 from toymodels.analysis import dictionaries
 from toymodels.arrays import unit_columns
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimized]
 
 LENGTHS = np.array([0.8, 1.1, 1.4, 1.7])  # each feature has a dimension of its own
 FEATURES = tm.Independent(4, 0.03)

@@ -3,7 +3,7 @@
 Those of trained models are held to the same in `test_reproduction.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -15,8 +15,11 @@ from legibility import faults
 from experiments.harness.discovery import experiments_of, find_papers
 from experiments.harness.experiment import Experiment, Results
 from toymodels import plots
+from toymodels.cases import Case
 from toymodels.sweeps import launch
 from toymodels.sweeps.results import Arrays, Layout
+from toymodels.techniques import card
+from toymodels.techniques.technique import NUMBERS
 from toymodels.training.engine.plan import Plan
 
 SECONDS = "takes seconds to compute what it draws"
@@ -53,9 +56,22 @@ def made_up(plan: Plan, layout: Layout, *_: Any) -> Iterator[tuple[np.ndarray, A
     yield numbers, arrays
 
 
+def made_up_scores(case: Case, techniques: Mapping, seeds: list[int], *_: Any) -> tuple[np.ndarray, float]:
+    """Scores of all sizes, some of them not applicable, instead of what techniques find."""
+    random = np.random.default_rng(0)
+    levels = [np.nan] if not case.levels else next(iter(case.levels.values()))
+    numbers = random.normal(0.5, 0.5, (len(techniques), len(levels), len(seeds), len(NUMBERS)))
+    numbers[..., NUMBERS.index("applicable")] = random.random(numbers.shape[:-1]) < 0.8
+    n_features, n_hidden = (NUMBERS.index(size) for size in ("n_features", "n_hidden"))
+    numbers[..., n_features], numbers[..., n_hidden] = 16, random.integers(2, 17, len(levels))[:, None]
+    return numbers, 1.0
+
+
 @pytest.mark.parametrize("experiment", DRAWN, ids=lambda one: one.name)
 def test_figures_can_be_read_where_they_are_shown(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_trained", made_up)
+    monkeypatch.setattr(card, "_on_case", made_up_scores)
+    monkeypatch.setattr(card, "_seconds", lambda *_: 1.0)
     results = Results({name: sweep() for name, sweep in experiment.sweeps(False, 0).items()})
     with mpl.rc_context(plots.style()):
         assert faults(experiment.draw(results)) == []

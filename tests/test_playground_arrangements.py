@@ -2,7 +2,8 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,35 +32,36 @@ SHARED = {  # settings from which different seeds reach different arrangements
 }
 
 
-@pytest.fixture(scope="module")
-def library() -> Mapping[str, Counter[str]]:
+@cache
+def library(case: str) -> Counter[str]:
     """How many of the library's models are in each arrangement."""
-
-    def run(settings: dict[str, Any]) -> Float[np.ndarray, "k m n"]:
-        model, task, recipe = train_arguments(settings)
-        recipe = dataclasses.replace(recipe, steps=STEPS, evaluation_samples=1)
-        return tm.train(model, task, recipe, seed=1, restarts=MODELS, progress=False).W
-
-    return {case: arrangements(run(settings)) for case, settings in SHARED.items()}
+    model, task, recipe = train_arguments(SHARED[case])
+    recipe = dataclasses.replace(recipe, steps=STEPS, evaluation_samples=1)
+    return arrangements(tm.train(model, task, recipe, seed=1, restarts=MODELS, progress=False).W)
 
 
-@pytest.mark.parametrize("case", SHARED)
-def test_shares_of_arrangements(case: str, library: Mapping[str, Counter[str]]):
+def with_library(case: str, *more: Any) -> Any:
+    """A case of SHARED: its tests go to one worker, so that the library's models are trained once."""
+    return pytest.param(case, *more, marks=pytest.mark.xdist_group(case), id=case)
+
+
+@pytest.mark.parametrize("case", [with_library(case) for case in SHARED])
+def test_shares_of_arrangements(case: str):
     ours = arrangements(trained(SHARED[case], range(MODELS), STEPS))
-    assert p_value(ours, library[case]) > LEVEL, (ours, library[case])
+    assert p_value(ours, library(case)) > LEVEL, (ours, library(case))
 
 
 @pytest.mark.parametrize(
     ("case", "wrong"),
     [
-        ("pentagons and squares", {"density": 0.05}),
-        ("mostly squares", {"density": 0.1}),
-        ("correlated pairs", {"pairs": "independent"}),
+        with_library("pentagons and squares", {"density": 0.05}),
+        with_library("mostly squares", {"density": 0.1}),
+        with_library("correlated pairs", {"pairs": "independent"}),
     ],
 )
-def test_shares_of_a_wrong_engine_would_differ(case: str, wrong: dict[str, Any], library: Mapping[str, Counter[str]]):
+def test_shares_of_a_wrong_engine_would_differ(case: str, wrong: dict[str, Any]):
     ours = arrangements(trained({**SHARED[case], **wrong}, range(MODELS), STEPS))
-    assert p_value(ours, library[case]) < LEVEL, (ours, library[case])
+    assert p_value(ours, library(case)) < LEVEL, (ours, library(case))
 
 
 def arrangements(models: Float[np.ndarray, "k m n"]) -> Counter[str]:

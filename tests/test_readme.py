@@ -10,6 +10,8 @@ import pytest
 import toymodels as tm
 from toymodels.cli import main
 
+pytestmark = pytest.mark.optimized
+
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 

@@ -1,6 +1,7 @@
 """Every figure is trained at its quick size: its claims hold on trained models, and fail on some wrong ones."""
 
 import json
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -9,19 +10,27 @@ from legibility import faults
 
 from experiments.harness.discovery import experiments_of, find_papers
 from experiments.harness.experiment import Experiment
-from experiments.harness.fingerprint import fingerprint
 from experiments.harness.runner import ROOT, evaluate, publish, record_seeds
-from toymodels import plots
+from toymodels import identities, plots
 
 
-def first_sweep(experiment: Experiment) -> str:
-    return fingerprint(next(iter(experiment.sweeps(False, 0).values())))
+def groups(experiments: Sequence[Experiment]) -> list[str]:
+    """For each experiment the name of the first one that uses some of the same trained models, or its own."""
+    users: dict[str, str] = {}
+    found = []
+    for experiment in experiments:
+        sweeps = experiment.sweeps(False, 0).values()
+        trained = [json.dumps(identities.describe(sweep), sort_keys=True) for sweep in sweeps]
+        found.append(next((users[one] for one in trained if one in users), experiment.name))
+        users |= {one: found[-1] for one in trained if one not in users}
+    return found
 
 
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
+EXPERIMENTS = experiments_of(find_papers())
 EACH = [
-    pytest.param(experiment, marks=pytest.mark.xdist_group(first_sweep(experiment)), id=experiment.name)
-    for experiment in experiments_of(find_papers())
+    pytest.param(experiment, marks=pytest.mark.xdist_group(group), id=experiment.name)
+    for experiment, group in zip(EXPERIMENTS, groups(EXPERIMENTS), strict=True)
 ]
 
 

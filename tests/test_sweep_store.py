@@ -22,6 +22,8 @@ from toymodels.sweeps import store
 from toymodels.sweeps.results import Layout
 from toymodels.training.engine import execution, step
 
+pytestmark = pytest.mark.optimized
+
 MODEL = tm.Autoencoder(5, 2)
 TASK = tm.Task(tm.Independent(5), tm.GeometricImportance(0.9))
 RECIPE = tm.Recipe(steps=20, batch_size=32, learning_rate=0.1, evaluation_samples=64)

@@ -375,6 +375,7 @@ def test_not_applicable_is_an_error_that_can_be_caught():
 
 
 @pytest.mark.slow
+@pytest.mark.optimized
 @pytest.mark.parametrize("name", ["L1", "TopK", "BatchTopK", "Matryoshka", "JumpReLU", "Gated", "matching pursuit"])
 def test_a_dictionary_finds_features_that_have_a_dimension_each(name):
     technique = dictionaries.dictionaries(n_units=32, k=2, steps=2_000)[name]

@@ -9,6 +9,8 @@ import pytest
 
 from toymodels.training.engine.threefry import unrolled_key
 
+pytestmark = pytest.mark.optimized
+
 SEEDS = (42, 2**31 + 7)
 
 FUNCTIONS: dict[str, Callable] = {

@@ -238,6 +238,7 @@ def test_an_integer_and_its_key_are_the_same_seed(seed: jax.Array):
     assert got.config["seed"] == wanted.config["seed"] == 5
 
 
+@pytest.mark.optimized
 def test_restarts_see_common_draws_unless_their_data_are_independent():
     same_start = tm.Autoencoder(N_FEATURES, N_HIDDEN, initializer=jax.nn.initializers.constant(0.3))
     independent = tm.Recipe(steps=20, batch_size=64, evaluation_samples=256, independent_data=True)
