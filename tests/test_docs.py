@@ -61,6 +61,7 @@ def program(of: list[Step]) -> str:
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_a_guide_runs_as_it_stands(guide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # as in `conftest.py`
     given = steps(guide.read_text())
     done = subprocess.run([sys.executable, "-c", program(given)], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
