@@ -1,5 +1,25 @@
 """Theory: closed forms that trained models are held against. Losses are sums over features, as in the papers' text."""
 
-from toymodels.theory import capacity, collisions, correlated_pair, dictionaries, expansion, linear, phases, probing
+from toymodels.theory import (
+    capacity,
+    collisions,
+    correlated_pair,
+    dictionaries,
+    expansion,
+    linear,
+    phases,
+    polygons,
+    probing,
+)
 
-__all__ = ["capacity", "collisions", "correlated_pair", "dictionaries", "expansion", "linear", "phases", "probing"]
+__all__ = [
+    "capacity",
+    "collisions",
+    "correlated_pair",
+    "dictionaries",
+    "expansion",
+    "linear",
+    "phases",
+    "polygons",
+    "probing",
+]
