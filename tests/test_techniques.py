@@ -281,7 +281,7 @@ def test_what_does_not_apply_says_so(card):
 
 
 class Same(nnx.Module):
-    """A module that is no circuit, whose directions are known."""
+    """A module that is not a circuit, whose directions are known."""
 
     def __init__(self, *, rngs: nnx.Rngs):
         self.W = nnx.Param(jnp.eye(3))
@@ -294,8 +294,11 @@ class Same(nnx.Module):
 
 
 def test_there_is_nothing_to_switch_where_there_is_no_circuit():
+    def axes_at_least(h, graph=None):
+        return axes(h)
+
     tried = {"one": cases.Case(Same, tm.Task(tm.Independent(3)))}
-    card = score({"cuts": edges.zero_ablation, "axes": axes}, tried, seed=[0], samples=64, progress=False)
+    card = score({"cuts": edges.zero_ablation, "axes": axes_at_least}, tried, seed=[0], samples=64, progress=False)
     assert card.applicable.values.ravel().tolist() == [False, True]
     assert np.isnan(card.score.sel(technique="cuts")).all()
     with pytest.raises(ValueError, match="The edges of a Same are not known"):

@@ -35,12 +35,13 @@ from toymodels.cases.circuits import (
     pass_through,
     polysemantic,
 )
-from toymodels.cases.edges import Switches, effects, effects_of_cuts, switches, true_effects
+from toymodels.cases.edges import SWITCHED, Switches, effects, effects_of_cuts, switches, true_effects
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
 from toymodels.cases.transformer import Induction, RepeatedTokens, induction
 
 __all__ = [
     "EXACT",
+    "SWITCHED",
     "Case",
     "Circuit",
     "Computed",

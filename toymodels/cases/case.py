@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from toymodels.cases.circuit import Circuit, Computed
 from toymodels.cases.graph import Graph, layered, numbered
+from toymodels.cases.layers import layers_of_autoencoder
 from toymodels.features import Independent
 from toymodels.identities import from_description
 from toymodels.models import Model
@@ -114,20 +115,17 @@ def graph_of(module: nnx.Module) -> Graph:
         return module.graph
     if not isinstance(module, AutoencoderModule):
         raise ValueError(f"The graph of a {type(module).__name__} is not known. Give it an attribute `graph`.")
-    W = jnp.asarray(module.W[...])
-    (m, n), W_out = W.shape, W.T if module.W_out is None else module.W_out[...]
-    biases = [
-        jnp.zeros(count) if bias is None else bias[...]
-        for bias, count in ((module.b_hidden, m), (module.b, len(W_out)))
-    ]
-    kinds = [getattr(one, "__name__", "") for one in (module.hidden_activation, module.output_activation)]
-    for kind, activation in zip(kinds, (module.hidden_activation, module.output_activation), strict=True):
+    layers = layers_of_autoencoder(module)
+    kinds = [getattr(one.activation, "__name__", "") for one in layers]
+    for kind, layer in zip(kinds, layers, strict=True):
         if kind not in ("identity", "relu"):
-            raise ValueError(f"A vertex of a graph is linear or a ReLU. Got the activation {activation!r}.")
+            raise ValueError(f"A vertex of a graph is linear or a ReLU. Got the activation {layer.activation!r}.")
     return layered(
-        (numbered("h", m), _exactly(W), _exactly(biases[0]), kinds[0]),
-        (numbered("y", len(W_out)), _exactly(jnp.pad(W_out, ((0, 0), (n, 0)))), _exactly(biases[1]), kinds[1]),
-        features=numbered("x", n),
+        *(
+            (numbered(letter, len(one.b)), _exactly(jnp.pad(one.W, ((0, 0), (one.first, 0)))), _exactly(one.b), kind)
+            for letter, one, kind in zip("hy", layers, kinds, strict=True)
+        ),
+        features=numbered("x", layers[0].W.shape[1]),
     )
 
 

@@ -12,8 +12,11 @@ from jaxtyping import Array, Float, Int
 from toymodels.arrays import AnyArray
 from toymodels.cases.case import graph_of
 from toymodels.cases.circuit import CircuitModule
-from toymodels.cases.layers import Layer, outputs
+from toymodels.cases.layers import Layer, layers_of_autoencoder, outputs
 from toymodels.models.autoencoder import AutoencoderModule
+
+SWITCHED = (CircuitModule, AutoencoderModule)
+"""The modules whose edges have switches."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,13 @@ def effects(module: nnx.Module, x: Float[AnyArray, "n samples"]) -> Float[np.nda
 def effects_of_cuts(
     every: Switches, x: Float[AnyArray, "n samples"], places: Int[np.ndarray, " edges"] | None = None
 ) -> Float[Array, " edges"]:
-    """The root mean square change of the outputs, summed over them, when one edge is cut; of all edges, or of those
-    with the given numbers."""
+    """The root mean square change of the outputs, summed over them, when one edge is cut.
+
+    Args:
+        every: the switches of a model.
+        x: samples.
+        places: the numbers of the edges that are cut, one after the other; all if not given.
+    """
     x, on = jnp.asarray(x, float), jnp.ones(len(every))
     whole = every.run(on, x)
 
@@ -109,16 +117,10 @@ def _wired(module: nnx.Module) -> tuple[Float[Array, "m held"], tuple[Layer, ...
     """A module as a frame and layers."""
     if isinstance(module, CircuitModule):
         return module.frame[...], module.layers
-    if not isinstance(module, AutoencoderModule):
-        raise ValueError(f"The edges of a {type(module).__name__} are not known: it is no Circuit and no Autoencoder.")
-    W = module.W[...]
-    (m, n), W_out = W.shape, W.T if module.W_out is None else module.W_out[...]
-    b_hidden, b = (
-        jnp.zeros(count) if bias is None else bias[...]
-        for bias, count in ((module.b_hidden, m), (module.b, len(W_out)))
-    )
-    encoder = Layer(W, b_hidden, module.hidden_activation)
-    return jnp.eye(n + m), (encoder, Layer(W_out, b, module.output_activation, first=n))
+    if isinstance(module, AutoencoderModule):
+        layers = layers_of_autoencoder(module)
+        return jnp.eye(sum(layers[0].W.shape)), layers
+    raise ValueError(f"The edges of a {type(module).__name__} are not known: only a Circuit's or an Autoencoder's are.")
 
 
 def _switches(frame: Float[Array, "m held"], layers: tuple[Layer, ...]) -> Switches:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from toymodels.models.autoencoder import AutoencoderModule
+
 
 class Layer(NamedTuple):
     """Units that read values from the vector h = Σ_j E_j v_j.
@@ -26,6 +28,18 @@ class Layer(NamedTuple):
         """What the units make of h, read along the columns of the frame E."""
         columns = frame[:, self.first : self.first + self.W.shape[1]]
         return self.activation(self.W @ (columns.T @ h) + self.b[:, None])
+
+
+def layers_of_autoencoder(module: AutoencoderModule) -> tuple[Layer, Layer]:
+    """An autoencoder as a layer of hidden dimensions, which reads the features, and one of outputs, which reads those.
+    Biases that it does not have are 0."""
+    W = module.W[...]
+    (m, n), W_out = W.shape, W.T if module.W_out is None else module.W_out[...]
+    b_hidden, b = (
+        jnp.zeros(count) if bias is None else bias[...]
+        for bias, count in ((module.b_hidden, m), (module.b, len(W_out)))
+    )
+    return Layer(W, b_hidden, module.hidden_activation), Layer(W_out, b, module.output_activation, first=n)
 
 
 def held(

@@ -11,7 +11,6 @@ A technique may be a specification, whose settings are its fields. What it is gi
 `host` technique.
 """
 
-import contextlib
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray
-from toymodels.cases import Truth, switches, true_effects, truth
+from toymodels.cases import SWITCHED, Truth, switches, true_effects, truth
 from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
@@ -116,21 +115,18 @@ class Scored:
         """The numbers of one model, NaN where the technique does not apply."""
         named = activations(module, x)
         known = _Known(truth(module), x, named["hidden"], named["prediction"])
+        seen = {"h": known.h, "x": x, "params": param_state(module), "key": key}
         if isinstance(self.technique, Host):
-            told = _on_host(self.technique, seen_of(module, x, key), known)
+            told = _on_host(self.technique, seen, known)
         else:
-            told = _on_device(self.technique, module, seen_of(module, x, key), known)
+            told = _on_device(self.technique, module, {**seen, **_functions(module)}, known)
         return jnp.append(told, jnp.array([len(x), len(named["hidden"])], float))
 
 
-def seen_of(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> dict[str, Any]:
-    """All that a technique may see of a module, by name; without what this module does not have."""
-    seen = {"h": activations(module, x)["hidden"], "x": x, "params": param_state(module), "key": key}
-    if hasattr(module, "decode"):
-        seen["forward"] = module.decode
-    with contextlib.suppress(ValueError):  # what is no circuit has no edges to switch
-        seen["graph"] = switches(module)
-    return seen
+def _functions(module: nnx.Module) -> dict[str, Any]:
+    """Those of `forward` and `graph` that a module has."""
+    forward = {"forward": module.decode} if hasattr(module, "decode") else {}
+    return {**forward, "graph": switches(module)} if isinstance(module, SWITCHED) else forward
 
 
 class _Known(NamedTuple):
@@ -153,8 +149,9 @@ def _on_device(
 ) -> Float[Array, " numbers"]:
     """The numbers of a technique of JAX's."""
     try:
-        if not set(access(technique)) <= set(seen):
-            raise NotApplicableError
+        missing = [name for name, needed in arguments_of(technique).items() if needed and name not in seen]
+        if missing:
+            raise NotApplicableError(f"The module has no {missing[0]}.")
         claim = asked(technique, seen)
     except NotApplicableError:
         return jnp.array(NOT_APPLICABLE)

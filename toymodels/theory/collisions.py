@@ -1,9 +1,9 @@
 """Which features share a neuron by chance, and how an L1 penalty chooses a neuron for each: Lecomte et al. 2023, "What
 Causes Polysemanticity? An Alternative Origin Story of Mixed Selectivity from Incidental Causes".
 
-The model ReLU(Wᵀ W x) with m neurons, at least as many as it needs, sees n features one at a time. A penalty on ‖W‖_1
-makes each feature end on a single neuron, with a weight of about 1 or -1. Features of the same sign on the same neuron
-disturb each other, those of opposite sign do not, because the ReLU removes their negative product.
+The model ReLU(Wᵀ W x) has m neurons, at least as many as it needs, and one of n features is on at a time. A penalty on
+‖W‖_1 makes each feature end on a single neuron, with a weight of about 1 or -1. Features of the same sign on the same
+neuron disturb each other, those of opposite sign do not, because the ReLU removes their negative product.
 
 A column w of W by itself moves as dw/dt = (1 - ‖w‖²) w - λ sign(w). All its weights grow at one rate, and all that are
 left lose λ per time: at every time |w| is in proportion to max(|w(0)| - θ, 0), with one threshold θ for all. So the
@@ -85,7 +85,7 @@ def settled(n: int, m: int) -> Count:
     moves on to one where there is none. So all ways to put n features on n of the 2m pairs of neuron and sign are
     equally likely, and the mean is n (n - 1) / (4m - 2). (Derived here.)
 
-    >>> settled(256, 1024).mean.__round__(2), settled(8, 4)  # where there are 2m features, all neurons have two
+    >>> round(settled(256, 1024).mean, 2), settled(8, 4)  # where there are 2m features, all neurons have two
     (15.95, Count(mean=4.0, deviation=0.0))
 
     Args:

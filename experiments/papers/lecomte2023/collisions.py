@@ -88,7 +88,9 @@ def draw_collisions(results: Results) -> Figure:
         spread = np.exp(rng.uniform(-0.1, 0.1, each.shape))
         left.plot(m * spread, np.maximum(each, 0.4), ".", color=tm.plots.BLUE, alpha=0.35)
     error = found.found.std(-1, ddof=1) / found.found.shape[-1] ** 0.5
-    left.errorbar(found.m, found.found.mean(-1), error, fmt="o", color=tm.plots.BLUE, label="mean of 16 models")
+    left.errorbar(
+        found.m, found.found.mean(-1), error, fmt="o", color=tm.plots.BLUE, label=f"mean of {INSTANCES} models"
+    )
     left.set(xscale="log", yscale="log", xlabel="neurons m", ylabel="polysemantic neurons", ylim=(0.3, None))
     left.set_xticks(found.m, [f"{m:g}" for m in found.m])
     left.minorticks_off()
@@ -183,12 +185,12 @@ COLLISIONS = Experiment(
     sweeps=sweep_collisions,
     draw=draw_collisions,
     claims=claims_collisions,
-    shows="Models ReLU(WᵀWx) that see n features one at a time, with an L1 penalty on W and at least n neurons. Left, "
-    "blue: how many neurons have two or more weights between .8 and 1.2 in size, for 16 models (small dots; 0 is drawn "
-    "at 0.4) and on average, with standard errors. Orange: n(n-1)/2 pairs of features, each of which meets on a neuron "
-    "with the chance 1/m, half of them with opposite signs, so that both can stay. Dashed: if those of the same sign "
-    "stayed too, and none moved on to another neuron. Right: each feature ends on one neuron, with a weight of 1 or "
-    "-1; the first neurons have two of opposite sign.",
+    shows="Models ReLU(WᵀWx) of at least n neurons are trained on n features, one at a time, with an L1 penalty on W. "
+    "Left, blue: how many neurons have two or more weights between .8 and 1.2 in size, for 16 models (small dots; 0 "
+    "is drawn at 0.4) and on average, with standard errors. Orange: n(n-1)/2 pairs of features, each of which meets "
+    "on a neuron with the chance 1/m, half of them with opposite signs, so that both can stay. Dashed: if those of "
+    "the same sign stayed too, and none moved on to another neuron. Right: each feature ends on one neuron, with a "
+    "weight of 1 or -1; the first neurons have two of opposite sign.",
     differences=(
         NOT_AT_HAND,
         "paper: n = 256, m from 256 to 4096 in steps of 256; ours: n = 64 (--full: 256) and five sizes with the same "

@@ -116,7 +116,7 @@ def _step(C: Float[np.ndarray, "density importance"]) -> float:
 
 
 def gelu_everywhere(results: Results) -> Results:
-    """The GELU models in the place of the ReLU models."""
+    """GELU models instead of the ReLU models."""
 
     def last(one: xr.DataArray) -> np.ndarray:
         return np.broadcast_to(one.values[-1:], one.shape) if "output_activation" in one.dims else one.values

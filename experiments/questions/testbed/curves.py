@@ -89,3 +89,8 @@ def claims_of(panels: Sequence[Panel], results: Results, full: bool) -> list[Cla
         else:
             claims.append(at_most(f"{curve.sentence}: largest", abs(measured).max(), 0))
     return claims
+
+
+def a_twentieth_more(results: Results) -> Results:
+    """What is measured is 5 % larger, but for the weights of trained dictionaries."""
+    return results.map(lambda one: one if "W_dec" in one else 1.05 * one)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Experiment, Results, Sweep
-from experiments.questions.testbed.curves import Curve, Panel, claims_of, draw_panel, each, mean
+from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, each, mean
 from toymodels import cases
 from toymodels.arrays import unit_columns
 from toymodels.features import BINARY
@@ -271,11 +271,6 @@ def no_failure(results: Results) -> Results:
     return results.map(
         lambda one: one.assign({name: 0 * one[name] + value for name, value in right.items() if name in one})
     )
-
-
-def a_twentieth_more(results: Results) -> Results:
-    """What is measured on models that are not trained is 5 % larger."""
-    return results.map(lambda one: one if "W_dec" in one else 1.05 * one)
 
 
 def the_partner(results: Results) -> Results:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Experiment, Results, Sweep
-from experiments.questions.testbed.curves import Curve, Panel, claims_of, draw_panel, raw_of
+from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, raw_of
 from toymodels import cases
 from toymodels.techniques import edges, edits
 
@@ -103,11 +103,6 @@ def draw_interventions(results: Results) -> Figure:
 def the_truth(results: Results) -> Results:
     """Every edge has the effect that it truly has; erasing costs nothing."""
     return results.map(lambda card: card.assign(raw=0 * card.raw + 1))
-
-
-def a_twentieth_more(results: Results) -> Results:
-    """What is measured is 5 % larger."""
-    return results.map(lambda card: card.assign(raw=1.05 * card.raw))
 
 
 INTERVENTIONS = Experiment(

@@ -15,7 +15,16 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Experiment, Results, Sweep
-from experiments.questions.testbed.curves import Curve, Panel, claims_of, draw_panel, each, mean, raw_of
+from experiments.questions.testbed.curves import (
+    Curve,
+    Panel,
+    a_twentieth_more,
+    claims_of,
+    draw_panel,
+    each,
+    mean,
+    raw_of,
+)
 from experiments.questions.testbed.failures import N, without_decoder_bias
 from toymodels import cases
 from toymodels.features import BINARY, full_batch
@@ -112,7 +121,7 @@ def seen(card: xr.Dataset) -> np.ndarray:
 
 
 def _outputs(density: np.ndarray) -> np.ndarray:
-    """Nothing where there is no density."""
+    """NaN beyond density 1, where the axis goes on."""
     return np.where(density > 1, np.nan, probing.digon_output_r2(np.clip(density, 1e-6, 1)))
 
 
@@ -224,11 +233,6 @@ def no_failure(results: Results) -> Results:
     """Techniques that go wrong nowhere."""
     right = {"recall": 1, "bias": 0, "tilt": 0, "mmcs": 1, "raw": 1, "l0": N * SPARSE}
     return _assigned(results, lambda one: {name: 0 * one[name] + value for name, value in right.items() if name in one})
-
-
-def a_twentieth_more(results: Results) -> Results:
-    """What is measured is 5 % larger."""
-    return _assigned(results, lambda one: {name: 1.05 * values for name, values in one.items()})
 
 
 def as_l1(results: Results) -> Results:
