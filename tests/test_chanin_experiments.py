@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 import pytest
-import xarray as xr
 
 import toymodels as tm
 from experiments.papers.chanin2025hedging import narrow
@@ -86,15 +85,13 @@ def test_rates_fall_as_a_power_unless_children_are_on_too_often() -> None:
 
 def test_true_directions_score_one_and_tell_when_their_features_are_on() -> None:
     W = synth.directions(96, seed=7)
-    model = tm.SparseAutoencoder(96, 3)
     chosen = W[:, [5, 0, 400]]
-    one = {"W_dec": (("feature", "unit"), chosen), "W_enc": (("unit", "feature"), 50 * chosen.T)}
-    one |= {"b_dec": ("feature", np.zeros(96)), "b_enc": ("unit", np.full(3, -1e4))}
-    silent = scores(model, xr.Dataset(one, attrs={"seed": 7}))
+    one = {"W_dec": chosen, "W_enc": 50 * chosen.T, "b_dec": np.zeros(96), "b_enc": np.full(3, -1e4)}
+    silent = scores(tm.models.module_with(tm.SparseAutoencoder(96, 3), one), 7)
     assert (silent.f1, silent.l0) == (0, 0)
     np.testing.assert_allclose([silent.mcc, silent.uniqueness], 1, atol=1e-6)
-    hearing = xr.Dataset(one | {"b_enc": ("unit", np.full(3, -50 * 2.5))}, attrs={"seed": 7})
-    assert 0.4 < scores(model, hearing).f1 < 1  # 6.8 other features are on, at cosines of .1
+    hearing = tm.models.module_with(tm.SparseAutoencoder(96, 3), one | {"b_enc": np.full(3, -50 * 2.5)})
+    assert 0.4 < scores(hearing, 7).f1 < 1  # 6.8 other features are on, at cosines of .1
 
 
 def test_scores_at_an_l0_are_between_those_of_two_strengths() -> None:

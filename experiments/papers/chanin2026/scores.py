@@ -1,7 +1,7 @@
 """How good a dictionary is, as the paper counts."""
 
-from collections.abc import Mapping
 from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +10,6 @@ import xarray as xr
 from jaxtyping import Float
 
 import toymodels as tm
-from experiments.harness.controls import parameters
 from experiments.papers.chanin2026.features import directions, features
 from toymodels.analysis import dictionaries
 
@@ -38,12 +37,13 @@ class Scores(NamedTuple):
 NAMES = {"f1": "F1", "mcc": "MCC", "uniqueness": "uniqueness", "explained": "explained variance"}
 
 
-def scores(model: tm.SparseAutoencoder, one: xr.Dataset) -> Scores:
-    """Of one trained model, on fresh samples of the features of its seed."""
-    x, W = _samples(one.attrs["seed"]), directions(model.n_inputs, one.attrs["seed"])
+def scores(module: Any, seed: int) -> Scores:
+    """Of a trained dictionary's module, on fresh samples of the features of its seed."""
+    learned = np.asarray(module.W_dec[...])
+    x, W = _samples(seed), directions(len(learned), seed)
     h = W @ x
-    z, h_hat = _encoded(model, one, h)
-    learned = one.W_dec.values
+    z = module.encode(jax.numpy.asarray(h))
+    h_hat, z = np.asarray(module.decode(z)), np.asarray(z)
     return Scores(
         f1=float(dictionaries.f1(x, z, dictionaries.cosines(learned, W).argmax(-2)).mean()),
         mcc=float(dictionaries.matched_cosines(W, learned).mean()),
@@ -53,26 +53,16 @@ def scores(model: tm.SparseAutoencoder, one: xr.Dataset) -> Scores:
     )
 
 
-def all_scores(model: tm.SparseAutoencoder, models: xr.Dataset) -> Float[np.ndarray, "*grid 5"]:
+def all_scores(models: xr.Dataset) -> Float[np.ndarray, "*grid 5"]:
     """Of each model of a sweep, its axes in their order."""
-    shape = models.loss.shape
-    places = [dict(zip(models.loss.dims, place, strict=True)) for place in np.ndindex(shape)]
-    return np.array([scores(model, models.isel(place)) for place in places]).reshape(*shape, len(Scores._fields))
+    names = [str(dim) for dim in models.loss.dims]
+    cells = product(*(models[name].values.tolist() for name in names))
+    runs = [tm.sweeps.as_run(models, **dict(zip(names, cell, strict=True))) for cell in cells]
+    found = [scores(run.module(), models.attrs["seed"]) for run in runs]
+    return np.array(found).reshape(*models.loss.shape, len(Scores._fields))
 
 
 @cache
 def _samples(seed: int) -> Float[np.ndarray, "n samples"]:
     drawn = jax.jit(features(seed).sample, static_argnums=1)(jax.random.key(seed + 1_000), SAMPLES)
     return np.asarray(drawn)
-
-
-def _encoded(
-    model: tm.SparseAutoencoder, one: xr.Dataset, h: Float[np.ndarray, "m samples"]
-) -> tuple[Float[np.ndarray, "k samples"], Float[np.ndarray, "m samples"]]:
-    """Activations and reconstruction, in evaluation."""
-    values: Mapping[str, np.ndarray] = {name: one[name].values for name in parameters(one)}
-    params = {name: value for name, value in values.items() if not name.startswith("state.")}
-    state = {str(name)[6:]: one[name].values for name in one.data_vars if str(name).startswith("state.")}
-    module: Any = tm.models.module_with(model, params, state)
-    z = module.encode(jax.numpy.asarray(h))
-    return np.asarray(z), np.asarray(module.decode(z))

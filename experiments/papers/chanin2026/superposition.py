@@ -11,7 +11,7 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from experiments.papers.chanin2026.features import N
 from experiments.papers.chanin2026.scores import NAMES, Scores, all_scores
-from experiments.papers.chanin2026.table import L0, SHARED_DIFFERENCES, M, batch_topk, sweep_batch_topk
+from experiments.papers.chanin2026.table import L0, SHARED_DIFFERENCES, M, sweep_batch_topk
 
 DIMENSIONS = (2 * M, M, M // 2)
 KINDS = {"BatchTopK": tm.plots.BLUE, "Matryoshka": tm.plots.ORANGE}
@@ -25,7 +25,7 @@ def sweep_superposition(full: bool, seed: int) -> Mapping[str, Sweep]:
 def _scores(results: Results) -> Float[np.ndarray, "dimensions kinds 5"]:
     """At the L0 of the data."""
     right = {"model.activation.k": [0]}
-    return np.array([all_scores(batch_topk(m), results[str(m)].isel(right))[:, 0] for m in DIMENSIONS])
+    return np.array([all_scores(results[str(m)].isel(right))[:, 0] for m in DIMENSIONS])
 
 
 def draw_superposition(results: Results) -> Figure:

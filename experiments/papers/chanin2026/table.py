@@ -98,7 +98,7 @@ def _task(m: int, seed: int) -> tm.Task:
 def table(results: Results) -> dict[str, Float[np.ndarray, "2 5"]]:
     """The scores of each kind at both L0: of L1 and JumpReLU between those of the two strengths whose L0 are next to
     it."""
-    measured = {name: all_scores(MODELS[name], models) for name, models in results.items()}
+    measured = {name: all_scores(models) for name, models in results.items()}
     plain, nested = measured["BatchTopK"]
     return {
         "BatchTopK": plain,
