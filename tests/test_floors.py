@@ -29,6 +29,7 @@ FLOORS = {
             "training",
             "interop",
             "sweeps",
+            "sampling",
             "theory",
             "plots",
             "cases",

@@ -94,7 +94,7 @@ def test_describe_names_types_fields_and_functions():
     assert (features["type"], features["n_features"]) == ("Independent", 2)
     assert features["density"] == {"dtype": "float64", "values": [0.25, 0.5]}
     assert features["values"].items() >= {"type": "Values", "mean": 0.5, "second_moment": 1 / 3}.items()
-    assert features["values"]["inverse_cdf"].startswith("toymodels.features.distributions.<lambda>")
+    assert features["values"]["inverse_cdf"].startswith("toymodels.features.distributions.uniform_quantile")
 
 
 def test_descriptions_survive_json():

@@ -79,7 +79,7 @@ from toymodels.training import (
 from toymodels.version import VERSION
 
 if TYPE_CHECKING:
-    from toymodels import plots, sweeps, techniques
+    from toymodels import plots, sampling, sweeps, techniques
     from toymodels.playground.widget import Playground
     from toymodels.sweeps.launch import sweep
 
@@ -150,6 +150,7 @@ __all__ = [
     "models",
     "module_with",
     "plots",
+    "sampling",
     "solu",
     "specification",
     "square",
@@ -170,7 +171,7 @@ if find_spec("anywidget") is None:  # an optional dependency, without which `fro
 
 def __getattr__(name: str) -> Any:
     # matplotlib and xarray cost as much to import as all the rest of this package.
-    if name in ("plots", "sweeps", "techniques"):
+    if name in ("plots", "sampling", "sweeps", "techniques"):
         return importlib.import_module(f"toymodels.{name}")
     if name == "sweep":
         return importlib.import_module("toymodels.sweeps").sweep

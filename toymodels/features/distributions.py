@@ -99,9 +99,24 @@ class Values:
         return self.mean, self.second_moment
 
 
-UNIFORM = Values(lambda u: u, mean=1 / 2, second_moment=1 / 3)
-SIGNED_UNIFORM = Values(lambda u: 2 * u - 1, mean=0.0, second_moment=1 / 3)
-EXPONENTIAL = Values(lambda u: -jnp.log1p(-u), mean=1.0, second_moment=2.0)
+def uniform_quantile(u: Array) -> Array:
+    """Of the uniform distribution on [0, 1]."""
+    return u
+
+
+def signed_uniform_quantile(u: Array) -> Array:
+    """Of the uniform distribution on [-1, 1]."""
+    return 2 * u - 1
+
+
+def exponential_quantile(u: Array) -> Array:
+    """Of the exponential distribution of mean 1."""
+    return -jnp.log1p(-u)
+
+
+UNIFORM = Values(uniform_quantile, mean=1 / 2, second_moment=1 / 3)
+SIGNED_UNIFORM = Values(signed_uniform_quantile, mean=0.0, second_moment=1 / 3)
+EXPONENTIAL = Values(exponential_quantile, mean=1.0, second_moment=2.0)
 BINARY = Values(jnp.ones_like, mean=1.0, second_moment=1.0)
 
 VALUES = Names(
