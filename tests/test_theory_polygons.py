@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 
 from toymodels.theory import expansion, polygons
-from toymodels.theory.polygons import crossing, polygon, polygon_learning_coefficient, polygon_loss
-
-
-def weights(k: int, n: int, bias_of_others: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """The polygon among n features."""
-    length, bias, _ = polygon(k)
-    angles = 2 * np.pi * np.arange(k) / k
-    W = np.zeros((2, n))
-    W[:, :k] = length * np.stack([np.cos(angles), np.sin(angles)])
-    return W, np.array([bias] * k + [bias_of_others] * (n - k))
+from toymodels.theory.critical import critical_point
+from toymodels.theory.polygons import crossing, polygon, polygon_learning_coefficient, polygon_loss, polygon_weights
 
 
 @pytest.mark.parametrize(
@@ -31,24 +23,19 @@ def test_polygons_are_those_of_the_paper(k: int, length: float, bias: float, H: 
 
 @pytest.mark.parametrize(("k", "n"), [(4, 4), (5, 7), (8, 8), (9, 9)])
 def test_the_loss_is_that_of_the_weights_and_has_no_slope(k: int, n: int):
-    with jax.enable_x64(True):
-        W, b = map(jnp.asarray, weights(k, n))
-
-        def loss(W: jax.Array, b: jax.Array) -> jax.Array:
-            return expansion.one_hot_loss(W, b, jnp.full(n, 1 / n))
-
-        assert float(loss(W, b)) == pytest.approx(polygon_loss(k, n), abs=1e-9)
-        by_W, by_b = jax.grad(loss, (0, 1))(W, b)
-        assert abs(by_W).max() < 1e-6
-        assert abs(by_b[:k]).max() < 1e-6
+    W, b = polygon_weights(k, n)
+    found = critical_point(W, b)  # where there is no slope
+    assert found.loss == pytest.approx(polygon_loss(k, n), abs=1e-9)
+    assert abs(found.W - W).max() < 1e-6
+    assert abs(found.b - b).max() < 1e-6
 
 
 def test_a_biased_feature_costs_less_and_no_other_bias_is_better():
     n = 7
     with jax.enable_x64(True):
         losses = [
-            float(expansion.one_hot_loss(*map(jnp.asarray, weights(5, n, bias)), jnp.full(n, 1 / n)))
-            for bias in (0, 0.9 / 14, 1 / 14, 1.1 / 14)
+            float(expansion.one_hot_loss(*map(jnp.asarray, polygon_weights(5, n, 0, bias)), jnp.full(n, 1 / n)))
+            for bias in (0.0, 0.9 / 14, 1 / 14, 1.1 / 14)
         ]
     assert losses[2] == pytest.approx(polygon_loss(5, n, 2), abs=1e-9)
     assert losses[2] == min(losses)
@@ -67,15 +54,9 @@ def test_the_error_is_an_integral():
 
 @pytest.mark.parametrize("k", [5, 6, 8])
 def test_the_learning_coefficient_is_half_the_rank_of_the_hessian(k: int):
-    with jax.enable_x64(True):
-        W, b = weights(k, k)
-        at = jnp.concatenate([jnp.asarray(W).ravel(), jnp.asarray(b)])
-        hessian = jax.hessian(
-            lambda p: expansion.one_hot_loss(p[: 2 * k].reshape(2, k), p[2 * k :], jnp.full(k, 1 / k))
-        )(at)
-        eigenvalues = np.linalg.eigvalsh(np.asarray(hessian))
-    assert (eigenvalues > 1e-5).sum() / 2 == polygon_learning_coefficient(k)
-    assert abs(eigenvalues[abs(eigenvalues) <= 1e-5]).max() < 1e-6  # along the rotation
+    found = critical_point(*polygon_weights(k, k))
+    assert found.positive / 2 == polygon_learning_coefficient(k)
+    assert found.negative == 0
 
 
 @pytest.mark.parametrize(

@@ -75,12 +75,37 @@ def polygon_loss(k: int, n_features: int, biased: int = 0) -> float:
     Raises:
         ValueError: if a number is out of range.
     """
-    check_integer("polygon_loss", "n_features", n_features, minimum=k)
-    check_integer("polygon_loss", "biased", biased, minimum=0)
-    if biased > n_features - k:
-        raise ValueError(f"biased of polygon_loss must be at most n - k = {n_features - k}. Got {biased}.")
+    _check("polygon_loss", k, n_features, biased)
     n = n_features
     return polygon(k).error / n + (n - k) / (3 * n) - biased / (4 * n**2)
+
+
+def polygon_weights(
+    k: int, n_features: int, biased: int = 0, silent_bias: float = -0.1
+) -> tuple[Float[np.ndarray, "2 n"], Float[np.ndarray, " n"]]:
+    """W and b of a k-gon among n features. The corners come first, from angle 0 on; then those that have W_i = 0 and
+    the best bias, 1 / (2 n); then those that are silent.
+
+    >>> W, b = polygon_weights(4, 6, biased=1)
+    >>> W[:, [0, 5]].tolist(), b.round(4).tolist()
+    ([[1.0, 0.0], [0.0, 0.0]], [0.0, 0.0, 0.0, 0.0, 0.0833, -0.1])
+
+    Args:
+        k: number of corners.
+        n_features: n, at least k.
+        biased: how many of the others have the best bias.
+        silent_bias: of those that have not. The loss is the same for any that is not positive.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+    _check("polygon_weights", k, n_features, biased)
+    length, bias, _ = polygon(k)
+    angles = 2 * np.pi * np.arange(k) / k
+    W = np.zeros((2, n_features))
+    W[:, :k] = length * np.stack([np.cos(angles), np.sin(angles)])
+    silent = n_features - k - biased
+    return W, np.array([bias] * k + [1 / (2 * n_features)] * biased + [silent_bias] * silent)
 
 
 def polygon_learning_coefficient(k: int) -> float:
@@ -131,6 +156,13 @@ def crossing(loss: float, learning_coefficient: float, constant: float) -> Float
         branches = [lambertw(z, branch) for branch in ((0, -1) if -1 / math.e <= z < 0 else (0,))]
         n = np.array([branch.real / ratio for branch in branches if branch.imag == 0])
     return np.sort(n[n > 0])
+
+
+def _check(owner: str, k: int, n_features: int, biased: int) -> None:
+    check_integer(owner, "n_features", n_features, minimum=k)
+    check_integer(owner, "biased", biased, minimum=0)
+    if biased > n_features - k:
+        raise ValueError(f"biased of {owner} must be at most n - k = {n_features - k}. Got {biased}.")
 
 
 def _error(length: float, bias: float, k: int) -> float:

@@ -1,0 +1,41 @@
+"""Helpers of the figures of Chen et al. 2023."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.papers.chen2023.exact import Form, OneHotLoss, exact_task, losses, polished
+from toymodels.theory.polygons import polygon_weights
+
+RNG = np.random.default_rng(3)
+W, B = RNG.normal(0, 0.8, (2, 5)), RNG.normal(0, 0.3, 5)
+
+
+def sampled(W: np.ndarray, b: np.ndarray, importance: np.ndarray) -> float:
+    """The loss, by a sum over values of each feature."""
+    x = (np.arange(4_000) + 0.5) / 4_000
+    n, total = len(b), 0.0
+    for i in range(n):
+        outputs = np.maximum((W.T @ W[:, i])[:, None] * x + b[:, None], 0)
+        total += (importance[:, None] * (outputs - np.where(np.arange(n)[:, None] == i, x, 0)) ** 2).sum(0).mean()
+    return total / n
+
+
+def test_the_objective_is_the_expected_loss_with_one_feature_on() -> None:
+    importance = np.array([1, 1, 1, 1, 0.3])
+    np.testing.assert_allclose(OneHotLoss(0.3)(jnp.array(W), jnp.array(B)), sampled(W, B, importance), rtol=1e-5)
+    np.testing.assert_allclose(losses(W, B), sampled(W, B, np.ones(5)), rtol=1e-5)
+    task = exact_task(5, 0.3)
+    assert (task.loss(jnp.ones((5, 2)), jnp.zeros((5, 2))) == 0).all()
+    assert task.penalties == (OneHotLoss(0.3),)
+
+
+def test_forms_have_the_names_and_losses_of_the_paper() -> None:
+    assert [Form(4, 6, 2).name, Form(5, 5).name] == ["4++", "5"]
+    np.testing.assert_allclose(Form(5, 6, 1).loss, losses(*polygon_weights(5, 6, 1)), rtol=1e-5)
+
+
+def test_weights_that_are_far_from_critical_points_have_none() -> None:
+    assert polished(W, B) is None
+    found = polished(*(one + 0.003 for one in polygon_weights(6, 6)))
+    assert found is not None
+    assert found.positive == 17
