@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.papers.chen2023.exact import Form, OneHotLoss, exact_task, losses, polished
+from experiments.papers.chen2023.levels import forms
 from toymodels.theory.polygons import polygon_weights
 
 RNG = np.random.default_rng(3)
@@ -39,3 +40,7 @@ def test_weights_that_are_far_from_critical_points_have_none() -> None:
     found = polished(*(one + 0.003 for one in polygon_weights(6, 6)))
     assert found is not None
     assert found.positive == 17
+
+
+def test_levels_are_those_of_all_polygons() -> None:
+    assert [form.name for form in forms(4)] == ["2", "2+", "2++", "3", "3+", "4"]

@@ -42,6 +42,22 @@ def test_a_biased_feature_costs_less_and_no_other_bias_is_better():
     assert losses[0] == pytest.approx(polygon_loss(5, n), abs=1e-9)
 
 
+@pytest.mark.parametrize(("k", "all_on"), [(5, True), (8, True), (9, False), (12, True), (13, False), (100, False)])
+def test_the_farthest_corner_within_a_right_angle_is_on_or_not(k: int, all_on: bool):
+    length, bias, _ = polygon(k)
+    assert (length**2 * np.cos(2 * np.pi * ((k - 1) // 4) / k) + bias > 0) == all_on
+    assert length**2 + bias > 0  # its own output is
+    assert polygon_loss(k, k) < 1 / 3 - 1 / (4 * k)  # better than biases alone
+
+
+def test_all_features_are_corners_at_the_lowest_level_up_to_seven():
+    lowest = {
+        n: min((polygon_loss(k, n, biased), k) for k in range(2, n + 1) for biased in range(n - k + 1))[1]
+        for n in range(4, 11)
+    }
+    assert lowest == {4: 4, 5: 5, 6: 6, 7: 7, 8: 7, 9: 7, 10: 7}
+
+
 def test_the_error_is_an_integral():
     length, bias, k = 1.3, -0.41, 6
     x = (np.arange(20_000) + 0.5) / 20_000
