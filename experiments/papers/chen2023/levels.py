@@ -127,7 +127,7 @@ def claims_levels(results: Results, full: bool) -> list[Claim]:
     many = np.concatenate([by_size[n].off for n in (7, 8)])
     named = [(name, form.name) for one in made for name, form in zip(one.names, one.nearest, strict=True) if name]
     apart = [abs(_at(by_size[n], name) - loss) for n, known in PAPER.items() for name, loss in known.items()]
-    pentagons = [np.mean([name == f"5{'+' * (n - 5)}" for name in by_size[n].names]) for n in (6, 7, 8)]
+    pentagons = [float(np.mean([name == f"5{'+' * (n - 5)}" for name in by_size[n].names])) for n in (6, 7, 8)]
     return [
         at_least("n = 4, 5, 6: share of models whose loss is within 1e-4 of a level", (few < ON).mean(), 0.95),
         at_least(
@@ -142,7 +142,7 @@ def claims_levels(results: Results, full: bool) -> list[Claim]:
         ),
         at_least(
             "share of named models whose nearest level is that of the name",
-            np.mean([a == b for a, b in named]) if named else np.nan,
+            float(np.mean([a == b for a, b in named])) if named else np.nan,
             0.9,
             source="ours",
         ),
