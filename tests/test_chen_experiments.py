@@ -2,8 +2,10 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from experiments.papers.chen2023.exact import Form, OneHotLoss, exact_task, losses, polished
+from experiments.papers.chen2023.importance import Trained, branch, found_switch, saddle, switch, weighted
 from experiments.papers.chen2023.levels import forms
 from toymodels.theory.polygons import polygon_weights
 
@@ -44,3 +46,31 @@ def test_weights_that_are_far_from_critical_points_have_none() -> None:
 
 def test_levels_are_those_of_all_polygons() -> None:
     assert [form.name for form in forms(4)] == ["2", "2+", "2++", "3", "3+", "4"]
+
+
+def test_a_branch_is_of_critical_points_and_its_loss_rises_by_the_error_of_the_last_feature() -> None:
+    six, at = branch(6), len(branch(6).u) - 40
+    near = [six.points[at + shift] for shift in (-1, 0, 1)]
+    u = six.u[at]
+    assert near[1].loss == pytest.approx(sampled(near[1].W, near[1].b, weighted(u)), abs=1e-6)
+    slope = (near[2].loss - near[0].loss) / (six.u[at + 1] - six.u[at - 1])  # along the branch the weights cost nothing
+    only_last = sampled(near[1].W, near[1].b, np.array([0, 0, 0, 0, 0, 1]))
+    assert slope == pytest.approx(only_last, rel=1e-3)
+
+
+def test_both_branches_have_the_same_loss_where_they_switch_and_the_saddle_meets_one() -> None:
+    assert branch(5).points[0].loss == pytest.approx(Form(5, 5).loss * 5 / 6 + branch(5).u[0] * (1 / 18 - 1 / 144))
+    np.testing.assert_allclose(*(np.interp(switch(), branch(k).u, branch(k).loss) for k in (5, 6)), atol=1e-6)
+    assert saddle().u[0] == pytest.approx(branch(6).u[0], abs=0.001)
+    above = saddle().loss - np.interp(saddle().u, branch(6).u, branch(6).loss)
+    assert 0 < above[0] < 2e-5
+    assert (np.diff(above) > 0).mean() > 0.9
+
+
+def test_the_switch_that_models_make_is_between_two_importances() -> None:
+    losses = np.array([[0.3, 0.2]] * 4)
+    counts = np.array([[6, 5], [6, 5], [5, 6], [5, 6]])
+    found = Trained(np.array([0.1, 0.3, 0.4, 0.9]), losses, losses, counts)
+    assert found_switch(found) == pytest.approx(0.35)
+    assert np.isnan(found_switch(found._replace(represented=counts[::-1])))
+    assert np.isnan(found_switch(found._replace(represented=counts[[2, 0, 2, 0]])))
