@@ -3,9 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+import xarray as xr
 from flax import nnx
 
 import toymodels as tm
+from experiments.harness.experiment import Results
+from experiments.papers.lecomte2023.incidental import STRENGTHS, Scaled, shares, surviving, thresholds
 from experiments.papers.lecomte2023.model import model, polysemantic, start, task
 from experiments.papers.lecomte2023.noise import Noisy, fourth, gaussian, signs
 from experiments.papers.lecomte2023.winners import SHOWN, sizes
@@ -61,3 +65,29 @@ def test_noise_is_that_of_the_hidden_layer_in_training_and_none_in_evaluation() 
 
 def test_fourth_powers_tell_one_neuron_from_many() -> None:
     np.testing.assert_allclose(fourth(np.array([[1.0, 0.5], [0.0, -0.5], [0.0, 0.5], [0.0, 0.5]])), [1, 0.25])
+
+
+def test_short_starts_survive_if_their_largest_weight_is_above_a_quarter_of_the_penalty() -> None:
+    m, scale, strength = 8, 1e-3, 2.55e-3
+    w = np.asarray(Scaled(scale)(jax.random.key(1), (m, 4_000)))
+    for _ in range(900):  # the flow, while w is short; weights that would change their sign are 0
+        step = 0.01 * (w - strength / 4 * np.sign(w))
+        w = np.where(w * (w + step) > 0, w + step, 0.0)
+    survive = (w != 0).any(0).mean()
+    expected = surviving(m, np.array(strength / 4 * m**0.5 / scale))
+    assert 0.1 < expected < 0.99
+    assert survive == pytest.approx(expected, abs=0.03)  # standard error below .008
+
+
+def test_thresholds_are_in_units_of_the_start() -> None:
+    assert thresholds(16)[2, 3] == pytest.approx(STRENGTHS[3] / 4 / (0.12 / 4))
+
+
+def test_features_share_that_are_on_a_neuron_with_another_one() -> None:
+    W = np.zeros((1, 1, 1, 3, 4))
+    W[..., 0, 0], W[..., 0, 1], W[..., 2, 2], W[..., 2, 3] = 0.9, -1.1, 1.0, 0.3
+    (found,) = shares(Results({"m": xr.Dataset({"W": (("scale", "strength", "restart", "hidden", "feature"), W)})}))
+    assert (found.m, found.n) == (3, 4)
+    np.testing.assert_allclose(found.represented, 0.75)
+    np.testing.assert_allclose(found.sharing, 2 / 3)
+    assert found.by_chance == pytest.approx(3 / 5)

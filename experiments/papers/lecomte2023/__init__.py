@@ -11,5 +11,5 @@ PAPER = Paper(
     authors="Lecomte et al.",
     year=2023,
     address="https://arxiv.org/abs/2312.03096",
-    order=("collisions", "winners", "sparsity", "noise"),
+    order=("collisions", "winners", "sparsity", "noise", "incidental"),
 )
