@@ -213,8 +213,8 @@ INCIDENTAL = Experiment(
     sweeps=sweep_incidental,
     draw=draw_incidental,
     claims=claims_incidental,
-    shows="Models ReLU(WᵀWx) on n features, one at a time, over the length that directions start with and the strength λ of "
-    "the L1 penalty; with half as many neurons, as many, and twice as many. Above, of the features that have a neuron "
+    shows="Models ReLU(WᵀWx) on n features, one at a time, over the length that directions start with and the strength λ "
+    "of the L1 penalty; with half as many neurons, as many, and twice as many. Above, of the features that have a neuron "
     "(a weight between .8 and 1.2 in size), the share whose neuron has another one as well. Below, left: how many "
     "features have one, against λ/4 in units of the weights' standard deviation at the start; lines: the share of "
     "features whose largest weight is above that at the start, which is exact for short starts, as each weight then "
