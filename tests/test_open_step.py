@@ -222,6 +222,21 @@ def test_a_test_loss_beside_a_training_set_of_several_sizes():
     assert (many.loss < few.loss).all()
 
 
+def test_metrics_see_the_data_set_that_was_drawn():
+    """In training and in a sweep: the training loss again, from the samples themselves."""
+
+    def again(module, task):
+        x = task.features.everything()
+        return task.loss_on(x, module(x))
+
+    task = tm.Task(tm.DrawnDataset(FEATURES, 7, unit_norm=True), evaluation=tm.DrawnDataset(FEATURES, 9))
+    recipe = tm.Recipe(steps=0)
+    found = tm.train(MODEL, task, recipe, restarts=2, metrics=[again]).metrics["again"]
+    assert found.shape == (2,) and len(set(found.tolist())) == 2
+    trained = tm.sweep(MODEL, task, tm.Recipe(steps=3, learning_rate=0.0), over={"seed": [0, 1]}, metrics=[again])
+    np.testing.assert_allclose(trained["again"], trained.final_loss, rtol=1e-5)
+
+
 def test_numbers_of_drawn_features_are_swept_in_one_program():
     assert_cells_are_runs(
         MODEL,

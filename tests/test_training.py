@@ -140,6 +140,16 @@ def test_a_batch_in_parts_gives_the_numbers_of_the_whole(share: int, parts: int,
         np.testing.assert_allclose(getattr(cut_up, name), getattr(whole, name), atol=1e-6)
 
 
+def test_all_samples_of_a_full_batch_are_trained_on(monkeypatch: pytest.MonkeyPatch):
+    """Also where they do not divide into the parts of the recipe's batch size."""
+    task = tm.Task(tm.DrawnDataset(tm.Independent(N_FEATURES, 0.3), 1_023))
+    recipe = tm.Recipe(steps=20, batch_size=1024)
+    whole = tm.train(MODEL, task, recipe)
+    monkeypatch.setattr(cutting, "cache_bytes", lambda: 4 * N_FEATURES * 1000)
+    again = tm.train(MODEL, task, recipe)
+    np.testing.assert_allclose(again.history, whole.history, atol=1e-6)
+
+
 class OverTheBatch(nnx.Module):
     """A module whose prediction of a sample depends on the others."""
 

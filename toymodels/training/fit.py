@@ -1,6 +1,7 @@
 """Do model, task and recipe fit together? Everything is tried on shapes, before anything is compiled."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -190,8 +191,9 @@ def _check_pass(model: Any, task: Task, x: Any, metrics: Metrics) -> None:
 
     def offered(x: Any) -> dict[str, Any]:
         module = model(rngs=nnx.Rngs(0))
-        named = activations(module, task.inputs(x))
-        return offer(param_state(module), named, module, task, x, jax.random.key(0))
+        named, key = activations(module, task.inputs(x)), jax.random.key(0)
+        sets = {name: prepared(getattr(task, name), key) for name in ("features", "evaluation")}
+        return offer(param_state(module), named, module, dataclasses.replace(task, **sets), x, key)
 
     names = dict.fromkeys(jax.eval_shape(lambda x: {k: v for k, v in offered(x).items() if k not in _OBJECTS}, x))
     names |= dict.fromkeys(_OBJECTS)

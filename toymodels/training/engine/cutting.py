@@ -24,6 +24,7 @@ from toymodels import files
 from toymodels.features.uniform import batch_of
 from toymodels.models import activations
 from toymodels.training.engine import step
+from toymodels.training.engine.cells import Cell
 from toymodels.training.engine.code import Alike
 from toymodels.training.engine.drawn import draw, with_drawn
 from toymodels.training.engine.keys import stream_keys
@@ -164,10 +165,10 @@ def _sizes(program: Program, shape: tuple[int, ...], keep: Keep) -> Sizes:
 
 def _parts_of_a_batch(program: Program, sizes: Sizes) -> int:
     """Into how many equal parts to cut a batch, so that an array of activations of a part stays in a small cache."""
-    cache, batch_size = cache_bytes(), program.example.recipe.batch_size
+    cache = cache_bytes()
     if cache > SMALL_CACHE or sizes.activations <= cache or not is_mean_over_samples(program.example):
         return 1
-    parts = 1
+    parts, batch_size = 1, _samples_of_a_batch(Alike(program.example))
     while (
         sizes.activations // parts > cache // PART_SHARE
         and batch_size % (2 * parts) == 0
@@ -182,13 +183,22 @@ def _largest_array(alike: Alike) -> int:
     """The bytes of the largest array of samples, of what is wanted for them, or of activations of one model."""
 
     def arrays() -> Any:
-        model, task, recipe = alike.value
-        keys = stream_keys(*jnp.zeros((2, 2), jnp.uint32))
-        task = with_drawn(task, keys, draw(task, keys))
-        x = batch_of(task.features, keys.data, 0, recipe.batch_size)
+        model, task, _ = alike.value
+        x = _batch(alike.value)
         return x, task.wanted(x), activations(model(rngs=nnx.Rngs(0)), task.inputs(x))
 
     return max(map(_bytes, jax.tree.leaves(jax.eval_shape(arrays))))
+
+
+def _samples_of_a_batch(alike: Alike) -> int:
+    """Not always the recipe's batch size: a full batch has as many as there are."""
+    return int(jax.tree.leaves(jax.eval_shape(lambda: _batch(alike.value)))[0].shape[-1])
+
+
+def _batch(cell: Cell) -> Any:
+    keys = stream_keys(*jnp.zeros((2, 2), jnp.uint32))
+    task = with_drawn(cell.task, keys, draw(cell.task, keys))
+    return batch_of(task.features, keys.data, 0, cell.recipe.batch_size)
 
 
 @functools.cache
