@@ -232,7 +232,8 @@ def test_metrics_see_the_data_set_that_was_drawn():
     task = tm.Task(tm.DrawnDataset(FEATURES, 7, unit_norm=True), evaluation=tm.DrawnDataset(FEATURES, 9))
     recipe = tm.Recipe(steps=0)
     found = tm.train(MODEL, task, recipe, restarts=2, metrics=[again]).metrics["again"]
-    assert found.shape == (2,) and len(set(found.tolist())) == 2
+    assert found.shape == (2,)
+    assert len(set(found.tolist())) == 2
     trained = tm.sweep(MODEL, task, tm.Recipe(steps=3, learning_rate=0.0), over={"seed": [0, 1]}, metrics=[again])
     np.testing.assert_allclose(trained["again"], trained.final_loss, rtol=1e-5)
 

@@ -8,7 +8,7 @@ to length 1. A feature without a direction (W_i = 0) has interference, dimension
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from toymodels.arrays import AnyArray, as_array, gram, library, norms, ratio
+from toymodels.arrays import AnyArray, as_array, gram, library, norms, ratio, unit_columns
 
 __all__ = [
     "capacity",
@@ -43,11 +43,16 @@ def dimensionality(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch 
     tetrahedron, 2/5 in a pentagon, 3/8 in a square antiprism. Scherlis et al. 2022, "Polysemanticity and Capacity in
     Neural Networks", write the same number as (W_i·W_i)² / Σ_j (W_i·W_j)² and call it the capacity of the feature.
 
+    Of hidden points h (m, T) instead of W it is the fraction of a dimension that each of T samples has (Henighan et al.
+    2023, "Superposition, Memorization, and Double Descent"). Σ_j (Ŵ_i·W_j)² is Ŵ_iᵀ (W Wᵀ) Ŵ_i, so that memory grows
+    with n, not n².
+
     >>> dimensionality(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])).tolist()
     [0.5, 0.5, 1.0]
     """
-    squares = _projections(W) ** 2
-    return ratio(_diagonal(squares), squares.sum(-1))
+    W = as_array("W", W)
+    unit = unit_columns(W)
+    return ratio((W * W).sum(-2), (unit * (W @ W.swapaxes(-1, -2) @ unit)).sum(-2))
 
 
 capacity = dimensionality
