@@ -72,8 +72,18 @@ def test_a_guide_runs_as_it_stands(guide: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_guides_are_there_and_listed():
-    wanted = ["features", "loss", "penalties", "evaluation_and_data", "model", "noise_and_state", "optimiser", "start"]
-    wanted += ["metric", "learning_coefficients", "saved_run", "dictionaries", "saelens", "cases", "techniques"]
+    wanted = ["features", "loss", "penalties", "evaluation_and_data", "double_descent", "model", "noise_and_state"]
+    wanted += [
+        "optimiser",
+        "start",
+        "metric",
+        "learning_coefficients",
+        "saved_run",
+        "dictionaries",
+        "saelens",
+        "cases",
+        "techniques",
+    ]
     assert sorted(path.stem for path in GUIDES) == sorted(wanted)
     listed = (SOURCES / "guides" / "index.md").read_text()
     assert [listed.count(f"({name}.md)") for name in wanted] == [1] * len(wanted)
