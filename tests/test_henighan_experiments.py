@@ -9,6 +9,7 @@ import xarray as xr
 import toymodels as tm
 from experiments.harness.experiment import Results
 from experiments.papers.henighan2023 import collapse, dimensionality, heat_map, model, polygons, repeated, starts
+from experiments.questions.memorisation import robustness
 from toymodels.analysis import geometry
 
 
@@ -145,3 +146,12 @@ def test_both_sizes_have_what_claims_ask_for() -> None:
         assert dimensionality.numbers(full)[0] == 3
         assert collapse.settings(full)[0][1] == collapse.settings(full)[1][1]
         assert len(starts.numbers(full)) > starts.BOTH
+
+
+def test_robustness_and_test_loss_pass_their_marks_from_the_least_vulnerable_models_on() -> None:
+    T = np.array([3.0, 10.0, 100.0, 1_000.0, 10_000.0])
+    vulnerability = np.array([40.0, 1.0, 100.0, 10_000.0, 2.0])[:, None]  # 5 times the last is at 10^1.5
+    test = np.array([2.0, 1.0, 1.0, 1.21, 0.9])[:, None]  # 1.1 is at 10^2.5
+    found = robustness.Robustness(vulnerability, dimensionality.Curves(T, *[test] * 7))
+    np.testing.assert_allclose(robustness.lost(found), [10**1.5, 10**2.5])
+    assert np.isnan(robustness.passes(T, test[:, 0], 3.0, 0))
