@@ -60,6 +60,36 @@ def test_known_coefficients(name: str):
     assert near[1] == pytest.approx(known, abs=0.01 if name != "cross" else 0.2)
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Chains(300.0, 2e-3, 20.0, chains=300, steps=400, entries=4),
+        Chains(300.0, 1e-4, 1.0, chains=300, steps=400, entries=4),  # far too few steps for the second direction
+    ],
+)
+def test_what_the_choice_of_chains_makes_of_a_quadratic(chosen: Chains):
+    curvatures = jnp.array([3.0, 0.2])
+
+    def chain(key: jax.Array) -> jax.Array:
+        return sampling.langevin(
+            lambda w, key: (curvatures * jnp.square(w)).sum() / 2,
+            jnp.zeros(2),
+            key,
+            n_beta=chosen.n_beta,
+            step_size=chosen.step_size,
+            localization=chosen.localization,
+            steps=chosen.steps,
+            entries=chosen.entries,
+        )
+
+    found = sampling.summary(jax.vmap(chain)(jax.random.split(jax.random.key(1), chosen.chains)))
+    expected = sampling.expected_coefficient(curvatures, chosen)
+    assert found.coefficient == pytest.approx(expected, abs=4 * found.error)
+    assert found.error < 0.05 * expected
+    assert abs(expected - 1) > 0.05
+    assert sampling.expected_coefficient([3.0, 0.2], Chains(300.0, 1e-2)) == np.inf
+
+
 def polygon(k: int) -> dict[str, np.ndarray]:
     """The parameters of the regular k-gon of k features."""
     found, angles = polygons.polygon(k), 2 * np.pi * np.arange(k) / k
@@ -213,6 +243,7 @@ def test_the_optimiser_makes_the_same_chain_as_the_metric():
         (lambda: Chains(1.0, 1e-3, steps=10, entries=4), "steps of Chains must be a multiple of entries"),
         (lambda: Chains(1.0, 1e-3, chains=0), "chains of Chains"),
         (lambda: sampling.summary(np.zeros((2, 3))), "at least 4 entries"),
+        (lambda: sampling.expected_coefficient([1.0, -0.5], Chains(1.0, 1e-3)), "must not be negative. Got -0.5"),
     ],
 )
 def test_bad_input(call, message: str):

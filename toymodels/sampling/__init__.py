@@ -7,6 +7,6 @@ quadratically makes it smaller.
 """
 
 from toymodels.sampling.chains import Chains, langevin
-from toymodels.sampling.coefficients import Summary, learning_coefficients, summary
+from toymodels.sampling.coefficients import Summary, expected_coefficient, learning_coefficients, summary
 
-__all__ = ["Chains", "Summary", "langevin", "learning_coefficients", "summary"]
+__all__ = ["Chains", "Summary", "expected_coefficient", "langevin", "learning_coefficients", "summary"]

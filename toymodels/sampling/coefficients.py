@@ -56,6 +56,35 @@ def summary(trace: Any) -> Summary:
     return Summary(ends.mean(-1), spread, (second < 0).mean((-2, -1)), last.mean((-2, -1)) - before.mean((-2, -1)))
 
 
+def expected_coefficient(curvatures: Any, chains: Chains) -> Float[np.ndarray, "*batch"]:
+    """What `summary` finds on average at a minimum whose loss is quadratic, without the noise of batches: what the
+    choice of n β, ε, γ and the number of steps makes of half the number of curved directions.
+
+    A direction of curvature h relaxes at the rate a = n β h + γ, in steps of ε/2; it ends with the variance
+    1 / (a (1 - ε a / 4)) instead of 1 / (n β h). Without an end (infinite) where ε a >= 4.
+
+    >>> too_short, enough = Chains(1e3, 1e-6), Chains(1e3, 1e-6, steps=100_000)
+    >>> [round(float(expected_coefficient([1.0, 10.0, 0.0], one)), 2) for one in (too_short, enough)]
+    [0.97, 1.0]
+
+    Args:
+        curvatures: eigenvalues of the Hessian of the objective, at least 0.
+        chains: how they move.
+
+    Raises:
+        ValueError: for curvatures below 0, which is no minimum.
+    """
+    h = np.asarray(curvatures, dtype=float)
+    if not (h >= 0).all():
+        raise ValueError(f"curvatures of expected_coefficient must not be negative. Got {h.min():g}.")
+    rate = chains.n_beta * h + chains.localization
+    kept, half = (1 - chains.step_size * rate / 2) ** 2, chains.steps / 2
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        late = np.where(kept < 1, 1 - (kept**half - kept**chains.steps) / ((1 - kept) * half), np.inf)
+        each = chains.n_beta * h / 2 * late / (rate * (1 - chains.step_size * rate / 4))
+    return np.asarray(np.where(h > 0, np.where(kept < 1, each, np.inf), 0.0).sum(-1))
+
+
 def learning_coefficients(
     models: Run | xr.Dataset, chains: Chains, *, model: Any = None, task: Task | None = None
 ) -> xr.Dataset:
