@@ -110,6 +110,22 @@ def test_one_hot_loss_is_that_of_exactly_one_feature_on() -> None:
     assert expansion.one_hot_loss(W, b, probabilities, importance) == pytest.approx(expected, rel=1e-4)
 
 
+def test_one_hot_loss_of_two_matrices() -> None:
+    W, b, importance = random_model(6)
+    W_out = random_model(7)[0].T
+    probabilities = np.array([0.1, 0.15, 0.2, 0.05, 0.5])
+    expected = 0.0
+    for i in range(5):
+        x = alone(5, i)
+        error = np.square(np.maximum(W_out @ W @ x + b[:, None], 0) - x).mean(1)
+        expected += probabilities[i] * importance @ error
+    found = expansion.one_hot_loss(W, b, probabilities, importance, W_out)
+    assert found == pytest.approx(expected, rel=1e-4)
+    tied = expansion.one_hot_loss(W, b, probabilities, importance)
+    assert tied == pytest.approx(float(expansion.one_hot_loss(W, b, probabilities, importance, W.T)), rel=1e-6)
+    assert abs(found - tied) > 0.01
+
+
 def test_batches_are_single_models_side_by_side() -> None:
     models = [random_model(seed, 2, 4) for seed in range(6)]
     W, b, importance = (np.stack(parts).reshape(2, 3, *parts[0].shape) for parts in zip(*models, strict=True))

@@ -58,7 +58,12 @@ def none_on(b: Float[AnyArray, "*batch n"], importance: Importance = 1.0) -> Flo
     return (_each(importance, b) * jax.nn.relu(b) ** 2).sum(-1)
 
 
-def one_on(W: Float[AnyArray, "*batch m n"], b: Float[AnyArray, "*batch n"], importance: Importance = 1.0) -> OneOn:
+def one_on(
+    W: Float[AnyArray, "*batch m n"],
+    b: Float[AnyArray, "*batch n"],
+    importance: Importance = 1.0,
+    W_out: Float[AnyArray, "*batch n m"] | None = None,
+) -> OneOn:
     """The terms of L_1 by the feature that is on: L_1 = `one_on(W, b).loss.sum(-1)`.
 
     With b = 0, ‖W_i‖² = 1 and W_i·W_j = a, the other feature costs a²/3 if a > 0, and nothing if a < 0:
@@ -71,11 +76,13 @@ def one_on(W: Float[AnyArray, "*batch m n"], b: Float[AnyArray, "*batch n"], imp
         W: (..., m, n).
         b: (..., n).
         importance: I_i, one number or one per feature, at least 0.
+        W_out: (..., n, m), the second matrix of a model of two; then W_i·W_j is (W_out W)_ji.
     """
     W, b = jnp.asarray(W), jnp.asarray(b)
+    read = W if W_out is None else jnp.asarray(W_out).mT
     weight = _each(importance, b)
-    products = W.mT @ W  # [..., i, j]: what output j gets of feature i
-    own = (W * W).sum(-2)
+    products = W.mT @ read  # [..., i, j]: what output j gets of feature i
+    own = (W * read).sum(-2)
     benefit = weight * (1 / 3 - 2 * _integral_of_x_relu(own, b) + _integral_of_relu_squared(own, b))
     costs = weight[..., None, :] * _integral_of_relu_squared(products, _rows(b))
     others = jnp.broadcast_to(~jnp.eye(b.shape[-1], dtype=bool), costs.shape)
@@ -89,16 +96,17 @@ def one_hot_loss(
     b: Float[AnyArray, "*batch n"],
     probabilities: Float[AnyArray, " n"],
     importance: Importance = 1.0,
+    W_out: Float[AnyArray, "*batch n m"] | None = None,
 ) -> Float[Array, "*batch"]:
     """The expected loss where exactly one feature is on, the i-th with probability `probabilities[i]`, and uniform on
-    [0, 1].
+    [0, 1]. Of two matrices, W_out is the second.
 
     A model without weights misses E[x²] = 1/3 of the feature that is on:
 
     >>> round(float(one_hot_loss(jnp.zeros((1, 2)), jnp.zeros(2), jnp.array([0.25, 0.75]))), 6)
     0.333333
     """
-    terms = one_on(W, b, importance)
+    terms = one_on(W, b, importance, W_out)
     return (terms.loss * jnp.broadcast_to(probabilities, terms.loss.shape)).sum(-1)
 
 

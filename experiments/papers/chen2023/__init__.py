@@ -12,5 +12,5 @@ PAPER = Paper(
     authors="Chen et al.",
     year=2023,
     address="https://arxiv.org/abs/2310.06301",
-    order=("gallery", "levels", "importance"),
+    order=("gallery", "levels", "trajectories", "calibration", "occupancy", "importance", "untied"),
 )
