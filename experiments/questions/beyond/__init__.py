@@ -4,5 +4,5 @@ from experiments.harness.experiment import Paper
 
 PAPER = Paper(
     title="Questions that the paper leaves open, as figures of our own",
-    order=("plateau", "correlation-strength", "best-arrangement"),
+    order=("plateau", "correlation-strength", "best-arrangement", "staircase"),
 )
