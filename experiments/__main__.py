@@ -41,8 +41,10 @@ def _parser(papers: Sequence[Found]) -> argparse.ArgumentParser:
     _add_selection(command, papers)
     command.add_argument("--figures", type=Path, default=FIGURES, metavar="FOLDER", help="where to write (figures/)")
     command.set_defaults(command=_run)
-    command = commands.add_parser("check", help="judge the claims again; train only what is not cached")
-    _add_selection(command, papers)
+    command = commands.add_parser(
+        "check", help="judge the claims again, of all papers where none is named; train only what is not cached"
+    )
+    _add_selection(command, papers, default=papers)
     command.add_argument("--json", action="store_true", help="print the claims as a JSON list")
     command.set_defaults(command=_check)
     command = commands.add_parser("seeds", help="judge the claims for several seeds, and write down the outcome")
@@ -56,13 +58,21 @@ def _parser(papers: Sequence[Found]) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_names(command: argparse.ArgumentParser, papers: Sequence[Found]) -> None:
+def _add_names(command: argparse.ArgumentParser, papers: Sequence[Found], default: Sequence[Found] = ()) -> None:
+    """Figures and papers; if there is a default, it may be left out."""
     choose = functools.partial(select, papers=papers)
-    command.add_argument("names", nargs="+", type=choose, metavar="NAME", help="a figure (paper/figure) or a paper")
+    command.add_argument(
+        "names",
+        nargs="*" if default else "+",
+        default=[paper.experiments for paper in default],
+        type=choose,
+        metavar="NAME",
+        help="a figure (paper/figure) or a paper",
+    )
 
 
-def _add_selection(command: argparse.ArgumentParser, papers: Sequence[Found]) -> None:
-    _add_names(command, papers)
+def _add_selection(command: argparse.ArgumentParser, papers: Sequence[Found], default: Sequence[Found] = ()) -> None:
+    _add_names(command, papers, default)
     command.add_argument("--full", action="store_true", help="the paper's own sizes, where the quick ones are smaller")
     command.add_argument("--seed", type=int, default=0, help="another seed (default 0)")
 
@@ -144,6 +154,12 @@ def _report(judged: Sequence[tuple[Experiment, Claim]]) -> int:
     for experiment, claim in judged:
         sign = "pass" if claim.passed else "FAIL"
         print(f"{sign}  {experiment.name:{width}}  {claim.measured:9.4g}  {claim.expected:>12}   {claim.claim}")
+    of_papers: dict[str, list[bool]] = {}
+    for experiment, claim in judged:
+        of_papers.setdefault(experiment.name.partition("/")[0], []).append(claim.passed)
+    if len(of_papers) > 1:
+        width = max(map(len, of_papers))
+        print("".join(f"\n{paper:{width}}  {sum(passed)} of {len(passed)}" for paper, passed in of_papers.items()))
     passed = sum(claim.passed for _, claim in judged)
     print(f"{passed} of {len(judged)} claims pass.")
     return int(passed < len(judged))

@@ -385,6 +385,22 @@ def test_check_exits_with_1_when_a_claim_fails(capsys, monkeypatch) -> None:
     assert "FAIL" in capsys.readouterr().out
 
 
+def test_check_without_a_name_judges_all_papers(capsys, monkeypatch) -> None:
+    """With a line for each paper."""
+    right = [at_least("as many as there are", 5, 5)]
+    wrong = [at_least("as many as there are", 5, 5), at_most("one less", 5, 4)]
+    first = _tiny(figure("elhage2022/intro"), claims=lambda results, full: wrong)
+    other = dataclasses.replace(first, name="other2023/intro", claims=lambda results, full: right)
+    found = [Found(one.name.partition("/")[0], Paper("A paper"), (one,)) for one in (first, other)]
+    monkeypatch.setattr("experiments.__main__.find_papers", lambda: found)
+    assert main(["check"]) == 1
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "elhage2022  1 of 2",
+        "other2023   1 of 1",
+        "2 of 3 claims pass.",
+    ]
+
+
 # --- Running -----------------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,16 @@ def test_known_coefficients(name: str):
     assert near[1] == pytest.approx(known, abs=0.01 if name != "cross" else 0.2)
 
 
+def test_a_summary_of_chains_that_rise_and_fall_below():
+    trace = np.stack([[np.arange(8.0), np.arange(8.0) - 6], [np.full(8, 3.0), np.full(8, 5.0)]])
+    found = sampling.summary(trace)
+    np.testing.assert_allclose(found.coefficient, [2.5, 4.0])  # of the last four entries
+    np.testing.assert_allclose(found.error, [3.0, 1.0])  # half the difference of two chains
+    np.testing.assert_allclose(found.below, [0.25, 0.0])
+    np.testing.assert_allclose(found.drift, [2.0, 0.0])
+    assert np.isnan(sampling.summary(trace[:, :1]).error).all()
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

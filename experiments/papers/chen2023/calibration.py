@@ -31,7 +31,7 @@ from toymodels.sampling import Chains
 from toymodels.theory.polygons import polygon_weights
 
 N = 5
-CHOSEN = Chains(n_beta=5e4, step_size=1e-5, chains=16, steps=8_000)
+CHOSEN = Chains(n_beta=5e4, step_size=1e-5, chains=32, steps=8_000)
 CORNERS = (5, 6, 7, 8)
 
 

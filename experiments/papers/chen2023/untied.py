@@ -21,7 +21,7 @@ from toymodels.theory.polygons import polygon_loss, polygon_weights
 
 CORNERS = (5, 6, 7)
 KINDS = ("tied", "untied")
-CHAINS = sampling.Chains(n_beta=5e5, step_size=1e-6, localization=100.0, chains=16, steps=8_000)
+CHAINS = sampling.Chains(n_beta=5e5, step_size=1e-6, localization=100.0, chains=16, steps=16_000)
 NOISE = 1e-4
 FLAT = 1e-3
 """Of an eigenvalue that counts as 0; the others are above .004 in size."""

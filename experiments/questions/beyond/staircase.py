@@ -128,7 +128,7 @@ STAIRCASE = Experiment(
     "coefficients (Lau et al. 2023) by Langevin chains, with two standard errors. Dotted, half the number of "
     "parameters, less the rotations of the hidden space, which cost nothing. It is the same whether two or five "
     "features share a dimension: only among features that are always on, of which most are ignored, do some directions "
-    "cost less. So λ does not measure superposition; where it rises with the number of represented features, as in "
-    "Chen et al. 2023, those that are not represented have biases that cost nothing, as no two features are on at once.",
+    "cost less. So λ does not measure superposition. Where it rises with the number of represented features, as in "
+    "Chen et al. 2023, those that are not represented have biases that cost nothing: no two features are on at once.",
     controls=(in_proportion, upside_down),
 )
