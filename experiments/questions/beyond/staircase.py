@@ -22,7 +22,7 @@ CURVED = (N * M + N - M * (M - 1) / 2) / 2
 
 def chains(density: float, *, full: bool) -> sampling.Chains:
     """With n β in proportion to 1 / density, so that a feature weighs the same at all densities."""
-    scale = 3e4
+    scale = 1e4
     return sampling.Chains(
         n_beta=scale * N / density,
         step_size=0.05 / scale,
@@ -34,7 +34,9 @@ def chains(density: float, *, full: bool) -> sampling.Chains:
 
 def sweep_staircase(full: bool, seed: int) -> Mapping[str, Sweep]:
     """Full batches of a fixed data set, so that the models are at its minima, and chains have no noise of batches."""
-    recipe = tm.Recipe(20_000 if full else 5_000, SAMPLES, 3e-3, evaluation_samples=SAMPLES)
+    recipe = tm.Recipe(
+        20_000 if full else 6_000, SAMPLES, 3e-3, schedule=tm.training.linear, evaluation_samples=SAMPLES
+    )
     return {
         f"{density:g}": partial(
             tm.sweep,
@@ -43,7 +45,7 @@ def sweep_staircase(full: bool, seed: int) -> Mapping[str, Sweep]:
             recipe,
             over={"density": [density]},
             seed=seed,
-            restarts=8 if full else 2,
+            restarts=32 if full else 8,
             metrics={"chains": chains(density, full=full)},
         )
         for density in DENSITIES
