@@ -1,7 +1,7 @@
 """Henighan et al. 2023, "Superposition, Memorization, and Double Descent": models that see few samples store samples,
 and models that see many store features.
 
-Figures follow the paper's own by topic. Its sizes are those of `--full`; the quick ones have ten times fewer features
+Figures follow the paper's own by topic. Its sizes are those of `--full`; the quick ones have fifty times fewer features
 and less sparsity, so that about ten features are on in each sample, as in the paper.
 """
 
