@@ -113,6 +113,11 @@ def in_proportion(results: Results) -> Results:
     )
 
 
+def all_directions(results: Results) -> Results:
+    """Chains as if all directions but rotations cost something, at all densities."""
+    return results.map(lambda one: one.assign(chains=one.chains * 0 + CURVED))
+
+
 def upside_down(results: Results) -> Results:
     """Chains below the models as far as they are above."""
     return results.map(lambda one: one.assign(chains=-one.chains))
@@ -132,5 +137,5 @@ STAIRCASE = Experiment(
     "features share a dimension: only among features that are always on, of which most are ignored, do some directions "
     "cost less. So λ does not measure superposition. Where it rises with the number of represented features, as in "
     "Chen et al. 2023, those that are not represented have biases that cost nothing: no two features are on at once.",
-    controls=(in_proportion, upside_down),
+    controls=(in_proportion, all_directions, upside_down),
 )
