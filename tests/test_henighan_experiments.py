@@ -104,8 +104,8 @@ def test_losses_of_samples_are_sums_over_outputs() -> None:
 def test_half_is_where_a_curve_rises_for_good() -> None:
     x = np.array([1.0, 4.0, 16.0, 64.0])
     rises = np.array([0.3, 0.1, 0.3, 0.35])[:, None] * np.ones(2)
-    assert collapse.half(x, collapse.Learnt(x, rises, rises)) == pytest.approx(8)  # halfway between 4 and 16, in logs
-    assert np.isnan(collapse.half(x, collapse.Learnt(x, rises * 0 + 0.3, rises)))
+    assert collapse.half(x, collapse.Learnt(x, rises)) == pytest.approx(8)  # halfway between 4 and 16, in logs
+    assert np.isnan(collapse.half(x, collapse.Learnt(x, rises * 0 + 0.3)))
 
 
 def test_the_ridge_is_a_rise_and_a_fall_with_size() -> None:

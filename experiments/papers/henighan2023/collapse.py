@@ -70,18 +70,16 @@ class Learnt(NamedTuple):
     Attributes:
         T: numbers of samples (occurrences,).
         dimensionality: median of the five features with the longest directions.
-        test: loss on fresh samples.
     """
 
     T: Float[np.ndarray, " occurrences"]
     dimensionality: Float[np.ndarray, "occurrences set"]
-    test: Float[np.ndarray, "occurrences set"]
 
 
 def learnt(one: xr.Dataset, decay: int) -> Learnt:
     """Of the models of one setting and decay."""
     chosen = one.isel(weight_decay=decay)
-    return Learnt(counts(one).astype(float), np.median(strongest(chosen.W.values, 5), axis=-1), chosen.loss.values)
+    return Learnt(counts(one).astype(float), np.median(strongest(chosen.W.values, 5), axis=-1))
 
 
 def curves(results: Results, chosen: tuple[Setting, ...]) -> list[Learnt]:

@@ -81,11 +81,6 @@ def counts(one: xr.Dataset) -> np.ndarray:
     return one["task.features.n_samples"].values
 
 
-def fitted(one: xr.Dataset) -> xr.Dataset:
-    """The restart that fits its own samples best."""
-    return one.isel(restart=one.final_loss.fillna(np.inf).argmin("restart"))
-
-
 def of_points(one: xr.Dataset, measure: Any) -> np.ndarray:
     """`measure(h)` for each model, where h (m, T) are its hidden points."""
     h = one.h.transpose("samples", ...).values
