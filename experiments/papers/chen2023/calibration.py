@@ -199,32 +199,32 @@ def expected(chains: Chains) -> float:
 
 def draw_calibration(results: Results) -> Figure:
     """A panel for each choice, and one for what is known."""
-    figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), layout="constrained", width_ratios=(1, 1, 1, 1.3))
+    figure, axes = plt.subplots(1, 4, figsize=(9.3, 3.2), layout="constrained", width_ratios=(1, 1, 1, 1.3))
     for ax, (what, several) in zip(axes, CHOICES.items(), strict=False):
         _draw_choice(ax, results[f"{N}-gon"], what, several)
     axes[0].set_ylabel(r"$\hat\lambda$ of the pentagon")
-    axes[0].legend(fontsize="small")
+    axes[0].legend()
     ax = axes[3]
     names = [*KNOWN, *(f"{k}-gon" for k in CORNERS)]
     true = [KNOWN[name].at_n_beta if name in KNOWN else (3 * int(name[0]) - 1) / 2 for name in names]
     places = np.arange(len(names))
-    ax.hlines(true, places - 0.3, places + 0.3, color=tm.plots.ORANGE, label="known λ", linewidth=2)
+    ax.vlines(true, places - 0.3, places + 0.3, color=tm.plots.ORANGE, label="known λ", linewidth=2)
     found = [measured(results[name]) for name in names]
     ax.errorbar(
-        places,
         [one.coefficient for one in found],
-        [2 * one.error for one in found],
+        places,
+        xerr=[2 * one.error for one in found],
         fmt="o",
         markersize=4,
         color=tm.plots.BLUE,
         label="chains",
     )
-    ax.set_yscale("log")
-    ax.set_yticks([0.25, 0.5, 1, 2, 4, 8], ["1/4", "1/2", "1", "2", "4", "8"])
+    ax.set(xscale="log", xlim=(0.2, 16), xlabel=r"$\hat\lambda$", title="where λ is known")
+    ax.set_xticks([0.25, 0.5, 1, 2, 4, 8], ["1/4", "1/2", "1", "2", "4", "8"])
     ax.minorticks_off()
-    ax.set_xticks(places, names, rotation=60, ha="right", fontsize="small")
-    ax.legend(fontsize="small", loc="upper left")
-    ax.set_title("where λ is known")
+    ax.set_yticks(places, names)
+    ax.invert_yaxis()
+    ax.legend()
     return figure
 
 

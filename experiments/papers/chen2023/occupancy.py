@@ -188,14 +188,14 @@ def draw_occupancy(results: Results) -> Figure:
     for count, color in zip(counts, tm.plots.shades(len(counts)), strict=True):
         left.plot(n, (k == count).mean(-1), "o-", markersize=4, color=color, label=f"{count} features")
     left.set(xlabel="samples n", ylabel="share of the posterior", ylim=(0, 1))
-    left.legend(fontsize="small")
+    left.legend()
     fine = np.linspace(n[0], n[-1], 36)
     right.plot(fine, [predicted(float(one)) for one in fine], color=tm.plots.ORANGE, label="free energies")
     for (name, one), marker, color in zip(results.items(), "os", (tm.plots.BLUE, tm.plots.INK), strict=True):
         right.plot(n, share_of_six(represented(one)), marker, markersize=4, color=color, label=f"chains from {name}")
     right.axhline(0.5, color=tm.plots.INK, linestyle=":", linewidth=0.7)
     right.set(xlabel="samples n", ylabel="6-gons, of 5- and 6-gons", ylim=(0, 1))
-    right.legend(fontsize="small")
+    right.legend()
     return figure
 
 

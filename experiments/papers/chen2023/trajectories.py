@@ -53,7 +53,7 @@ def sweep_trajectories(full: bool, seed: int) -> Mapping[str, Sweep]:
     }
 
 
-def descended(*what: Any, folder: Path, **how: Any) -> xr.Dataset:
+def descended(*what: Any, folder: Path | None = None, **how: Any) -> xr.Dataset:
     """The sweep, with the course of chains around each snapshot of each model, on the expected loss."""
     models = tm.sweep(*what, folder=folder, **how)
     axes = models["snapshots.W"].dims[:-2]
@@ -82,7 +82,7 @@ def draw_trajectories(results: Results) -> Figure:
     """Loss and λ over time, of some models, and of all models one against the other."""
     loss, coefficient = paths(results)
     snapshot = results["models"].snapshot.values / 1_000
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.4), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9.3, 3.3), layout="constrained")
     deepest = np.argsort(loss[:, -1], kind="stable")
     shown = deepest[np.linspace(0, len(deepest) - 1, 6).round().astype(int)]
     for place, color in zip(shown, tm.plots.shades(len(shown)), strict=True):
@@ -91,14 +91,14 @@ def draw_trajectories(results: Results) -> Figure:
     for name, (k, biased) in LEVELS.items():
         level = polygon_loss(k, N, biased)
         left.axhline(level, color=tm.plots.INK, linestyle=":", linewidth=0.7, zorder=0)
-        left.annotate(name, (1.01, level), xycoords=("axes fraction", "data"), va="center", fontsize="small")
+        left.annotate(name, (1.01, level), xycoords=("axes fraction", "data"), va="center")
         right.axvline(level, color=tm.plots.INK, linestyle=":", linewidth=0.7, zorder=0)
-        right.annotate(name, (level, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize="small")
-    left.set(xlabel="steps / 1,000", ylabel="expected loss")
+        if not biased:
+            right.annotate(name, (level, 1.01), xycoords=("data", "axes fraction"), ha="center")
+    left.set(xlabel="steps / 1,000", ylabel="expected loss", ylim=(0.04, 0.12))
     middle.set(xlabel="steps / 1,000", ylabel=r"$\hat\lambda$")
     right.plot(loss[:, 1:].ravel(), coefficient[:, 1:].ravel(), ".", color=tm.plots.BLUE, alpha=0.3, markersize=4)
-    right.set(xlabel="expected loss", ylabel=r"$\hat\lambda$")
-    right.invert_xaxis()
+    right.set(xlabel="expected loss", ylabel=r"$\hat\lambda$", xlim=(0.12, 0.04))
     return figure
 
 

@@ -82,7 +82,7 @@ NAMES = ("W", "b", "W_out")
 
 def draw_untied(results: Results) -> Figure:
     """The curvatures of the pentagon, chains around it, and descent from it."""
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.3), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9.3, 3.2), layout="constrained")
     k = CORNERS[0]
     for kind, color in zip(KINDS, (tm.plots.BLUE, tm.plots.ORANGE), strict=True):
         found = curvatures(results[f"at {kind} {k}"])
@@ -97,6 +97,7 @@ def draw_untied(results: Results) -> Figure:
     left.set_yscale("symlog", linthresh=0.01)
     left.set(xlabel="direction", ylabel="eigenvalue of the Hessian", title="pentagon")
     left.legend()
+    middle.set_ylim(-60, 20)
     middle.axhline(7, color=tm.plots.BLUE, linestyle=":")
     middle.set(xlabel="steps / 1,000", ylabel=r"$n\beta\,(L(w) - L(w^*))$", title="chains around it")
     right.set(

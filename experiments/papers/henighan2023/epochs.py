@@ -64,7 +64,7 @@ def _lines(ax: Axes, one: xr.Dataset, labels: list[str]) -> None:
         ax.plot(counts(one), values, "o-", color=color, markersize=3, label=label)
     ax.axhline(1, color=tm.plots.FAINT, linewidth=1, zorder=0)
     ax.set(xscale="log", yscale="log", xlabel="samples T")
-    ax.set_yticks([0.9, 1, 1.5, 2, 3, 4], ["0.9", "1", "1.5", "2", "3", "4"])
+    ax.set_yticks([1, 1.5, 2, 3, 4], ["1", "1.5", "2", "3", "4"])
     ax.set_xticks(counts(one), [f"{count:,}" for count in counts(one)])
     ax.minorticks_off()
     ax.legend(fontsize=7)
