@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.papers.chen2023 import calibration, chains, occupancy, trajectories
+from experiments.papers.chen2023 import calibration, chains, levels, occupancy, trajectories
 from toymodels.theory.expansion import one_hot_loss
 from toymodels.theory.polygons import polygon_loss, polygon_weights
 
@@ -28,9 +28,32 @@ def test_curvatures_are_those_of_a_mean_over_outputs():
     with jax.enable_x64(True):
         p, slope = np.concatenate([W.ravel(), b]), jax.grad(loss)
         trace = sum(float(slope(p + step)[i] - slope(p - step)[i]) / 2e-5 for i, step in enumerate(1e-5 * np.eye(15)))
-    found = chains.curvatures(5, 5)
+    found = calibration.curvatures()
     assert found.sum() == pytest.approx(trace, rel=1e-4)
     assert (found > 1e-6).sum() == 14
+
+
+def test_curvatures_by_the_corners_of_a_pentagon_beside_a_silent_feature():
+    """Those of a pentagon alone, times 5/6: the sum of all, by finite differences of the slope."""
+    W, b = polygon_weights(5, 6)
+
+    def loss(p: jax.Array) -> jax.Array:
+        full_W, full_b = jnp.asarray(W).at[:, :5].set(p[:10].reshape(2, 5)), jnp.asarray(b).at[:5].set(p[10:])
+        return one_hot_loss(full_W, full_b, jnp.full(6, 1 / 6))
+
+    with jax.enable_x64(True):
+        p, slope = np.concatenate([W[:, :5].ravel(), b[:5]]), jax.grad(loss)
+        trace = sum(float(slope(p + step)[i] - slope(p - step)[i]) / 2e-5 for i, step in enumerate(1e-5 * np.eye(15)))
+    assert calibration.curvatures().sum() * 5 * 5 / 6 == pytest.approx(trace, rel=1e-4)
+
+
+def test_numbers_in_texts_are_those_of_theory():
+    """They are written there, and not computed whenever a paper is imported."""
+    table = occupancy.of_the_table()
+    assert f"n = {table['5']:.0f} (5) or {table['5+']:.0f} (5+)" in occupancy.OCCUPANCY.differences[2]
+    assert f"is {calibration.KNOWN['w₁² w₂²'].at_n_beta:.2f} here".replace("0.", ".") in calibration.CALIBRATION.shows
+    numbers = f"7+, at {polygon_loss(7, 8, 1):.5f}, below the 8-gon's {polygon_loss(8, 8):.5f}".replace("0.", ".")
+    assert numbers in levels.LEVELS.shows
 
 
 def test_the_cross_by_chance():

@@ -261,6 +261,20 @@ def test_bad_input(call, message: str):
         call()
 
 
+def test_points_of_a_list_have_their_coefficients():
+    model, task = tm.Autoencoder(4, 2), tm.Task(tm.Independent(4), importance=np.ones(4))
+    points = [{"density": 0.1, "importance": np.ones(4)}, {"density": 0.6, "importance": np.arange(1.0, 5.0)}]
+    grid = tm.sweep(model, task, RECIPE, over=points)
+    found = sampling.learning_coefficients(grid, SHORT)
+    assert found.coefficient.dims == grid.loss.dims
+    assert len(np.unique(found.coefficient)) == 2
+
+
+def test_what_is_not_trained_is_refused():
+    with pytest.raises(TypeError, match="models"):
+        sampling.learning_coefficients({}, SHORT)
+
+
 def test_results_without_parameters_are_refused():
     grid = tm.sweep(tm.Autoencoder(4, 2), tm.Task(tm.Independent(4)), RECIPE, over={"seed": [0]}, params=False)
     with pytest.raises(ValueError, match="needs parameters"):

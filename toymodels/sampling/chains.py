@@ -31,9 +31,9 @@ class Chains:
     exact than the values.
 
     Attributes:
-        n_beta: n β, samples times inverse temperature, of the objective as the task defines it: a mean over outputs. Of
-            a loss that is summed over outputs it is 1/outputs of this. The larger it is, the closer to the
-            minimum the chain stays.
+        n_beta: n β, samples times inverse temperature, of the objective as the task defines it, a mean over outputs;
+            a paper that sums the loss over outputs writes this divided by their number. The larger it is, the closer to
+            the minimum the chain stays.
         step_size: ε of `toymodels.SGLD`. Too large a one makes λ too large: halve it until that changes nothing.
         localization: γ, how strongly chains are held near their start. Too large a one makes λ too small.
         chains: how many, each of its own noise.

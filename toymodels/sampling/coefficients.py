@@ -14,6 +14,8 @@ from toymodels.sweeps.runs import as_run
 from toymodels.tasks import Task
 from toymodels.training import Recipe, Run, evaluate
 
+COURSE = ("chain", "entry")
+
 
 class Summary(NamedTuple):
     """What chains tell of each model.
@@ -21,8 +23,8 @@ class Summary(NamedTuple):
     Attributes:
         coefficient: the estimate of λ, n β (mean L - L(w*)), over the second halves of all chains; NaN if one diverged.
         error: its standard error by the spread between chains; NaN for one chain.
-        below: the share of stretches with a lower mean loss than the model's. Many mean that this is no minimum: it was
-            not trained to the end, or the loss is lower nearby.
+        below: the share of stretches with a lower mean loss than the model's. Many mean that it is not at a minimum:
+            it was not trained to the end, or the loss is lower nearby.
         drift: how much the last quarter's mean is above the quarter's before. More than a few errors mean that the
             chains have not settled, or are leaving.
     """
@@ -40,7 +42,7 @@ def summary(trace: Any) -> Summary:
     {'coefficient': 4.0, 'error': 1.0, 'below': 0.0, 'drift': 0.0}
 
     Args:
-        trace: n β (L(w) - L(w*)), as `Chains` gives it; at least 4 entries.
+        trace: n β (L(w) - L(w*)) as `Chains` gives it, (..., chains, entries), at least 4 entries.
 
     Raises:
         ValueError: for fewer entries.
@@ -49,11 +51,11 @@ def summary(trace: Any) -> Summary:
     chains, entries = values.shape[-2:]
     if entries < 4:
         raise ValueError(f"trace of summary must have at least 4 entries. Got {entries}.")
-    second, last, before = values[..., entries // 2 :], values[..., -(entries // 4) :], values[..., entries // 2 :]
+    second, last = values[..., entries // 2 :], entries - entries // 4
     ends = second.mean(-1)
     spread = ends.std(-1, ddof=1) / chains**0.5 if chains > 1 else np.full(ends.shape[:-1], np.nan)
-    before = before[..., : second.shape[-1] - entries // 4]
-    return Summary(ends.mean(-1), spread, (second < 0).mean((-2, -1)), last.mean((-2, -1)) - before.mean((-2, -1)))
+    drift = values[..., last:].mean((-2, -1)) - values[..., entries // 2 : last].mean((-2, -1))
+    return Summary(ends.mean(-1), spread, (second < 0).mean((-2, -1)), drift)
 
 
 def expected_coefficient(curvatures: Any, chains: Chains) -> Float[np.ndarray, "*batch"]:
@@ -72,7 +74,7 @@ def expected_coefficient(curvatures: Any, chains: Chains) -> Float[np.ndarray, "
         chains: how they move.
 
     Raises:
-        ValueError: for curvatures below 0, which is no minimum.
+        ValueError: for curvatures below 0, which a minimum does not have.
     """
     h = np.asarray(curvatures, dtype=float)
     if not (h >= 0).all():
@@ -107,8 +109,11 @@ def learning_coefficients(
         The fields of `Summary` along the axes of the models, and `trace` (..., chain, entry), the course of the chains.
 
     Raises:
+        TypeError: for models that are neither a Run nor a sweep's results.
         ValueError: for results without parameters, and descriptions that cannot be read back.
     """
+    if not isinstance(models, Run | xr.Dataset):
+        raise TypeError(f"models of learning_coefficients must be a Run or a sweep's results. Got {models!r}.")
     if isinstance(models, Run):
         return _labelled(xr.DataArray(_trace(models, chains, model, task), dims=("restart", *COURSE)))
     grid = [dim for dim in models.loss.dims if dim != "restart"]
@@ -121,9 +126,6 @@ def learning_coefficients(
     trace = xr.DataArray(np.reshape(traces, shape), dims=(*grid, "restart", *COURSE))
     trace = trace if "restart" in models.loss.dims else trace.isel(restart=0)
     return _labelled(trace.assign_coords(models.loss.coords))
-
-
-COURSE = ("chain", "entry")
 
 
 def _trace(run: Run, chains: Chains, model: Any, task: Task | None) -> Float[np.ndarray, "restarts chains entries"]:

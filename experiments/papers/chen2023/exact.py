@@ -20,6 +20,8 @@ NOT_AT_HAND = (
     "code and replications"
 )
 CRITICAL_POINTS = "the classification of critical points"
+LOSSES = {"4": 0.11111, "4+": 0.10417, "4++": 0.09722, "5": 0.06874, "5+": 0.06180, "6": 0.04819}
+"""The paper's, of the polygons among six features."""
 MOMENTUM = 0.9
 
 
@@ -38,7 +40,7 @@ class Form(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The paper's: 5+ for one with a bias."""
+        """What the paper calls it: 5+ with one such bias."""
         return f"{self.k}{'+' * self.biased}"
 
     @property
@@ -76,6 +78,19 @@ def momentum(rate: Any) -> optax.GradientTransformation:
 def exact_task(n: int, last: float = 1.0) -> tm.Task:
     """The task of which all of the objective is `OneHotLoss`."""
     return tm.Task(tm.Independent(n), loss=nothing, penalties=(OneHotLoss(last),))
+
+
+def sampled_recipe(steps: int, batch_size: int, rate: float) -> tm.Recipe:
+    """SGD on samples, a stream of its own for each restart, at a rate that falls to 0."""
+    return tm.Recipe(
+        steps,
+        batch_size,
+        rate,
+        optimizer=momentum,
+        schedule=tm.training.WarmupCosine(0.0),
+        independent_data=True,
+        evaluation_samples=1_024,
+    )
 
 
 def exact_recipe(steps: int, rate: float = 0.1) -> tm.Recipe:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_most, equal
-from experiments.papers.chen2023.exact import CRITICAL_POINTS, NOT_AT_HAND, Form, losses, near, polished
+from experiments.papers.chen2023.exact import CRITICAL_POINTS, LOSSES, NOT_AT_HAND, Form, losses, near, polished
 from toymodels.theory.critical import Critical, polygon_name
 
 FORMS = (
@@ -20,7 +20,6 @@ FORMS = (
     Form(7, 7),
     Form(8, 8),
 )
-LOSSES = {"4": 0.11111, "4+": 0.10417, "4++": 0.09722, "5": 0.06874, "5+": 0.06180, "6": 0.04819}  # n = 6
 CORNERS = {"5": (1.170460, -0.282297), "6": (1.320526, -0.618135), "7": (1.448394, -0.966906)}  # ‖W_i‖, b_i
 COEFFICIENTS = {"5": 7, "5+": 8.5, "6": 8.5, "7": 10, "8": 11.5}  # λ
 

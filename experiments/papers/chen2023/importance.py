@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
-from experiments.papers.chen2023.exact import NOT_AT_HAND, momentum
+from experiments.papers.chen2023.exact import NOT_AT_HAND, sampled_recipe
 from toymodels.theory.critical import Critical, critical_point
 from toymodels.theory.expansion import one_hot_loss
 from toymodels.theory.polygons import polygon_weights
@@ -31,15 +31,7 @@ LONG = 0.5  # ‖W_i‖ of a feature that is represented
 def sweep_importance(full: bool, seed: int) -> Mapping[str, Sweep]:
     """SGD on samples, from small random weights, at importances of the last feature."""
     steps, restarts = (30_000, 256) if full else (3_000, 96)
-    recipe = tm.Recipe(
-        steps,
-        32,
-        0.3,
-        optimizer=momentum,
-        schedule=tm.training.WarmupCosine(0.0),
-        independent_data=True,
-        evaluation_samples=1_024,
-    )
+    recipe = sampled_recipe(steps, 32, 0.3)
     task = tm.Task(tm.ExactlyK(N, 1), importance=np.ones(N))
     over = {f"importance[{N - 1}]": IMPORTANCES}
     return {"models": partial(tm.sweep, tm.Autoencoder(N, 2), task, recipe, over=over, seed=seed, restarts=restarts)}

@@ -11,7 +11,6 @@ import optax
 import xarray as xr
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
-from scipy.stats import spearmanr
 
 import toymodels as tm
 from experiments.harness.controls import changed
@@ -127,6 +126,8 @@ def _smallest(means: list[np.floating]) -> float:
 
 
 def _rank(loss: Float[np.ndarray, "restart snapshot"], coefficient: Float[np.ndarray, "restart snapshot"]) -> float:
+    from scipy.stats import spearmanr  # not above: it takes a while to import
+
     if np.ptp(loss) == 0 or np.ptp(coefficient) == 0:
         return np.nan
     return float(spearmanr(loss.ravel(), coefficient.ravel()).statistic)

@@ -28,7 +28,7 @@ OFTEN = 4.0  # repetitions of each of several, in units of T / n
 
 @tm.specification
 class Repeated:
-    """T samples of length 1, of which the first few are repeated in the place of others.
+    """T samples of length 1, of which the first few are repeated and replace others.
 
     Attributes:
         features: what samples are drawn from.

@@ -185,12 +185,13 @@ COLLISIONS = Experiment(
     sweeps=sweep_collisions,
     draw=draw_collisions,
     claims=claims_collisions,
-    shows="Models ReLU(WᵀWx) of at least n neurons are trained on n features, one at a time, with an L1 penalty on W. "
-    "Left, blue: how many neurons have two or more weights between .8 and 1.2 in size, for 16 models (small dots; 0 "
-    "is drawn at 0.4) and on average, with standard errors. Orange: n(n-1)/2 pairs of features, each of which meets "
-    "on a neuron with the chance 1/m, half of them with opposite signs, so that both can stay. Dashed: if those of "
-    "the same sign stayed too, and none moved on to another neuron. Right: each feature ends on one neuron, with a "
-    "weight of 1 or -1; the first neurons have two of opposite sign.",
+    shows="Models ReLU(WᵀWx) with at least n neurons are trained on n features, of which exactly one is on in each "
+    "sample, with an L1 penalty on W. Left, blue: how many neurons have two or more weights between .8 and 1.2 in "
+    "size, for 16 models (small dots; 0 is drawn at 0.4) and on average, with standard errors. Orange: n(n-1)/2 "
+    "pairs of features, each of which meets on a neuron with the chance 1/m, half of them with opposite signs, so "
+    "that both can stay. Dashed: if those of the same sign stayed too, and none moved on to another neuron. "
+    "Right: each feature ends on one neuron, with a weight of 1 or -1; the first neurons have two of opposite "
+    "sign.",
     differences=(
         NOT_AT_HAND,
         "paper: n = 256, m from 256 to 4096 in steps of 256; ours: n = 64 (--full: 256) and five sizes with the same "

@@ -213,16 +213,16 @@ INCIDENTAL = Experiment(
     sweeps=sweep_incidental,
     draw=draw_incidental,
     claims=claims_incidental,
-    shows="Models ReLU(WᵀWx) on n features, one at a time, over the length that directions start with and the "
-    "strength λ of the L1 penalty; with half as many neurons, as many, and twice as many. Above, of the "
-    "features that have a neuron (a weight between .8 and 1.2 in size), the share whose neuron has another one "
-    "as well. Below, left: how many features have one, against λ/4 in units of the weights' standard deviation "
-    "at the start; lines: the share of features whose largest weight is above that at the start, which is exact "
-    "for short starts, as each weight then moves by itself (the points far below them are of starts of .5 and "
-    "1). Right: who shares, where more than 95 % are represented; lines: (n-1)/(2m-1), if features settle on "
-    "random pairs of a neuron and a sign. With half as many neurons as features all must share, and do. With "
-    "more, they share by chance. Start and penalty decide who is represented at all. They change who shares as "
-    "well, but by much less than m/n does.",
+    shows="Models ReLU(WᵀWx) of n features, of which exactly one is on in each sample, for several lengths of "
+    "directions at the start and strengths λ of the L1 penalty; with half as many neurons, as many, and twice as "
+    "many. Above, of the features that have a neuron (a weight between .8 and 1.2 in size), the share whose "
+    "neuron has another one as well. Below, left: how many features have one, against λ/4 in units of the "
+    "weights' standard deviation at the start; lines: the share of features whose largest weight is above that at "
+    "the start, which is exact for short starts, as each weight then moves by itself (the points far below them "
+    "are of starts of .5 and 1). Right: who shares, where more than 95 % are represented; lines: (n-1)/(2m-1), if "
+    "features settle on random pairs of a neuron and a sign. With half as many neurons as features all must "
+    "share, and do. With more, they share by chance. Start and penalty decide who is represented at all. They "
+    "change who shares as well, but by much less than m/n does.",
     differences=(
         NOT_AT_HAND,
         "paper: m ≥ n, and starts of length 1, as far as known to us; ours: other starts, and m < n; n = 32 (--full: "
