@@ -138,10 +138,17 @@ class _Known(NamedTuple):
     prediction: AnyArray
 
 
-def _numbers(claim: Any, known: _Known, effects: AnyArray | None = None) -> tuple[AnyArray | float, ...]:
+def _numbers(claim: Any, known: _Known, true: Mapping[str, Any]) -> tuple[AnyArray | float, ...]:
     values = isinstance(claim, Activations) and known.prediction.shape == known.x.shape
     ceiling = score_of(Activations(known.prediction, labelled=True), known.truth, known.x).score if values else 1.0
-    return *score_of(claim, known.truth, known.x, h=known.h, effects=effects), ceiling, 1.0
+    return *score_of(claim, known.truth, known.x, h=known.h, **true), ceiling, 1.0
+
+
+def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
+    """What is true of a module that a claim of this kind is held against, as arguments of `score_of`."""
+    if isinstance(claim, Effects):
+        return {"effects": true_effects(module, known.x)}
+    return {}
 
 
 def _on_device(
@@ -155,8 +162,8 @@ def _on_device(
         claim = asked(technique, seen)
     except NotApplicableError:
         return jnp.array(NOT_APPLICABLE)
-    effects = true_effects(module, known.x) if isinstance(claim, Effects) else None
-    return jnp.stack([jnp.asarray(one, float) for one in _numbers(claim, known, effects)])
+    numbers = _numbers(claim, known, _true_of(claim, module, known))
+    return jnp.stack([jnp.asarray(one, float) for one in numbers])
 
 
 def _on_host(technique: Host, seen: Mapping[str, Any], known: _Known) -> Float[Array, " numbers"]:
@@ -170,7 +177,7 @@ def _on_host(technique: Host, seen: Mapping[str, Any], known: _Known) -> Float[A
         if "key" in given:
             given["key"] = int(given["key"])
         try:
-            numbers = _numbers(technique(**given), known)
+            numbers = _numbers(technique(**given), known, {})
         except NotApplicableError:
             numbers = NOT_APPLICABLE
         return np.array(numbers, dtype=np.float32)

@@ -1,0 +1,73 @@
+"""Scores: what a claim is worth, given the truth. 1 is the truth, 0 is chance, and higher is better.
+
+    score = (raw - chance) / (1 - chance)
+
+- `Directions`: raw is the mean over the *true* features of the signed cosine between a feature's direction and the
+  claimed one that it is matched with, one to one (Kuhn 1955); a feature that none is left for counts as 0. Chance is
+  the same for random directions, as many as were claimed.
+- labelled `Directions`: the cosine of each feature's own; chance is that with the others'.
+- `Activations`: raw is the mean of R², the share of the variance of the feature's value that the matched row explains
+  along a line that rises; chance is that of the same rows in other samples.
+- labelled `Activations`: R² of each feature's own row; chance is that of the same rows in other samples.
+- `Effects`: raw is R² of the true effects, the share of their variance over all edges that the claimed sizes explain
+  along a line that rises; chance is that of the same sizes for other edges.
+- `Edit`: raw is the share of a feature's R², as the best linear probe for it has on h, that is gone after the edit
+  meant for it, less the share that the others lose; the mean over features. Chance is 0: what does not know the
+  feature takes as much from it as from the others.
+- `Number`: raw is 1 - abs(log(claimed / n)) / log n, 0 for "one feature".
+
+Only features that have a direction are counted.
+"""
+
+from typing import Any
+
+from jaxtyping import Float
+
+from toymodels.arrays import AnyArray
+from toymodels.cases import Truth
+from toymodels.techniques.claims import Activations, Directions, Edit, Effects, Number
+from toymodels.techniques.scores.activations import of_activations
+from toymodels.techniques.scores.directions import of_directions
+from toymodels.techniques.scores.edits import of_edit
+from toymodels.techniques.scores.effects import of_effects
+from toymodels.techniques.scores.numbers import of_number
+from toymodels.techniques.scores.score import Score
+
+__all__ = ["Score", "score_of"]
+
+
+def score_of(
+    claim: Any,
+    truth: Truth,
+    x: Float[AnyArray, "n samples"],
+    *,
+    h: Float[AnyArray, "m samples"] | None = None,
+    effects: Float[AnyArray, " edges"] | None = None,
+) -> Score:
+    """The score of a claim.
+
+    Args:
+        claim: what a technique returned: `Directions`, `Activations`, `Effects`, an `Edit` or a `Number`.
+        truth: directions of the features, and which have one.
+        x: values of the features in the samples that the technique was given.
+        h: hidden activations in these samples; only for an `Edit`.
+        effects: what each edge truly does, as `cases.true_effects` says; only for `Effects`.
+
+    Raises:
+        TypeError: for what is not a claim.
+        ValueError: for claims whose shapes are not those of the truth.
+    """
+    if isinstance(claim, Directions):
+        return of_directions(claim, truth, x)
+    if isinstance(claim, Activations):
+        return of_activations(claim, truth, x)
+    if isinstance(claim, Effects) and effects is not None:
+        return of_effects(claim, effects)
+    if isinstance(claim, Edit) and h is not None:
+        return of_edit(claim, truth, x, h)
+    if isinstance(claim, Number):
+        return of_number(claim, truth)
+    raise TypeError(
+        "A technique must return Directions, Activations, Effects (score_of needs `effects` then), an Edit (it needs "
+        f"`h`) or a Number. It returned {claim!r}."
+    )
