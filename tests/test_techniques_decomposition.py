@@ -1,0 +1,120 @@
+"""Parameter decomposition: what comes apart, what its scores are worth, and where it must fail."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import toymodels as tm
+from toymodels import cases
+from toymodels.techniques import NotApplicableError, access, try_on
+from toymodels.techniques.decomposition import (
+    Components,
+    StochasticDecomposition,
+    _mask,
+    _penalised,
+    by_column,
+    likeness,
+)
+
+RNG = np.random.default_rng(3)
+W = RNG.normal(size=(4, 7)) * np.linspace(0.5, 2, 7)
+OWN = Components(W, np.eye(7))
+
+
+def test_the_columns_themselves_are_right():
+    assert [float(one) for one in likeness(OWN, W)] == pytest.approx([1, 1, 7])
+
+
+def test_the_scale_may_stand_on_either_side_and_both_signs_may_be_turned():
+    scale = np.array([3.0, -1, 0.2, -5, 1, 2, -0.7])
+    turned = Components(W * scale, np.diag(1 / scale))
+    assert [float(one) for one in likeness(turned, W)] == pytest.approx([1, 1, 7])
+    np.testing.assert_allclose(jnp.abs(turned.directions() - W).max(), 0, atol=1e-6)
+
+
+def test_components_by_hand():
+    """One component reads inputs 0 and 1, as 1 and -1/2, and one reads input 1 alone."""
+    target = np.array([[2.0, 0.0], [0.0, 1.0]])
+    found = Components(np.array([[1.0, 3.0], [0.0, 4.0]]), np.array([[1.0, -0.5], [0.0, 1.0]]))
+    cosines, lengths = by_column(found, target)
+    np.testing.assert_allclose(cosines, [[1, 0], [0, 0.8]], atol=1e-7)
+    np.testing.assert_allclose(lengths, [[0.5, 0], [0.5, 5]])
+    got = likeness(found, target)
+    assert [float(one) for one in got] == pytest.approx([0.9, (0.5 + 5) / 2, 2])
+    np.testing.assert_allclose(found.directions(), [[1, 3], [0, 4]])
+
+
+WRONG = {
+    "signs": (Components(-W, np.eye(7)), "mmcs"),
+    "others' columns": (Components(W, np.eye(7)[[1, 2, 3, 4, 5, 6, 0]]), "mmcs"),
+    "singular vectors": (Components(*(lambda u, s, v: (u * s, v))(*np.linalg.svd(W, full_matrices=False))), "mmcs"),
+    "shrunk": (Components(0.9 * W, np.eye(7)), "ml2r"),
+    "each twice": (Components(np.hstack([W, W]) / 2, np.vstack([np.eye(7)] * 2)), "ml2r"),
+    "dead": (Components(0 * W, np.eye(7)), "live"),
+    "random": (Components(RNG.normal(size=(4, 7)), RNG.normal(size=(7, 7))), "ml2r"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_scores_as_wrong(name):
+    found, score = WRONG[name]
+    right = {"mmcs": 1, "ml2r": 1, "live": 7}[score]
+    assert abs(float(getattr(likeness(found, W), score)) - right) > 0.05
+
+
+def test_it_sees_parameters_and_samples():
+    assert set(access(StochasticDecomposition())) == {"x", "params", "key"}
+
+
+def test_its_objective_is_that_of_the_paper_by_hand():
+    """Networks of which the bias alone is not 0 need components in both layers as much as the bias says."""
+    technique, key = StochasticDecomposition(n_components=3, minimality=0.25, power=2.0, width=2), jax.random.key(5)
+    learned = technique._start(jax.random.key(1), 2, 3)
+    for layer, bias in (("first", 1.0), ("second", 1.5)):
+        told = jax.tree.map(jnp.zeros_like, learned[layer])
+        learned[layer] = told._replace(bias=jnp.full(3, bias))
+    target, b, x = jnp.array([[1.0, 0.2, -0.4], [0.3, -1.1, 0.5]]), jnp.array([0.1, -0.2, 0.3]), jnp.eye(3)
+    U, V = (np.asarray(one, float) for one in learned["components"])
+    # where all is needed, nothing is taken away: what is left are the errors of U V, in the weights and in the outputs
+    whole = np.maximum((U @ V).T @ (U @ V) + np.asarray(b)[:, None], 0)
+    outputs = np.square(whole - np.maximum(target.T @ target + b[:, None], 0)).mean()
+    needed = 3 * (1.0**2 + 1.005**2)  # the second leaks above 1
+    expected = np.square(target - U @ V).mean() + 2 * outputs + 0.25 * needed
+    got = technique._objective(learned, target, b, x, key)
+    assert float(got) == pytest.approx(float(expected), rel=1e-5)
+    # a bias below 0 costs nothing, and leaks into the masks: the mean of a mask is 1/2 + g/2
+    low = jnp.full((1, 100_000), -2.0)
+    assert float(_penalised(low).max()) == 0
+    # the standard error of the mean of a uniform number is 1 / sqrt(12 · 10⁵) = .001
+    assert float(_mask(low, key).mean()) == pytest.approx(0.5 - 0.01, abs=0.004)
+
+
+def test_other_models_are_left_alone():
+    technique = StochasticDecomposition()
+    with pytest.raises(NotApplicableError, match="W_out"):
+        technique.decompose(jnp.ones((3, 8)), {"W": jnp.eye(3), "W_out": jnp.eye(3)}, jax.random.key(0))
+
+
+@pytest.mark.parametrize("wrong", [{"n_components": 0}, {"minimality": -1.0}, {"power": 0.5}, {"width": 0}])
+def test_bad_numbers_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        StochasticDecomposition(**wrong).validate()
+
+
+def test_many_models_at_once_have_the_numbers_of_each_alone():
+    short = StochasticDecomposition(6, recipe=tm.Recipe(steps=20, batch_size=16))
+    x = tm.Independent(3, 0.3).sample(jax.random.key(0), 200)
+    many = jnp.asarray(RNG.normal(size=(2, 2, 3)), float)
+    keys = jax.random.split(jax.random.key(1), 2)
+    together = jax.vmap(lambda W, key: short.decompose(x, {"W": W}, key))(many, keys)
+    alone = short.decompose(x, {"W": many[1]}, keys[1])
+    np.testing.assert_allclose(together.U[1], alone.U, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.optimized
+def test_the_columns_of_three_features_in_their_own_dimensions_come_apart():
+    score = try_on(StochasticDecomposition(6), cases.dedicated(3, 0.1), samples=4_096)
+    assert float(score.mmcs) > 0.99
+    assert float(score.score) > 0.95

@@ -1,0 +1,232 @@
+"""Parameter decomposition: weights as a sum of rank-one components, few of which are needed for any one sample."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from toymodels.analysis import dictionaries
+from toymodels.arrays import AnyArray, library, norms, ratio
+from toymodels.checks import check_integer, check_numbers
+from toymodels.features import Dataset
+from toymodels.specifications import specification, static
+from toymodels.techniques.claims import Directions
+from toymodels.techniques.technique import NotApplicableError
+from toymodels.training import Recipe
+from toymodels.training.optimisers import Adam
+
+LEAST = 0.1
+"""A component is live if one of its columns is longer than this share of the mean column of W."""
+
+FAST = Recipe(
+    steps=4_000, batch_size=256, learning_rate=2e-2, optimizer=Adam(b2=0.99), schedule=optax.cosine_decay_schedule
+)
+"""For five features in two dimensions: a 160th of the samples of the paper's recipe, at 20 times its rate."""
+
+
+class Components(NamedTuple):
+    """A matrix (m, n) as the sum Σ_c U_c V_cᵀ.
+
+    Attributes:
+        U: where each component writes to (m, C).
+        V: what it reads (C, n).
+    """
+
+    U: Float[AnyArray, "*batch m C"]
+    V: Float[AnyArray, "*batch C n"]
+
+    def directions(self) -> Float[Array, "m C"]:
+        """The column of each component for the input that it reads most."""
+        most = jnp.abs(self.V).argmax(-1, keepdims=True)
+        return self.U * jnp.take_along_axis(self.V, most, axis=-1).T
+
+
+class Likeness(NamedTuple):
+    """How near components come to the columns of the matrix, as the paper measures it.
+
+    Attributes:
+        mmcs: the mean over the columns of the largest cosine with the column of a component for the same input.
+        ml2r: the mean ratio of the length of that component's column to the true one's.
+        live: how many components are live.
+    """
+
+    mmcs: Float[AnyArray, "*batch"]
+    ml2r: Float[AnyArray, "*batch"]
+    live: Int[AnyArray, "*batch"]
+
+
+def likeness(components: Components, W: Float[AnyArray, "*batch m n"]) -> Likeness:
+    """MMCS and ML2R of components (Bushnaq et al. 2025, "Toy Model of Superposition"), and how many are live: 1, 1 and n
+    where each column is a component of its own.
+
+    >>> import numpy as np
+    >>> W = np.array([[3.0, 0.0], [0.0, 2.0]])
+    >>> [float(one) for one in likeness(Components(W, 0.5 * np.eye(2)), W)]
+    [1.0, 0.5, 2.0]
+    """
+    cosines, lengths = by_column(components, W)
+    nearest = cosines.argmax(-1, keepdims=True)
+    longest = (lengths * norms(W)[..., None]).max(-2) / norms(W).mean(-1, keepdims=True)
+    return Likeness(
+        cosines.max(-1).mean(-1),
+        library(W).take_along_axis(lengths, nearest, axis=-1).mean((-2, -1)),
+        (longest > LEAST).sum(-1),
+    )
+
+
+def by_column(
+    components: Components, W: Float[AnyArray, "*batch m n"]
+) -> tuple[Float[AnyArray, "*batch n C"], Float[AnyArray, "*batch n C"]]:
+    """The cosine of each column of W with each component's column for the same input, and the ratio of lengths."""
+    U, V = components
+    read = V.swapaxes(-1, -2)
+    cosines = dictionaries.cosines(U, W) * library(W).sign(read)
+    lengths = norms(U)[..., None, :] * abs(read)
+    return cosines, ratio(lengths, norms(W)[..., None] + 0 * lengths)
+
+
+@specification
+class StochasticDecomposition:
+    """Stochastic parameter decomposition (Bushnaq, Braun & Sharkey 2025) of the tied weights of x' = ReLU(Wᵀ W x + b).
+
+    W ≈ Σ_c U_c V_cᵀ, and Wᵀ ≈ Σ_c V_c U_cᵀ with the same components. How much each is needed in each of the two layers
+    for a sample, its causal importance g in [0, 1], is a small network's guess from what it reads, V_c·x or U_c·h.
+    What is not needed may be taken away at random: with masks g + (1 - g) r, r uniform in [0, 1], in both layers or in
+    one of them, the outputs stay those of W. Minimised are the mean squared errors of W and of these outputs, and
+    `minimality` Σ g^power over components and layers.
+
+    It trains with the samples that it is given, drawn with replacement: three runs of the model and one gradient per
+    step. It is told which inputs are features: what is tested is whether the columns of W come apart.
+
+    Attributes:
+        n_components: number of components C; the paper has 20 for 5 features, and 200 for 40.
+        minimality: strength of the penalty; 3e-3 for 5 features, and 1e-4 for 40.
+        power: of the importances in it; 1 for 5 features, and 2 for 40.
+        width: hidden neurons of each small network.
+        recipe: how components and networks are trained. The paper's is Adam for 40,000 steps of 4,096 samples, with a
+            cosine from a rate of 1e-3.
+    """
+
+    n_components: int = static(default=20)
+    minimality: Any = 3e-3
+    power: Any = 1.0
+    width: int = static(default=16)
+    recipe: Recipe = static(default=FAST)
+
+    def __call__(self, x: Float[Array, "n samples"], params: Mapping[str, Array], key: PRNGKeyArray) -> Directions:
+        """The direction of each component, of the length that it has for the input that it reads most.
+
+        Raises:
+            NotApplicableError: for other parameters than W and b.
+        """
+        return Directions(self.decompose(x, params, key).directions())
+
+    def decompose(self, x: Float[Array, "n samples"], params: Mapping[str, Array], key: PRNGKeyArray) -> Components:
+        """The components of W.
+
+        Args:
+            x: samples.
+            params: W (m, n), and b (n,) where there is one.
+            key: of the start, the samples of each step, and the masks.
+
+        Raises:
+            NotApplicableError: for other parameters.
+        """
+        if "W" not in params or set(params) - {"W", "b"}:
+            raise NotApplicableError(f"It takes ReLU(Wᵀ W x + b) apart. The model has {', '.join(params)}.")
+        W = params["W"]
+        (m, n), b = W.shape, params.get("b", jnp.zeros(W.shape[1]))
+        start, keys = jax.random.split(key)
+        data = Dataset(x)
+        learned = self._start(start, m, n)
+        gradient = jax.grad(self._objective)
+
+        def one_step(step: Array, carried: Any) -> Any:
+            learned, state = carried
+            batch_key, mask_key = jax.random.split(jax.random.fold_in(keys, step))
+            slope = gradient(learned, W, b, data.sample(batch_key, self.recipe.batch_size), mask_key)
+            change, state = self.recipe.update(slope, state, learned)
+            return optax.apply_updates(learned, change), state
+
+        state = self.recipe.transformation().init(learned)
+        learned, _ = jax.lax.fori_loop(0, self.recipe.steps, one_step, (learned, state))
+        return learned["components"]
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range."""
+        for name in ("n_components", "width"):
+            check_integer("StochasticDecomposition", name, getattr(self, name), minimum=1)
+        check_numbers("StochasticDecomposition", "minimality", self.minimality, minimum=0)
+        check_numbers("StochasticDecomposition", "power", self.power, minimum=1)
+        self.recipe.validate()
+
+    def _start(self, key: PRNGKeyArray, m: int, n: int) -> dict[str, Any]:
+        """Components of which the sum is about as large as a matrix of unit columns, and networks at random."""
+        U, V, first, second = jax.random.split(key, 4)
+        C = self.n_components
+        return {
+            "components": Components(jax.random.normal(U, (m, C)) / C**0.5, jax.random.normal(V, (C, n)) / n**0.5),
+            "first": _importance(first, C, self.width),
+            "second": _importance(second, C, self.width),
+        }
+
+    def _objective(
+        self,
+        learned: Mapping[str, Any],
+        W: Float[Array, "m n"],
+        b: Float[Array, " n"],
+        x: Float[Array, "n batch"],
+        key: PRNGKeyArray,
+    ) -> Float[Array, ""]:
+        """The paper's four losses: faithfulness, reconstruction in both layers and in each, and minimality."""
+        U, V = learned["components"]
+        hidden = W @ x
+        wanted = jax.nn.relu(W.T @ hidden + b[:, None])
+        guesses = _guess(learned["first"], V @ x), _guess(learned["second"], U.T @ hidden)
+        masks = [_mask(guess, key) for guess, key in zip(guesses, jax.random.split(key), strict=True)]
+        whole = jnp.ones_like(masks[0])
+
+        def error(first: Array, second: Array) -> Array:
+            got = V.T @ (second * (U.T @ (U @ (first * (V @ x)))))
+            return jnp.square(jax.nn.relu(got + b[:, None]) - wanted).mean()
+
+        layerwise = (error(masks[0], whole) + error(whole, masks[1])) / 2
+        needed = sum((_penalised(guess) ** jnp.asarray(self.power, float)).sum(0).mean() for guess in guesses)
+        return jnp.square(W - U @ V).mean() + error(*masks) + layerwise + self.minimality * needed
+
+
+class _Importance(NamedTuple):
+    """A network for each component, from a number to a number: Σ_k out_k gelu(into_k h + offset_k) + bias."""
+
+    into: Float[Array, "C width"]
+    offset: Float[Array, "C width"]
+    out: Float[Array, "C width"]
+    bias: Float[Array, " C"]
+
+
+def _importance(key: PRNGKeyArray, components: int, width: int) -> _Importance:
+    into, out = jax.random.normal(key, (2, components, width))
+    return _Importance(into, jnp.zeros_like(into), out / width**0.5, jnp.zeros(components))
+
+
+def _guess(network: _Importance, h: Float[Array, "C batch"]) -> Float[Array, "C batch"]:
+    units = jax.nn.gelu(network.into[..., None] * h[:, None] + network.offset[..., None])
+    return (network.out[..., None] * units).sum(1) + network.bias[:, None]
+
+
+def _mask(guess: Float[Array, "C batch"], key: PRNGKeyArray) -> Float[Array, "C batch"]:
+    """What is left of each component: the guess between 0 and 1, leaking below, and a random part of the rest."""
+    importance = jnp.where(guess < 0, LEAK * guess, jnp.minimum(guess, 1))
+    return importance + (1 - importance) * jax.random.uniform(key, guess.shape)
+
+
+def _penalised(guess: Float[Array, "C batch"]) -> Float[Array, "C batch"]:
+    """The guess between 0 and 1, leaking above."""
+    return jnp.where(guess > 1, 1 + LEAK * (guess - 1), jnp.maximum(guess, 0))
+
+
+LEAK = 0.01
+"""The slope of what would be flat: without it, a guess that is out of bounds would stay there."""
