@@ -7,10 +7,10 @@
     print(tm.techniques.table(card))
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
-stand in `probes`, `dictionaries`, `edges`, `edits` and `baselines`.
+stand in `probes`, `dictionaries`, `decomposition`, `edges`, `edits` and `baselines`.
 """
 
-from toymodels.techniques import baselines, dictionaries, edges, edits, probes
+from toymodels.techniques import baselines, decomposition, dictionaries, edges, edits, probes
 from toymodels.techniques.card import score, try_on
 from toymodels.techniques.claims import Activations, Claim, Directions, Edit, Effects, Number
 from toymodels.techniques.pictures import curves, poster, table
@@ -30,6 +30,7 @@ __all__ = [
     "access",
     "baselines",
     "curves",
+    "decomposition",
     "dictionaries",
     "edges",
     "edits",

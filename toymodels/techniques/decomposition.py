@@ -59,8 +59,8 @@ class Likeness(NamedTuple):
 
 
 def likeness(components: Components, W: Float[AnyArray, "*batch m n"]) -> Likeness:
-    """MMCS and ML2R of components (Bushnaq et al. 2025, "Toy Model of Superposition"), and how many are live: 1, 1 and n
-    where each column is a component of its own.
+    """MMCS and ML2R of components (Bushnaq et al. 2025, "Toy Model of Superposition"), and how many are live: 1, 1, and
+    n where each column is a component of its own.
 
     >>> import numpy as np
     >>> W = np.array([[3.0, 0.0], [0.0, 2.0]])
