@@ -12,6 +12,7 @@ is one by `of_run`.
 """
 
 from toymodels.cases import frames
+from toymodels.cases.attributions import MOST_FEATURES, shapley_values
 from toymodels.cases.autoencoders import (
     dedicated,
     digons,
@@ -41,6 +42,7 @@ from toymodels.cases.transformer import Induction, RepeatedTokens, induction
 
 __all__ = [
     "EXACT",
+    "MOST_FEATURES",
     "SWITCHED",
     "Case",
     "Circuit",
@@ -77,6 +79,7 @@ __all__ = [
     "polysemantic",
     "random_frame",
     "read_graph",
+    "shapley_values",
     "switches",
     "tight_frame",
     "trained",

@@ -7,18 +7,19 @@
     print(tm.techniques.table(card))
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
-stand in `probes`, `dictionaries`, `decomposition`, `edges`, `edits` and `baselines`.
+stand in `attribution`, `probes`, `dictionaries`, `decomposition`, `edges`, `edits` and `baselines`.
 """
 
-from toymodels.techniques import baselines, decomposition, dictionaries, edges, edits, probes
+from toymodels.techniques import attribution, baselines, decomposition, dictionaries, edges, edits, probes
 from toymodels.techniques.card import score, try_on
-from toymodels.techniques.claims import Activations, Claim, Directions, Edit, Effects, Number
+from toymodels.techniques.claims import Activations, Attributions, Claim, Directions, Edit, Effects, Number
 from toymodels.techniques.pictures import curves, poster, table
 from toymodels.techniques.scores import Score, score_of
 from toymodels.techniques.technique import NotApplicableError, Technique, access, host
 
 __all__ = [
     "Activations",
+    "Attributions",
     "Claim",
     "Directions",
     "Edit",
@@ -28,6 +29,7 @@ __all__ = [
     "Score",
     "Technique",
     "access",
+    "attribution",
     "baselines",
     "curves",
     "decomposition",

@@ -51,7 +51,8 @@ def score(
           1 for other claims;
         - `found`, `mmcs`, `r_squared`, `l0`, `dead`: further numbers of some claims, NaN for others;
         - `applicable`: False where a technique says that it does not apply;
-        - `seconds` (technique): what it takes on one model of 20 features in 10 dimensions, once compiled;
+        - `seconds` (technique): what it takes on one model of 20 features in 10 dimensions, once compiled; NaN where it
+          does not apply to that;
         - `access` (technique): what the technique sees;
         - `n_features`, `n_hidden`, `features_per_dimension` (case, level), `level_value` and `level_name`.
 
@@ -144,11 +145,13 @@ def _on_case(
 
 
 def _seconds(technique: Technique, samples: int) -> float:
-    """What the technique and its score take on one model."""
+    """What the technique and its score take on one model; NaN where it does not apply."""
     case = tight_frame(20, 10)
     x, key = case.task.features.sample(jax.random.key(0), samples), jax.random.key(1)
     run = jax.jit(partial(Scored(technique), case.module()))
-    jax.block_until_ready(run(x, key))
+    numbers = jax.block_until_ready(run(x, key))
+    if numbers[NUMBERS.index("applicable")] == 0:
+        return np.nan
     began = time.perf_counter()
     jax.block_until_ready(run(x, key))
     return time.perf_counter() - began

@@ -59,6 +59,17 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Attributions:
+    """What each feature contributes to each output of each sample, against a sample of zeros, in units of the output.
+
+    Attributes:
+        values: (outputs, n, samples).
+    """
+
+    values: Float[AnyArray, "outputs n samples"]
+
+
+@dataclass(frozen=True)
 class Number:
     """How many features there are.
 
@@ -69,4 +80,4 @@ class Number:
     value: Float[AnyArray, ""]
 
 
-Claim = Directions | Activations | Effects | Edit | Number
+Claim = Directions | Activations | Effects | Edit | Attributions | Number

@@ -3,6 +3,7 @@
     h         hidden activations (m, samples)
     x         values of the features (n, samples): labels
     forward   function from hidden activations to outputs (outputs, samples)
+    model     function from features to outputs (outputs, samples): forward and backward passes of the whole model
     graph     every edge that there could be, and switches to cut them: `cases.Switches`
     params    the model's parameters by name
     key       a JAX key; a technique of numpy is given an integer
@@ -22,17 +23,17 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray
-from toymodels.cases import SWITCHED, Truth, switches, true_effects, truth
+from toymodels.cases import MOST_FEATURES, SWITCHED, Truth, shapley_values, switches, true_effects, truth
 from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
-from toymodels.techniques.claims import Activations, Claim, Effects
+from toymodels.techniques.claims import Activations, Attributions, Claim, Effects
 from toymodels.techniques.scores import Score, score_of
 from toymodels.training.engine.ask import arguments_of, asked
 
 Technique = Callable[..., Claim]
 
-SEEN = ("h", "x", "forward", "graph", "params", "key")
+SEEN = ("h", "x", "forward", "model", "graph", "params", "key")
 
 
 class NotApplicableError(ValueError):
@@ -78,7 +79,7 @@ def check_technique(name: str, technique: Any) -> None:
     module that it needs is not."""
     check_function("score", f"technique {name!r}", _function(technique))
     needs = technique.needs if isinstance(technique, Host) else None
-    if isinstance(technique, Host) and (functions := {"forward", "graph"} & set(access(technique))):
+    if isinstance(technique, Host) and (functions := {"forward", "model", "graph"} & set(access(technique))):
         raise ValueError(
             f"Technique {name!r} is a host technique. It cannot ask for {functions.pop()}, which is JAX's."
         )
@@ -124,9 +125,14 @@ class Scored:
 
 
 def _functions(module: nnx.Module) -> dict[str, Any]:
-    """Those of `forward` and `graph` that a module has."""
+    """Those of `forward`, `model` and `graph` that a module has."""
     forward = {"forward": module.decode} if hasattr(module, "decode") else {}
+    forward["model"] = _model(module)
     return {**forward, "graph": switches(module)} if isinstance(module, SWITCHED) else forward
+
+
+def _model(module: nnx.Module) -> Callable[[Array], Array]:
+    return lambda x: activations(module, x)["prediction"]
 
 
 class _Known(NamedTuple):
@@ -148,6 +154,10 @@ def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
     """What is true of a module that a claim of this kind is held against, as arguments of `score_of`."""
     if isinstance(claim, Effects):
         return {"effects": true_effects(module, known.x)}
+    if isinstance(claim, Attributions):
+        if len(known.x) > MOST_FEATURES:
+            raise NotApplicableError("There are too many features to know the truth.")
+        return {"attributions": shapley_values(_model(module), known.x)}
     return {}
 
 
@@ -160,10 +170,10 @@ def _on_device(
         if missing:
             raise NotApplicableError(f"The module has no {missing[0]}.")
         claim = asked(technique, seen)
+        true = _true_of(claim, module, known)
     except NotApplicableError:
         return jnp.array(NOT_APPLICABLE)
-    numbers = _numbers(claim, known, _true_of(claim, module, known))
-    return jnp.stack([jnp.asarray(one, float) for one in numbers])
+    return jnp.stack([jnp.asarray(one, float) for one in _numbers(claim, known, true)])
 
 
 def _on_host(technique: Host, seen: Mapping[str, Any], known: _Known) -> Float[Array, " numbers"]:

@@ -14,6 +14,9 @@
 - `Edit`: raw is the share of a feature's R², as the best linear probe for it has on h, that is gone after the edit
   meant for it, less the share that the others lose; the mean over features. Chance is 0: what does not know the
   feature takes as much from it as from the others.
+- `Attributions`: raw is 1 less the squared error over that of zeros, summed over outputs, features and samples.
+  Chance is that of the same values for other features of the same samples. Which truth they are held against is a
+  choice: see `toymodels.techniques.scores.attributions`.
 - `Number`: raw is 1 - abs(log(claimed / n)) / log n, 0 for "one feature".
 
 Only features that have a direction are counted.
@@ -25,8 +28,9 @@ from jaxtyping import Float
 
 from toymodels.arrays import AnyArray
 from toymodels.cases import Truth
-from toymodels.techniques.claims import Activations, Directions, Edit, Effects, Number
+from toymodels.techniques.claims import Activations, Attributions, Directions, Edit, Effects, Number
 from toymodels.techniques.scores.activations import of_activations
+from toymodels.techniques.scores.attributions import of_attributions
 from toymodels.techniques.scores.directions import of_directions
 from toymodels.techniques.scores.edits import of_edit
 from toymodels.techniques.scores.effects import of_effects
@@ -43,15 +47,17 @@ def score_of(
     *,
     h: Float[AnyArray, "m samples"] | None = None,
     effects: Float[AnyArray, " edges"] | None = None,
+    attributions: Float[AnyArray, "outputs n samples"] | None = None,
 ) -> Score:
     """The score of a claim.
 
     Args:
-        claim: what a technique returned: `Directions`, `Activations`, `Effects`, an `Edit` or a `Number`.
+        claim: what a technique returned: one of `Claim`.
         truth: directions of the features, and which have one.
         x: values of the features in the samples that the technique was given.
         h: hidden activations in these samples; only for an `Edit`.
         effects: what each edge truly does, as `cases.true_effects` says; only for `Effects`.
+        attributions: the Shapley values, as `cases.shapley_values` says; only for `Attributions`.
 
     Raises:
         TypeError: for what is not a claim.
@@ -65,9 +71,11 @@ def score_of(
         return of_effects(claim, effects)
     if isinstance(claim, Edit) and h is not None:
         return of_edit(claim, truth, x, h)
+    if isinstance(claim, Attributions) and attributions is not None:
+        return of_attributions(claim, attributions)
     if isinstance(claim, Number):
         return of_number(claim, truth)
     raise TypeError(
         "A technique must return Directions, Activations, Effects (score_of needs `effects` then), an Edit (it needs "
-        f"`h`) or a Number. It returned {claim!r}."
+        f"`h`), Attributions (it needs `attributions`) or a Number. It returned {claim!r}."
     )

@@ -23,6 +23,11 @@ class Score(NamedTuple):
         dead: share of the claimed features that are on in no sample.
         auroc: probability that an edge that does something is claimed to do more than one that does nothing, where
             effects are claimed and there are edges of both kinds.
+        completeness: 1 less the error of the sum of attributions, which should be f(x) - f(0), in parts of it.
+        dummies: 1 less the share of all attribution that is given to features that never change the output; only where
+            there are some.
+        signs: share of the attributions of features that do something whose sign is right, less that whose is wrong.
+        ranks: share of the pairs of features of a sample that stand in the right order, less that of the wrong one.
     """
 
     score: Float[AnyArray, ""]
@@ -34,6 +39,10 @@ class Score(NamedTuple):
     l0: Float[AnyArray, ""]
     dead: Float[AnyArray, ""]
     auroc: Float[AnyArray, ""]
+    completeness: Float[AnyArray, ""]
+    dummies: Float[AnyArray, ""]
+    signs: Float[AnyArray, ""]
+    ranks: Float[AnyArray, ""]
 
 
 def score_from(raw: AnyArray, chance: AnyArray, **others: AnyArray) -> Score:
