@@ -264,7 +264,7 @@ def test_the_card_has_an_entry_for_each_technique_case_level_and_seed(card):
     assert np.isnan(card.n_features.sel(case="trained")[1:]).all()
     assert card.level_value.sel(case="digons").values.tolist() == [0.5, 0.1, 0.05]
     assert card.access.values.tolist() == ["h", "h, key", "h, key"]
-    assert (card.seconds > 0).all()
+    assert (card.seconds[:2] > 0).all()
 
 
 def test_a_technique_of_numpy_has_the_same_score(card):
@@ -276,6 +276,7 @@ def test_a_technique_of_numpy_has_the_same_score(card):
 def test_what_does_not_apply_says_so(card):
     assert not card.applicable.sel(technique="never", case="digons").any()
     assert np.isnan(card.score.sel(technique="never", case="digons")).all()
+    assert np.isnan(card.seconds.sel(technique="never"))
     assert card.applicable.sel(technique="axes", case="digons").all()
     assert "not applicable" in table(card)
 

@@ -149,7 +149,7 @@ def test_a_card_of_attribution():
     np.testing.assert_allclose(frame.score.sel(technique="integrated gradients"), slopes, atol=1e-4)
     assert slopes[1] < 0.995
     assert not card.applicable.sel(case="many").any()
-    assert card.access.values.tolist()[:1] == ["x, model"]
+    assert card.access.values.tolist()[:1] == ["model, x"]
 
 
 def test_there_are_too_many_coalitions_of_thirteen_features():
