@@ -83,6 +83,7 @@ def test_the_guides_are_there_and_listed():
         "saelens",
         "cases",
         "techniques",
+        "weights",
     ]
     assert sorted(path.stem for path in GUIDES) == sorted(wanted)
     listed = (SOURCES / "guides" / "index.md").read_text()
