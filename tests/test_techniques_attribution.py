@@ -161,7 +161,7 @@ def test_claims_of_another_shape_are_refused():
     truth = cases.Truth(np.eye(5), np.ones(5, bool))
     with pytest.raises(ValueError, match=r"values of Attributions of a technique must have shape \(3, 5, 6\)"):
         score_of(Attributions(TRUE[:2]), truth, X, attributions=TRUE)
-    with pytest.raises(TypeError, match="it needs `attributions`"):
+    with pytest.raises(TypeError, match="they need `attributions`"):
         score_of(Attributions(TRUE), truth, X)
 
 

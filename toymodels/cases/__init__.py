@@ -24,6 +24,7 @@ from toymodels.cases.autoencoders import (
     unrepresented,
 )
 from toymodels.cases.case import EXACT, Case, Truth, compress, from_graph, graph_of, of_run, truth
+from toymodels.cases.changes import true_changes
 from toymodels.cases.circuit import Circuit, Computed
 from toymodels.cases.circuits import (
     absolute_value,
@@ -83,6 +84,7 @@ __all__ = [
     "switches",
     "tight_frame",
     "trained",
+    "true_changes",
     "true_effects",
     "truth",
     "unrepresented",

@@ -7,15 +7,25 @@
     print(tm.techniques.table(card))
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
-stand in `attribution`, `probes`, `dictionaries`, `decomposition`, `edges`, `edits` and `baselines`.
+stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `attribution` and `baselines`.
 """
 
-from toymodels.techniques import attribution, baselines, decomposition, dictionaries, edges, edits, probes
+from toymodels.techniques import attribution, baselines, decomposition, dictionaries, edges, edits, probes, steering
 from toymodels.techniques.card import score, try_on
-from toymodels.techniques.claims import Activations, Attributions, Claim, Directions, Edit, Effects, Number
+from toymodels.techniques.claims import (
+    Activations,
+    Attributions,
+    Claim,
+    Directions,
+    Edit,
+    Effects,
+    NotApplicableError,
+    Number,
+    Steered,
+)
 from toymodels.techniques.pictures import curves, poster, table
 from toymodels.techniques.scores import Score, score_of
-from toymodels.techniques.technique import NotApplicableError, Technique, access, host
+from toymodels.techniques.technique import Technique, access, host
 
 __all__ = [
     "Activations",
@@ -27,6 +37,7 @@ __all__ = [
     "NotApplicableError",
     "Number",
     "Score",
+    "Steered",
     "Technique",
     "access",
     "attribution",
@@ -41,6 +52,7 @@ __all__ = [
     "probes",
     "score",
     "score_of",
+    "steering",
     "table",
     "try_on",
 ]

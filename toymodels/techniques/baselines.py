@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.specifications import specification, static
-from toymodels.techniques.claims import Directions
-from toymodels.techniques.technique import NotApplicableError, host
+from toymodels.techniques.claims import Directions, NotApplicableError
+from toymodels.techniques.technique import host
 
 
 @specification
@@ -61,6 +61,20 @@ def nonnegative_matrix_factorization(h: Float[np.ndarray, "m samples"], key: int
     return Directions(nmf.components_.T, activations)
 
 
+def logistic_probe(h: Float[np.ndarray, "m samples"], x: Float[np.ndarray, "n samples"]) -> Directions:
+    """Logistic regression for whether a feature is on (Alain & Bengio 2016), with scikit-learn's penalty ‖w‖²/2: the
+    direction w, and the probability that it states."""
+    from sklearn.linear_model import LogisticRegression
+
+    weights, stated = np.zeros((len(h), len(x))), np.zeros(x.shape)
+    for place, on in enumerate(x != 0):
+        if on.any() and not on.all():
+            with _quiet():
+                fitted = LogisticRegression().fit(_samples(h), on)
+            weights[:, place], stated[place] = fitted.coef_[0], fitted.predict_proba(_samples(h))[:, 1]
+    return Directions(weights, stated, labelled=True)
+
+
 @specification
 class DictionaryLearning:
     """Dictionary learning of scikit-learn, alternating between a lasso with activations ≥ 0 and the dictionary (Mairal
@@ -86,6 +100,9 @@ class DictionaryLearning:
             activations = learner.fit_transform(_samples(h)).T
         return Directions(learner.components_.T, activations)
 
+
+LOGISTIC_PROBE = host(logistic_probe, "sklearn")
+"""The logistic probe as a technique."""
 
 CLASSICAL = {
     "PCA": host(principal_components, "sklearn"),

@@ -1,4 +1,5 @@
-"""What a technique claims: directions of features, how strongly they are on, what edges do, an edit, or a number."""
+"""What a technique claims: directions of features, how strongly they are on, what edges do, hidden activations
+without or with more of a feature, or a number."""
 
 from dataclasses import dataclass
 
@@ -70,6 +71,17 @@ class Attributions:
 
 
 @dataclass(frozen=True)
+class Steered:
+    """Hidden activations to which a feature has been added, once for each feature.
+
+    Attributes:
+        hidden: those with more of feature i at [i], (n, m, samples).
+    """
+
+    hidden: Float[AnyArray, "n m samples"]
+
+
+@dataclass(frozen=True)
 class Number:
     """How many features there are.
 
@@ -80,4 +92,8 @@ class Number:
     value: Float[AnyArray, ""]
 
 
-Claim = Directions | Activations | Effects | Edit | Attributions | Number
+Claim = Directions | Activations | Effects | Edit | Steered | Attributions | Number
+
+
+class NotApplicableError(ValueError):
+    """Raised by a technique for a case to which it does not apply, such as one of negative activations."""

@@ -1,27 +1,84 @@
 """Techniques that take features out of the hidden activations."""
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.arrays import ratio
+from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Edit
 from toymodels.techniques.probes import mean_difference, probe_direction
+from toymodels.theory.probing import chance_r2
+
+PERMUTED = 4.0
+"""A feature is found where the R² of its probe is so many times that of a probe for permuted values, or more."""
 
 
 def erasure(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Edit:
     """LEACE (Belrose et al. 2023): the smallest change of h after which no linear probe finds the feature's value, h -
-    c w·(h - E h) / w·c, with c = Cov(h, x_i) and the probe w = Cov(h)⁺ c. It has no tolerance.
+    c w·(h - E h) / w·c, with c = Cov(h, x_i) and the probe w = Cov(h)⁺ c. Where the probe finds hardly more than it
+    does for permuted values (`PERMUTED`), c is the noise of the samples, and nothing is erased. There is no other
+    tolerance: a rare feature is erased as well as any.
 
     In a tight frame it takes the feature's direction out, and the other features lose (n - m) / (m (n - 1)) of their
-    R², the square of the Welch bound."""
-    centred = h - h.mean(-1, keepdims=True)
-    covariance = centred @ (x - x.mean(-1, keepdims=True)).T / x.shape[-1]
-    return _without(h, covariance, probe_direction(h, x).columns)
+    R², the square of the Welch bound. Of independent features nothing is left for a non-linear reader either."""
+    covariance, probes = _covariance(h, x), probe_direction(h, x).columns
+    found = (probes * covariance).sum(0) > PERMUTED * chance_r2(len(h), x.shape[-1]) * x.var(-1)
+    return _without(h, covariance, probes * found[None])
+
+
+def label_erasure(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Edit:
+    """LEACE of the label, whether a feature is on. If values have both signs evenly, h and the label do not covary,
+    nothing is erased, and |h| tells the label as before."""
+    return erasure(h, (x != 0).astype(h.dtype))
 
 
 def directional_ablation(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Edit:
     """h without its component along the feature's mean difference, of which the mean is kept (Arditi et al. 2024)."""
     directions = mean_difference(h, x).columns
     return _without(h, directions, directions)
+
+
+@specification
+class NullspaceProjection:
+    """Iterative null-space projection (Ravfogel et al. 2020): h without its component along a linear probe for the
+    feature, then without that along a probe on what is left, and so on. One step is enough if and only if the probe is
+    parallel to Cov(h, x_i), as in tight frames; each further step takes a dimension from all other features.
+
+    Attributes:
+        steps: how many probes at most.
+        above: stop where the probe's R² is less than so many times that of a probe for permuted labels; 0 for never.
+    """
+
+    steps: int = static(default=8)
+    above: float = PERMUTED
+
+    def __call__(self, h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Edit:
+        """The claim."""
+        covariance, mean = _covariance(h, h), h.mean(-1, keepdims=True)
+        least = self.above * chance_r2(len(h), x.shape[-1]) * x.var(-1)
+
+        def kept(c: Float[Array, " m"], least: Array) -> Float[Array, "m m"]:
+            P = jnp.eye(len(h))
+            for _ in range(self.steps):
+                probe = _inverse(P @ covariance @ P) @ (P @ c)
+                along = ratio(probe, jnp.linalg.norm(probe)) * (probe @ c > least)
+                P = P - jnp.outer(along, along)
+            return P
+
+        projections = jax.vmap(kept, (1, 0))(_covariance(h, x), least)
+        return Edit(mean[None] + projections @ (h - mean))
+
+
+def _covariance(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, "m n"]:
+    return (h - h.mean(-1, keepdims=True)) @ (x - x.mean(-1, keepdims=True)).T / x.shape[-1]
+
+
+def _inverse(covariance: Float[Array, "m m"]) -> Float[Array, "m m"]:
+    """The pseudo-inverse of a covariance, in the directions in which h varies at all."""
+    variances, axes = jnp.linalg.eigh(covariance)
+    varies = variances > 1e-5 * variances[-1]
+    return (axes * jnp.where(varies, 1 / jnp.where(varies, variances, 1), 0)[None]) @ axes.T
 
 
 def _without(h: Float[Array, "m samples"], along: Float[Array, "m n"], read: Float[Array, "m n"]) -> Edit:

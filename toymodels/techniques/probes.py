@@ -1,10 +1,21 @@
 """Techniques that are given the features' values: probes and means."""
 
+import itertools
+import math
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from toymodels.techniques.claims import Activations, Directions, Number
+from toymodels.arrays import ratio
+from toymodels.specifications import specification, static
+from toymodels.techniques.claims import Activations, Directions, NotApplicableError, Number
+
+MOST_SETS = 10_000  # of neurons
+
+ROUNDING = 1e-5
+"""What is left of a neuron's variance, when others are taken out of it, is rounding below this share of it."""
 
 
 def linear_probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Activations:
@@ -17,6 +28,34 @@ def shuffled_probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -
     """The linear probe for labels of other samples: a control, whose R² is chance, about m / samples (Hewitt & Liang
     2019)."""
     return Activations(_probe(h, jnp.roll(x, 1, axis=-1)).T @ _centred(h), labelled=True)
+
+
+@specification
+class SparseProbe:
+    """The best linear probe that reads k neurons (Gurnee et al. 2023): all sets of k are tried for each feature. Its R²
+    is `theory.probing.sparse_probe_r2`, in expectation. A feature with a neuron of its own is found by k = 1; in
+    superposition the result depends on how the hidden space is turned.
+
+    Attributes:
+        k: number of neurons; all if there are fewer.
+    """
+
+    k: int = static(default=1)
+
+    def __call__(self, h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Activations:
+        """The claim.
+
+        Raises:
+            NotApplicableError: if there are more than 10,000 sets of neurons.
+        """
+        k = min(self.k, len(h))
+        if (count := math.comb(len(h), k)) > MOST_SETS:
+            raise NotApplicableError(f"k = {k} of {len(h)} neurons are {count:,} sets.")
+        sets = np.array(list(itertools.combinations(range(len(h)), k)))
+        h, x = _centred(h), _centred(x)
+        explained = _explained((h @ h.T)[sets[:, :, None], sets[:, None, :]], (h @ x.T)[sets])
+        best = jnp.asarray(sets)[explained.argmax(0)]
+        return Activations(jax.vmap(_fitted)(h[best], x), labelled=True)
 
 
 def probe_direction(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Directions:
@@ -58,6 +97,30 @@ def _probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[
     """(hᵀ)⁺ xᵀ, by way of hᵀ = Q R, which keeps more digits than the covariance of h would."""
     Q, R = _qr(_centred(h).T)
     return jnp.linalg.pinv(R, rtol=1e-5) @ (Q.T @ _centred(x).T)
+
+
+def _explained(covariance: Float[Array, "sets k k"], with_x: Float[Array, "sets k n"]) -> Float[Array, "sets n"]:
+    """cᵀ Σ⁻¹ c of each set and feature, by Gaussian elimination: each neuron is taken out of those after it."""
+    explained, least = jnp.zeros(with_x[:, 0].shape), ROUNDING * covariance.diagonal(axis1=1, axis2=2)
+    for place in range(covariance.shape[1]):
+        pivot = covariance[:, place, place]
+        inverse = jnp.where(pivot > least[:, place], ratio(1.0, pivot), 0)[:, None]
+        row = covariance[:, place] * inverse
+        explained += with_x[:, place] ** 2 * inverse
+        covariance = covariance - row[:, :, None] * covariance[:, [place]]
+        with_x = with_x - row[:, :, None] * with_x[:, [place]]
+    return explained
+
+
+def _fitted(rows: Float[Array, "k samples"], target: Float[Array, " samples"]) -> Float[Array, " samples"]:
+    """The least-squares fit of rows to a target, by Gram-Schmidt."""
+    fit, least = jnp.zeros_like(target), ROUNDING * (rows * rows).sum(-1)
+    for place in range(len(rows)):
+        row, square = rows[place], rows[place] @ rows[place]
+        inverse = jnp.where(square > least[place], ratio(1.0, square), 0)
+        fit += row * (row @ target) * inverse
+        rows = rows - (rows @ row * inverse)[:, None] * row[None]
+    return fit
 
 
 @jax.custom_batching.sequential_vmap

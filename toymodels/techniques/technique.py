@@ -23,21 +23,17 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray
-from toymodels.cases import MOST_FEATURES, SWITCHED, Truth, shapley_values, switches, true_effects, truth
+from toymodels.cases import MOST_FEATURES, SWITCHED, Truth, shapley_values, switches, true_changes, true_effects, truth
 from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
-from toymodels.techniques.claims import Activations, Attributions, Claim, Effects
+from toymodels.techniques.claims import Activations, Attributions, Claim, Effects, NotApplicableError, Steered
 from toymodels.techniques.scores import Score, score_of
 from toymodels.training.engine.ask import arguments_of, asked
 
 Technique = Callable[..., Claim]
 
 SEEN = ("h", "x", "forward", "model", "graph", "params", "key")
-
-
-class NotApplicableError(ValueError):
-    """Raised by a technique for a case to which it does not apply, such as one of negative activations."""
 
 
 @specification
@@ -158,6 +154,10 @@ def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
         if len(known.x) > MOST_FEATURES:
             raise NotApplicableError("There are too many features to know the truth.")
         return {"attributions": shapley_values(_model(module), known.x)}
+    if isinstance(claim, Steered):
+        if not isinstance(module, SWITCHED):
+            raise NotApplicableError(f"What features do in a {type(module).__name__} is not known.")
+        return {"forward": module.decode, "changes": true_changes(module, known.x)}
     return {}
 
 
@@ -170,10 +170,10 @@ def _on_device(
         if missing:
             raise NotApplicableError(f"The module has no {missing[0]}.")
         claim = asked(technique, seen)
-        true = _true_of(claim, module, known)
+        numbers = _numbers(claim, known, _true_of(claim, module, known))
     except NotApplicableError:
         return jnp.array(NOT_APPLICABLE)
-    return jnp.stack([jnp.asarray(one, float) for one in _numbers(claim, known, true)])
+    return jnp.stack([jnp.asarray(one, float) for one in numbers])
 
 
 def _on_host(technique: Host, seen: Mapping[str, Any], known: _Known) -> Float[Array, " numbers"]:

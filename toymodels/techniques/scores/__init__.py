@@ -17,18 +17,21 @@
 - `Attributions`: raw is 1 less the squared error over that of zeros, summed over outputs, features and samples.
   Chance is that of the same values for other features of the same samples. Which truth they are held against is a
   choice: see `toymodels.techniques.scores.attributions`.
+- `Steered`: raw is the cosine between the change of the outputs, over all of them and all samples, and the change that
+  one more of the feature would make where nothing shares a dimension; chance is that with what others would change.
 - `Number`: raw is 1 - abs(log(claimed / n)) / log n, 0 for "one feature".
 
 Only features that have a direction are counted.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from jaxtyping import Float
 
 from toymodels.arrays import AnyArray
 from toymodels.cases import Truth
-from toymodels.techniques.claims import Activations, Attributions, Directions, Edit, Effects, Number
+from toymodels.techniques.claims import Activations, Attributions, Directions, Edit, Effects, Number, Steered
 from toymodels.techniques.scores.activations import of_activations
 from toymodels.techniques.scores.attributions import of_attributions
 from toymodels.techniques.scores.directions import of_directions
@@ -36,6 +39,7 @@ from toymodels.techniques.scores.edits import of_edit
 from toymodels.techniques.scores.effects import of_effects
 from toymodels.techniques.scores.numbers import of_number
 from toymodels.techniques.scores.score import Score
+from toymodels.techniques.scores.steering import of_steering
 
 __all__ = ["Score", "score_of"]
 
@@ -48,6 +52,8 @@ def score_of(
     h: Float[AnyArray, "m samples"] | None = None,
     effects: Float[AnyArray, " edges"] | None = None,
     attributions: Float[AnyArray, "outputs n samples"] | None = None,
+    forward: Callable[[AnyArray], AnyArray] | None = None,
+    changes: Float[AnyArray, "n outputs samples"] | None = None,
 ) -> Score:
     """The score of a claim.
 
@@ -55,9 +61,11 @@ def score_of(
         claim: what a technique returned: one of `Claim`.
         truth: directions of the features, and which have one.
         x: values of the features in the samples that the technique was given.
-        h: hidden activations in these samples; only for an `Edit`.
+        h: hidden activations in these samples; only for an `Edit` and `Steered`.
         effects: what each edge truly does, as `cases.true_effects` says; only for `Effects`.
         attributions: the Shapley values, as `cases.shapley_values` says; only for `Attributions`.
+        forward: the outputs (outputs, samples) from hidden activations; only for `Steered`.
+        changes: what one more of each feature does to the outputs, as `cases.true_changes` says; only for `Steered`.
 
     Raises:
         TypeError: for what is not a claim.
@@ -73,9 +81,11 @@ def score_of(
         return of_edit(claim, truth, x, h)
     if isinstance(claim, Attributions) and attributions is not None:
         return of_attributions(claim, attributions)
+    if isinstance(claim, Steered) and h is not None and forward is not None and changes is not None:
+        return of_steering(claim, h, forward, changes)
     if isinstance(claim, Number):
         return of_number(claim, truth)
     raise TypeError(
         "A technique must return Directions, Activations, Effects (score_of needs `effects` then), an Edit (it needs "
-        f"`h`), Attributions (it needs `attributions`) or a Number. It returned {claim!r}."
+        f"`h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`) or a Number. It returned {claim!r}."
     )

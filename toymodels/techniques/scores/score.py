@@ -28,6 +28,10 @@ class Score(NamedTuple):
             there are some.
         signs: share of the attributions of features that do something whose sign is right, less that whose is wrong.
         ranks: share of the pairs of features of a sample that stand in the right order, less that of the wrong one.
+        erased: share of a feature's R², as the best linear probe for it has, that is gone after the edit meant for it.
+        lost: the same share of the other features'.
+        left: R² with which the best linear reader of h and |h| still tells whether the feature is on.
+        gain: change of the outputs along the true change, 1 for as much as one more of the feature makes.
     """
 
     score: Float[AnyArray, ""]
@@ -43,6 +47,10 @@ class Score(NamedTuple):
     dummies: Float[AnyArray, ""]
     signs: Float[AnyArray, ""]
     ranks: Float[AnyArray, ""]
+    erased: Float[AnyArray, ""]
+    lost: Float[AnyArray, ""]
+    left: Float[AnyArray, ""]
+    gain: Float[AnyArray, ""]
 
 
 def score_from(raw: AnyArray, chance: AnyArray, **others: AnyArray) -> Score:
