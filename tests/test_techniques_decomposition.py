@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from toymodels import cases
-from toymodels.techniques import NotApplicableError, access, try_on
+from toymodels.techniques import NotApplicableError, access
 from toymodels.techniques.decomposition import (
     Components,
     StochasticDecomposition,
@@ -115,6 +114,9 @@ def test_many_models_at_once_have_the_numbers_of_each_alone():
 @pytest.mark.slow
 @pytest.mark.optimized
 def test_the_columns_of_three_features_in_their_own_dimensions_come_apart():
-    score = try_on(StochasticDecomposition(6), cases.dedicated(3, 0.1), samples=4_096)
-    assert float(score.mmcs) > 0.99
-    assert float(score.score) > 0.95
+    x = tm.Independent(3, 0.1).sample(jax.random.key(2), 2**14)
+    found = jax.jit(StochasticDecomposition(6).decompose)(x, {"W": jnp.eye(3)}, jax.random.key(4))
+    mmcs, ml2r, live = likeness(found, jnp.eye(3))
+    assert float(mmcs) == pytest.approx(1, abs=1e-3)
+    assert float(ml2r) == pytest.approx(1, abs=0.06)  # the penalty makes components too long here, by 3 to 5 %
+    assert live == 3

@@ -7,7 +7,8 @@
 
 Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `tight_frame`, `random_frame`, `unrepresented`, `trained`.
 Circuits: `gate`, `backup`, `dormant`, `ignored`, `polysemantic`, `absolute_value`, `asymmetric`, `all_ands`,
-`pass_through`. A transformer: `induction`. One of your own is a `Case`: a model and its task; a model that you trained
+`pass_through`. A transformer: `induction`. A network that nobody built by hand, whose truth is not known:
+`handwritten_digits`. One of your own is a `Case`: a model and its task; a model that you trained
 is one by `of_run`.
 """
 
@@ -37,8 +38,10 @@ from toymodels.cases.circuits import (
     pass_through,
     polysemantic,
 )
+from toymodels.cases.digits import DigitImages, digit_graph, digit_images, handwritten_digits
 from toymodels.cases.edges import SWITCHED, Switches, effects, effects_of_cuts, switches, true_effects
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
+from toymodels.cases.strength import carried, strongest
 from toymodels.cases.transformer import Induction, RepeatedTokens, induction
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "Case",
     "Circuit",
     "Computed",
+    "DigitImages",
     "Edge",
     "Graph",
     "Induction",
@@ -59,8 +63,11 @@ __all__ = [
     "all_ands",
     "asymmetric",
     "backup",
+    "carried",
     "compress",
     "dedicated",
+    "digit_graph",
+    "digit_images",
     "digons",
     "dormant",
     "draw_graph",
@@ -70,6 +77,7 @@ __all__ = [
     "from_graph",
     "gate",
     "graph_of",
+    "handwritten_digits",
     "ignored",
     "induction",
     "layered",
@@ -81,6 +89,7 @@ __all__ = [
     "random_frame",
     "read_graph",
     "shapley_values",
+    "strongest",
     "switches",
     "tight_frame",
     "trained",
