@@ -43,6 +43,7 @@ from toymodels.cases.edges import SWITCHED, Switches, effects, effects_of_cuts, 
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
 from toymodels.cases.strength import carried, strongest
 from toymodels.cases.transformer import Induction, RepeatedTokens, induction
+from toymodels.cases.units import profiles
 
 __all__ = [
     "EXACT",
@@ -86,6 +87,7 @@ __all__ = [
     "pass_through",
     "polygon",
     "polysemantic",
+    "profiles",
     "random_frame",
     "read_graph",
     "shapley_values",

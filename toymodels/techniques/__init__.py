@@ -7,10 +7,21 @@
     print(tm.techniques.table(card))
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
-stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `attribution` and `baselines`.
+stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `attribution`, `units` and
+`baselines`.
 """
 
-from toymodels.techniques import attribution, baselines, decomposition, dictionaries, edges, edits, probes, steering
+from toymodels.techniques import (
+    attribution,
+    baselines,
+    decomposition,
+    dictionaries,
+    edges,
+    edits,
+    probes,
+    steering,
+    units,
+)
 from toymodels.techniques.card import score, try_on
 from toymodels.techniques.claims import (
     Activations,
@@ -21,6 +32,7 @@ from toymodels.techniques.claims import (
     Effects,
     NotApplicableError,
     Number,
+    Profiles,
     Steered,
 )
 from toymodels.techniques.pictures import curves, poster, table
@@ -36,6 +48,7 @@ __all__ = [
     "Effects",
     "NotApplicableError",
     "Number",
+    "Profiles",
     "Score",
     "Steered",
     "Technique",
@@ -55,4 +68,5 @@ __all__ = [
     "steering",
     "table",
     "try_on",
+    "units",
 ]

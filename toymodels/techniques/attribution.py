@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from toymodels import cases
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Attributions
-from toymodels.techniques.technique import NotApplicableError
+from toymodels.techniques.technique import NotApplicableError, Technique
 
 Function = Callable[[Float[Array, "n samples"]], Float[Array, "outputs samples"]]
 """The whole model."""
@@ -99,7 +99,7 @@ class Lime:
         return Attributions(jax.lax.scan(add, start, (there, reads.T))[0])
 
 
-ATTRIBUTIONS = {
+ATTRIBUTIONS: dict[str, Technique] = {
     "gradient × input": gradient_times_input,
     "integrated gradients": IntegratedGradients(),
     "occlusion": occlusion,

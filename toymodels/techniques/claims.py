@@ -82,6 +82,17 @@ class Steered:
 
 
 @dataclass(frozen=True)
+class Profiles:
+    """To which features each hidden unit responds, up to scale.
+
+    Attributes:
+        rows: one per unit (m, n): above 0 for features that raise it, below for those that lower it.
+    """
+
+    rows: Float[AnyArray, "m n"]
+
+
+@dataclass(frozen=True)
 class Number:
     """How many features there are.
 
@@ -92,7 +103,7 @@ class Number:
     value: Float[AnyArray, ""]
 
 
-Claim = Directions | Activations | Effects | Edit | Steered | Attributions | Number
+Claim = Directions | Activations | Effects | Edit | Steered | Attributions | Profiles | Number
 
 
 class NotApplicableError(ValueError):

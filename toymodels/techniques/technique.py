@@ -3,6 +3,7 @@
     h         hidden activations (m, samples)
     x         values of the features (n, samples): labels
     forward   function from hidden activations to outputs (outputs, samples)
+    encode    function from features to hidden activations
     model     function from features to outputs (outputs, samples): forward and backward passes of the whole model
     graph     every edge that there could be, and switches to cut them: `cases.Switches`
     params    the model's parameters by name
@@ -23,17 +24,27 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.arrays import AnyArray
-from toymodels.cases import MOST_FEATURES, SWITCHED, Truth, shapley_values, switches, true_changes, true_effects, truth
+from toymodels.cases import (
+    MOST_FEATURES,
+    SWITCHED,
+    Truth,
+    profiles,
+    shapley_values,
+    switches,
+    true_changes,
+    true_effects,
+    truth,
+)
 from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
-from toymodels.techniques.claims import Activations, Attributions, Claim, Effects, NotApplicableError, Steered
+from toymodels.techniques.claims import Activations, Attributions, Claim, Effects, NotApplicableError, Profiles, Steered
 from toymodels.techniques.scores import Score, score_of
 from toymodels.training.engine.ask import arguments_of, asked
 
 Technique = Callable[..., Claim]
 
-SEEN = ("h", "x", "forward", "model", "graph", "params", "key")
+SEEN = ("h", "x", "forward", "encode", "model", "graph", "params", "key")
 
 
 @specification
@@ -75,7 +86,7 @@ def check_technique(name: str, technique: Any) -> None:
     module that it needs is not."""
     check_function("score", f"technique {name!r}", _function(technique))
     needs = technique.needs if isinstance(technique, Host) else None
-    if isinstance(technique, Host) and (functions := {"forward", "model", "graph"} & set(access(technique))):
+    if isinstance(technique, Host) and (functions := {"forward", "encode", "model", "graph"} & set(access(technique))):
         raise ValueError(
             f"Technique {name!r} is a host technique. It cannot ask for {functions.pop()}, which is JAX's."
         )
@@ -121,14 +132,15 @@ class Scored:
 
 
 def _functions(module: nnx.Module) -> dict[str, Any]:
-    """Those of `forward`, `model` and `graph` that a module has."""
-    forward = {"forward": module.decode} if hasattr(module, "decode") else {}
-    forward["model"] = _model(module)
-    return {**forward, "graph": switches(module)} if isinstance(module, SWITCHED) else forward
+    """Those of `forward`, `encode`, `model` and `graph` that a module has."""
+    functions = {"forward": module.decode} if hasattr(module, "decode") else {}
+    functions |= {"encode": _part(module, "hidden"), "model": _part(module, "prediction")}
+    return {**functions, "graph": switches(module)} if isinstance(module, SWITCHED) else functions
 
 
-def _model(module: nnx.Module) -> Callable[[Array], Array]:
-    return lambda x: activations(module, x)["prediction"]
+def _part(module: nnx.Module, name: str) -> Callable[[Array], Array]:
+    """One of the module's activations as a function of the features."""
+    return lambda x: activations(module, x)[name]
 
 
 class _Known(NamedTuple):
@@ -153,7 +165,9 @@ def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
     if isinstance(claim, Attributions):
         if len(known.x) > MOST_FEATURES:
             raise NotApplicableError("There are too many features to know the truth.")
-        return {"attributions": shapley_values(_model(module), known.x)}
+        return {"attributions": shapley_values(_part(module, "prediction"), known.x)}
+    if isinstance(claim, Profiles):
+        return {"profiles": profiles(module)}
     if isinstance(claim, Steered):
         if not isinstance(module, SWITCHED):
             raise NotApplicableError(f"What features do in a {type(module).__name__} is not known.")

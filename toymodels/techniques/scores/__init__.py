@@ -19,6 +19,9 @@
   choice: see `toymodels.techniques.scores.attributions`.
 - `Steered`: raw is the cosine between the change of the outputs, over all of them and all samples, and the change that
   one more of the feature would make where nothing shares a dimension; chance is that with what others would change.
+- `Profiles`: raw is the mean over units of the signed cosine with the unit's true weights, `cases.profiles`; chance is
+  that with the weights of other units. R² is that of the second half of the samples, of a line in row · x: a technique
+  may fit the first half.
 - `Number`: raw is 1 - abs(log(claimed / n)) / log n, 0 for "one feature".
 
 Only features that have a direction are counted.
@@ -31,13 +34,14 @@ from jaxtyping import Float
 
 from toymodels.arrays import AnyArray
 from toymodels.cases import Truth
-from toymodels.techniques.claims import Activations, Attributions, Directions, Edit, Effects, Number, Steered
+from toymodels.techniques.claims import Activations, Attributions, Directions, Edit, Effects, Number, Profiles, Steered
 from toymodels.techniques.scores.activations import of_activations
 from toymodels.techniques.scores.attributions import of_attributions
 from toymodels.techniques.scores.directions import of_directions
 from toymodels.techniques.scores.edits import of_edit
 from toymodels.techniques.scores.effects import of_effects
 from toymodels.techniques.scores.numbers import of_number
+from toymodels.techniques.scores.profiles import of_profiles
 from toymodels.techniques.scores.score import Score
 from toymodels.techniques.scores.steering import of_steering
 
@@ -54,6 +58,7 @@ def score_of(
     attributions: Float[AnyArray, "outputs n samples"] | None = None,
     forward: Callable[[AnyArray], AnyArray] | None = None,
     changes: Float[AnyArray, "n outputs samples"] | None = None,
+    profiles: Float[AnyArray, "m n"] | None = None,
 ) -> Score:
     """The score of a claim.
 
@@ -61,11 +66,12 @@ def score_of(
         claim: what a technique returned: one of `Claim`.
         truth: directions of the features, and which have one.
         x: values of the features in the samples that the technique was given.
-        h: hidden activations in these samples; only for an `Edit` and `Steered`.
+        h: hidden activations in these samples; only for an `Edit`, `Steered` and `Profiles`.
         effects: what each edge truly does, as `cases.true_effects` says; only for `Effects`.
         attributions: the Shapley values, as `cases.shapley_values` says; only for `Attributions`.
         forward: the outputs (outputs, samples) from hidden activations; only for `Steered`.
         changes: what one more of each feature does to the outputs, as `cases.true_changes` says; only for `Steered`.
+        profiles: the weights of hidden units, as `cases.profiles` says; only for `Profiles`.
 
     Raises:
         TypeError: for what is not a claim.
@@ -83,9 +89,12 @@ def score_of(
         return of_attributions(claim, attributions)
     if isinstance(claim, Steered) and h is not None and forward is not None and changes is not None:
         return of_steering(claim, h, forward, changes)
+    if isinstance(claim, Profiles) and profiles is not None and h is not None:
+        return of_profiles(claim, profiles, x, h)
     if isinstance(claim, Number):
         return of_number(claim, truth)
     raise TypeError(
         "A technique must return Directions, Activations, Effects (score_of needs `effects` then), an Edit (it needs "
-        f"`h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`) or a Number. It returned {claim!r}."
+        "`h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`), Profiles (`profiles`, "
+        f"`h`) or a Number. It returned {claim!r}."
     )

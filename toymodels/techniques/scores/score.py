@@ -18,11 +18,12 @@ class Score(NamedTuple):
         chance: what `raw` is by chance.
         found: share of the true features with a claimed direction of cosine above .9.
         mmcs: mean over the true features of the largest cosine with a claimed direction.
-        r_squared: mean R² of the true features' values, where activations are claimed.
+        r_squared: mean R² of the true features' values, where activations are claimed, or of units where profiles are.
         l0: mean number of claimed features that are on in a sample.
         dead: share of the claimed features that are on in no sample.
         auroc: probability that an edge that does something is claimed to do more than one that does nothing, where
             effects are claimed and there are edges of both kinds.
+        top_r_squared: that of units in the samples in which they are highest.
         completeness: 1 less the error of the sum of attributions, which should be f(x) - f(0), in parts of it.
         dummies: 1 less the share of all attribution that is given to features that never change the output; only where
             there are some.
@@ -43,6 +44,7 @@ class Score(NamedTuple):
     l0: Float[AnyArray, ""]
     dead: Float[AnyArray, ""]
     auroc: Float[AnyArray, ""]
+    top_r_squared: Float[AnyArray, ""]
     completeness: Float[AnyArray, ""]
     dummies: Float[AnyArray, ""]
     signs: Float[AnyArray, ""]
