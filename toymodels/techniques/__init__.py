@@ -7,8 +7,8 @@
     print(tm.techniques.table(card))
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
-stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `attribution`, `units` and
-`baselines`.
+stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `attribution`, `units`,
+`unit_report` and `baselines`.
 """
 
 from toymodels.techniques import (
@@ -20,6 +20,7 @@ from toymodels.techniques import (
     edits,
     probes,
     steering,
+    unit_report,
     units,
 )
 from toymodels.techniques.card import score, try_on
@@ -68,5 +69,6 @@ __all__ = [
     "steering",
     "table",
     "try_on",
+    "unit_report",
     "units",
 ]

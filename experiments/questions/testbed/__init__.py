@@ -49,6 +49,16 @@ def _numbers(card: xr.Dataset) -> dict[str, xr.DataArray]:
 
 PAPER = Paper(
     title="Techniques of interpretability on models whose truth is known",
-    order=("poster", "probes", "failures", "limits", "interventions", "decomposition", "attribution", "digits"),
+    order=(
+        "poster",
+        "probes",
+        "failures",
+        "limits",
+        "interventions",
+        "decomposition",
+        "attribution",
+        "units",
+        "digits",
+    ),
     controls=(another_technique, techniques_reversed, levels_reversed, chance),
 )
