@@ -12,6 +12,7 @@ stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`
 """
 
 from toymodels.techniques import (
+    atlas,
     attribution,
     baselines,
     decomposition,
@@ -54,6 +55,7 @@ __all__ = [
     "Steered",
     "Technique",
     "access",
+    "atlas",
     "attribution",
     "baselines",
     "curves",
