@@ -84,6 +84,8 @@ def test_the_guides_are_there_and_listed():
         "cases",
         "techniques",
         "weights",
+        "attribution",
+        "units",
     ]
     assert sorted(path.stem for path in GUIDES) == sorted(wanted)
     listed = (SOURCES / "guides" / "index.md").read_text()

@@ -119,6 +119,14 @@ def test_words_are_judged_on_all_samples_and_on_the_top_ones():
     assert float(told.top_r_squared) < float(told.r_squared)
 
 
+def test_a_linear_model_hardly_sees_what_lowers_a_relu():
+    # ReLU(x₁ - x₂): Cov(h, x₂) = p² (1/24 - 1/4 + p/6), and Var x₂ = p/3 - p²/4
+    p = 0.1
+    rows = profile(NeuronModel(), neuron(1.0, -1.0, density=p), 400_000)
+    assert rows[1] == pytest.approx(p**2 * (1 / 24 - 1 / 4 + p / 6) / (p / 3 - p**2 / 4), abs=0.006)
+    assert rows[1] == pytest.approx(-0.062, abs=0.006)
+
+
 def test_what_is_seen_in_a_box_and_in_an_l1_ball():
     # the neuron (1, cos 72°, cos 72°): in a box all are 1, and its weights' ranks are lost
     case = neuron(1.0, 0.309017, 0.309017)

@@ -74,8 +74,8 @@ def atlas(h: Float[Array, "m samples"], x: Float[Array, "n samples"], *, ax: Axe
     which = np.asarray(dominating(x))
     colors = np.array([FAINT, *shades(len(x))])[which + 1]
     share, chance = trustworthiness(h, x)
-    places: Any = np.asarray(h)
-    ax.scatter(*places, c=colors, s=6, linewidth=0)
+    drawn: Any = ax  # with two axes or with three
+    drawn.scatter(*np.asarray(h), c=colors, s=6, linewidth=0)
     ax.set_title(f"neighbours agree: {share:.2f} (chance {chance:.2f})", fontsize=9)
     if len(h) == 2:
         ax.set_aspect("equal", adjustable="datalim")
