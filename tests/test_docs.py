@@ -86,6 +86,7 @@ def test_the_guides_are_there_and_listed():
         "weights",
         "attribution",
         "units",
+        "digits",
     ]
     assert sorted(path.stem for path in GUIDES) == sorted(wanted)
     listed = (SOURCES / "guides" / "index.md").read_text()

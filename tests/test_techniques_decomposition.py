@@ -66,23 +66,35 @@ def test_it_sees_parameters_and_samples():
     assert set(access(StochasticDecomposition())) == {"x", "params", "key"}
 
 
-def test_its_objective_is_that_of_the_paper_by_hand():
-    """Networks of which the bias alone is not 0 need components in both layers as much as the bias says."""
-    technique, key = StochasticDecomposition(n_components=3, minimality=0.25, power=2.0, width=2), jax.random.key(5)
-    learned = technique._start(jax.random.key(1), 2, 3)
-    for layer, bias in (("first", 1.0), ("second", 1.5)):
-        told = jax.tree.map(jnp.zeros_like, learned[layer])
-        learned[layer] = told._replace(bias=jnp.full(3, bias))
+@pytest.mark.parametrize("n_middle", [0, 4])
+def test_its_objective_is_that_of_the_paper_by_hand(n_middle):
+    """Networks of which the bias alone is not 0 need components in all layers as much as the bias says."""
+    technique = StochasticDecomposition(n_components=3, minimality=0.25, power=2.0, n_middle=n_middle, width=2)
+    learned, key = technique._start(jax.random.key(1), 2, 3), jax.random.key(5)
+    biases = [1.0, 1.5] if n_middle == 0 else [1.0, 1.2, 1.5]
+    networks = [
+        jax.tree.map(jnp.zeros_like, one)._replace(bias=jnp.full(len(one.bias), bias))
+        for one, bias in zip(learned.importances, biases, strict=True)
+    ]
+    learned = learned._replace(importances=tuple(networks))
     target, b, x = jnp.array([[1.0, 0.2, -0.4], [0.3, -1.1, 0.5]]), jnp.array([0.1, -0.2, 0.3]), jnp.eye(3)
-    U, V = (np.asarray(one, float) for one in learned["components"])
     # where all is needed, nothing is taken away: what is left are the errors of U V, in the weights and in the outputs
-    whole = np.maximum((U @ V).T @ (U @ V) + np.asarray(b)[:, None], 0)
-    outputs = np.square(whole - np.maximum(target.T @ target + b[:, None], 0)).mean()
-    needed = 3 * (1.0**2 + 1.005**2)  # the second leaks above 1
-    expected = np.square(target - U @ V).mean() + 2 * outputs + 0.25 * needed
-    got = technique._objective(learned, target, b, x, key)
-    assert float(got) == pytest.approx(float(expected), rel=1e-5)
-    # a bias below 0 costs nothing, and leaks into the masks: the mean of a mask is 1/2 + g/2
+    products = [np.asarray(U, float) @ np.asarray(V, float) for U, V in learned.components]
+    layers = [products[0], *products[1:], products[0].T]
+    true = [np.asarray(target, float), *(np.eye(2) for _ in products[1:]), np.asarray(target, float).T]
+    got, wanted = np.eye(3), np.eye(3)
+    for ours, theirs in zip(layers, true, strict=True):
+        got, wanted = ours @ got, theirs @ wanted
+    outputs = np.square(np.maximum(got + np.asarray(b)[:, None], 0) - np.maximum(wanted + b[:, None], 0)).mean()
+    weights = sum(np.square(one - other).sum() for one, other in zip(layers, true, strict=True))
+    needed = 3 * (1.0**2 + 1.005**2) + n_middle * 1.002**2  # those above 1 leak
+    expected = weights / sum(one.size for one in layers) + 2 * outputs + 0.25 * needed
+    assert float(technique._objective(learned, target, b, x, key)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_what_is_needed_stays_between_0_and_1_but_for_a_leak():
+    key = jax.random.key(5)
+    # below 0 it costs nothing, and leaks into the masks, whose mean is 1/2 + g/2
     low = jnp.full((1, 100_000), -2.0)
     assert float(_penalised(low).max()) == 0
     # the standard error of the mean of a uniform number is 1 / sqrt(12 · 10⁵) = .001
@@ -95,7 +107,9 @@ def test_other_models_are_left_alone():
         technique.decompose(jnp.ones((3, 8)), {"W": jnp.eye(3), "W_out": jnp.eye(3)}, jax.random.key(0))
 
 
-@pytest.mark.parametrize("wrong", [{"n_components": 0}, {"minimality": -1.0}, {"power": 0.5}, {"width": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"n_components": 0}, {"minimality": -1.0}, {"power": 0.5}, {"n_middle": -1}, {"width": 0}]
+)
 def test_bad_numbers_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         StochasticDecomposition(**wrong).validate()

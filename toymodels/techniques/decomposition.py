@@ -1,6 +1,6 @@
 """Parameter decomposition: weights as a sum of rank-one components, few of which are needed for any one sample."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -37,6 +37,11 @@ class Components(NamedTuple):
 
     U: Float[AnyArray, "*batch m C"]
     V: Float[AnyArray, "*batch C n"]
+
+    @property
+    def transposed(self) -> "Components":
+        """Those of the transposed matrix."""
+        return Components(self.V.swapaxes(-1, -2), self.U.swapaxes(-1, -2))
 
     def directions(self) -> Float[Array, "m C"]:
         """The column of each component for the input that it reads most."""
@@ -94,17 +99,20 @@ class StochasticDecomposition:
 
     W ≈ Σ_c U_c V_cᵀ, and Wᵀ ≈ Σ_c V_c U_cᵀ with the same components. How much each is needed in each of the two layers
     for a sample, its causal importance g in [0, 1], is a small network's guess from what it reads, V_c·x or U_c·h.
-    What is not needed may be taken away at random: with masks g + (1 - g) r, r uniform in [0, 1], in both layers or in
+    What is not needed may be taken away at random: with masks g + (1 - g) r, r uniform in [0, 1], in all layers or in
     one of them, the outputs stay those of W. Minimised are the mean squared errors of W and of these outputs, and
     `minimality` Σ g^power over components and layers.
 
-    It trains with the samples that it is given, drawn with replacement: three runs of the model and one gradient per
-    step. It is told which inputs are features: what is tested is whether the columns of W come apart.
+    It trains with the samples that it is given, drawn with replacement: a run of the model for all layers and for each
+    of them, and one gradient, per step. It is told which inputs are features: what is tested is whether the columns of
+    W come apart.
 
     Attributes:
         n_components: number of components C; the paper has 20 for 5 features, and 200 for 40.
         minimality: strength of the penalty; 3e-3 for 5 features, and 1e-4 for 40.
         power: of the importances in it; 1 for 5 features, and 2 for 40.
+        n_middle: number of components of an identity matrix between W and Wᵀ, a layer of its own that is taken apart
+            too ("TMS with hidden identity"); 0 for none.
         width: hidden neurons of each small network.
         recipe: how components and networks are trained. The paper's is Adam for 40,000 steps of 4,096 samples, with a
             cosine from a rate of 1e-3.
@@ -113,6 +121,7 @@ class StochasticDecomposition:
     n_components: int = static(default=20)
     minimality: Any = 3e-3
     power: Any = 1.0
+    n_middle: int = static(default=0)
     width: int = static(default=16)
     recipe: Recipe = static(default=FAST)
 
@@ -125,7 +134,13 @@ class StochasticDecomposition:
         return Directions(self.decompose(x, params, key).directions())
 
     def decompose(self, x: Float[Array, "n samples"], params: Mapping[str, Array], key: PRNGKeyArray) -> Components:
-        """The components of W.
+        """The components of W: see `decompose_layers`."""
+        return self.decompose_layers(x, params, key)[0]
+
+    def decompose_layers(
+        self, x: Float[Array, "n samples"], params: Mapping[str, Array], key: PRNGKeyArray
+    ) -> tuple[Components, ...]:
+        """The components of W, and of the identity matrix if there is one.
 
         Args:
             x: samples.
@@ -138,10 +153,10 @@ class StochasticDecomposition:
         if "W" not in params or set(params) - {"W", "b"}:
             raise NotApplicableError(f"It takes ReLU(Wᵀ W x + b) apart. The model has {', '.join(params)}.")
         W = params["W"]
-        (m, n), b = W.shape, params.get("b", jnp.zeros(W.shape[1]))
+        b = params.get("b", jnp.zeros(W.shape[1]))
         start, keys = jax.random.split(key)
         data = Dataset(x)
-        learned = self._start(start, m, n)
+        learned = self._start(start, *W.shape)
         gradient = jax.grad(self._objective)
 
         def one_step(step: Array, carried: Any) -> Any:
@@ -153,49 +168,74 @@ class StochasticDecomposition:
 
         state = self.recipe.transformation().init(learned)
         learned, _ = jax.lax.fori_loop(0, self.recipe.steps, one_step, (learned, state))
-        return learned["components"]
+        return learned.components
 
     def validate(self) -> None:
         """Raise ValueError if a field is out of range."""
         for name in ("n_components", "width"):
             check_integer("StochasticDecomposition", name, getattr(self, name), minimum=1)
+        check_integer("StochasticDecomposition", "n_middle", self.n_middle, minimum=0)
         check_numbers("StochasticDecomposition", "minimality", self.minimality, minimum=0)
         check_numbers("StochasticDecomposition", "power", self.power, minimum=1)
         self.recipe.validate()
 
-    def _start(self, key: PRNGKeyArray, m: int, n: int) -> dict[str, Any]:
+    def _start(self, key: PRNGKeyArray, m: int, n: int) -> "_Learned":
         """Components of which the sum is about as large as a matrix of unit columns, and networks at random."""
-        U, V, first, second = jax.random.split(key, 4)
-        C = self.n_components
-        return {
-            "components": Components(jax.random.normal(U, (m, C)) / C**0.5, jax.random.normal(V, (C, n)) / n**0.5),
-            "first": _importance(first, C, self.width),
-            "second": _importance(second, C, self.width),
-        }
+        sizes = [(n, self.n_components), *([(m, self.n_middle)] if self.n_middle else [])]
+        counts = [*(count for _, count in sizes), self.n_components]  # of each layer
+        keys = jax.random.split(key, len(sizes) + len(counts))
+        return _Learned(
+            tuple(_components(one, m, *size) for one, size in zip(keys, sizes, strict=False)),
+            tuple(_importance(one, count, self.width) for one, count in zip(keys[len(sizes) :], counts, strict=True)),
+        )
 
     def _objective(
         self,
-        learned: Mapping[str, Any],
+        learned: "_Learned",
         W: Float[Array, "m n"],
         b: Float[Array, " n"],
         x: Float[Array, "n batch"],
         key: PRNGKeyArray,
     ) -> Float[Array, ""]:
-        """The paper's four losses: faithfulness, reconstruction in both layers and in each, and minimality."""
-        U, V = learned["components"]
-        hidden = W @ x
-        wanted = jax.nn.relu(W.T @ hidden + b[:, None])
-        guesses = _guess(learned["first"], V @ x), _guess(learned["second"], U.T @ hidden)
-        masks = [_mask(guess, key) for guess, key in zip(guesses, jax.random.split(key), strict=True)]
-        whole = jnp.ones_like(masks[0])
+        """The paper's four losses: faithfulness, reconstruction in all layers and in each, and minimality."""
+        first, *middle = learned.components
+        parts = (first, *middle, first.transposed)
+        matrices = (W, *(jnp.eye(len(W)) for _ in middle), W.T)
+        seen = [x]
+        for matrix in matrices:
+            seen.append(matrix @ seen[-1])
+        wanted = jax.nn.relu(seen[-1] + b[:, None])
+        guesses = [
+            _guess(network, part.V @ read)
+            for network, part, read in zip(learned.importances, parts, seen[:-1], strict=True)
+        ]
+        masks = [_mask(guess, one) for guess, one in zip(guesses, jax.random.split(key, len(parts)), strict=True)]
 
-        def error(first: Array, second: Array) -> Array:
-            got = V.T @ (second * (U.T @ (U @ (first * (V @ x)))))
-            return jnp.square(jax.nn.relu(got + b[:, None]) - wanted).mean()
+        def error(masked: Sequence[int]) -> Array:
+            """Of the outputs, with masks in these layers."""
+            z = x
+            for layer, (U, V) in enumerate(parts):
+                z = U @ (masks[layer] * (V @ z)) if layer in masked else U @ (V @ z)
+            return jnp.square(jax.nn.relu(z + b[:, None]) - wanted).mean()
 
-        layerwise = (error(masks[0], whole) + error(whole, masks[1])) / 2
+        layers = range(len(parts))
+        layerwise = sum(error([layer]) for layer in layers) / len(layers)
         needed = sum((_penalised(guess) ** jnp.asarray(self.power, float)).sum(0).mean() for guess in guesses)
-        return jnp.square(W - U @ V).mean() + error(*masks) + layerwise + self.minimality * needed
+        missed = [jnp.square(matrix - U @ V) for matrix, (U, V) in zip(matrices, parts, strict=True)]
+        unfaithful = sum(one.sum() for one in missed) / sum(one.size for one in missed)
+        return unfaithful + error(layers) + layerwise + self.minimality * needed
+
+
+class _Learned(NamedTuple):
+    """What is trained: the components of W, and of the identity if there is one, and the networks of each layer."""
+
+    components: tuple[Components, ...]
+    importances: "tuple[_Importance, ...]"
+
+
+def _components(key: PRNGKeyArray, m: int, n: int, count: int) -> Components:
+    U, V = jax.random.split(key)
+    return Components(jax.random.normal(U, (m, count)) / count**0.5, jax.random.normal(V, (count, n)) / n**0.5)
 
 
 class _Importance(NamedTuple):

@@ -1,5 +1,6 @@
 """Stochastic parameter decomposition of five features in two dimensions: published scores, and where it lies."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -22,8 +23,8 @@ from toymodels.training.optimisers import constant
 
 N, HIDDEN, DENSITY = 5, 2, 0.05
 SAMPLES = 2**15
-PUBLISHED = {"MMCS": (1.0, 0.0), "ML2R": (0.993, 0.002)}
-"""Table 1 of Bushnaq et al. 2025: mean and standard deviation of TMS 5-2."""
+PUBLISHED = {"trained": (0.993, 0.002), "with identity": (0.992, 0.010)}
+"""ML2R of TMS 5-2 and 5-2+ID, mean and standard deviation (Bushnaq et al. 2025, table 1). MMCS is 1.000 for both."""
 TARGET = tm.Recipe(
     steps=10_000, batch_size=1_024, learning_rate=5e-3, weight_decay=1e-2, optimizer=optax.adam, schedule=constant
 )
@@ -37,34 +38,48 @@ def sweep_decomposition(full: bool, seed: int) -> Mapping[str, Sweep]:
         longer = tm.Recipe(steps=40_000, batch_size=1_024, learning_rate=1e-2, schedule=optax.cosine_decay_schedule)
         technique = StochasticDecomposition(recipe=longer)
 
-    def apart(off: int, task: tm.Task, params: Mapping[str, Array], key: PRNGKeyArray) -> Float[Array, "m+n C"]:
+    def apart(
+        technique: StochasticDecomposition, off: int, task: tm.Task, params: Mapping[str, Array], key: PRNGKeyArray
+    ) -> Float[Array, "rows C"]:
         draw, train = jax.random.split(key)
         x = task.features.sample(draw, SAMPLES).at[N - off :].set(0.0)
-        U, V = technique.decompose(x, params, train)
-        return jnp.concatenate([U, V.T])
+        layers = technique.decompose_layers(x, params, train)
+        return jnp.concatenate([part for U, V in layers for part in (U, V.T)])
 
-    def swept(recipe: tm.Recipe, off: int, count: int) -> Sweep:
+    def swept(recipe: tm.Recipe, off: int, count: int, n_middle: int = 0) -> Sweep:
+        taken = dataclasses.replace(technique, n_middle=n_middle)
         return partial(
             tm.sweep,
             tm.Autoencoder(N, HIDDEN),
             tm.Task(tm.Independent(N, DENSITY)),
             recipe,
             over={"seed": range(count * seed, count * seed + count)},
-            metrics={"components": partial(apart, off)},
+            metrics={"components": partial(apart, taken, off)},
             progress=False,
         )
 
     return {
         "trained": swept(TARGET, 0, 4),
+        "with identity": swept(TARGET, 0, 2, n_middle=technique.n_components),
         "last feature off": swept(TARGET, 1, 2),
         "untrained": swept(cases.EXACT, 0, 2),
     }
 
 
 def components(one: xr.Dataset) -> Components:
-    """The components of each model."""
+    """The components of W of each model."""
     both = one.components.values
-    return Components(both[..., :HIDDEN, :], both[..., HIDDEN:, :].swapaxes(-1, -2))
+    return Components(both[..., :HIDDEN, :], both[..., HIDDEN : HIDDEN + N, :].swapaxes(-1, -2))
+
+
+def live(one: xr.Dataset) -> np.ndarray:
+    """The number of live components of each model, in all layers."""
+    identity = one.components.values[..., HIDDEN + N :, :]
+    count = likeness(components(one), one.W.values).live
+    if identity.size:
+        middle = Components(identity[..., :HIDDEN, :], identity[..., HIDDEN:, :].swapaxes(-1, -2))
+        count = count + likeness(middle, np.broadcast_to(np.eye(HIDDEN), (len(identity), HIDDEN, HIDDEN))).live
+    return count
 
 
 def of_last(one: xr.Dataset) -> float:
@@ -114,30 +129,34 @@ def _draw_shares(ax: Axes, one: xr.Dataset, title: str) -> None:
 
 
 def _draw_scores(ax: Axes, results: Results) -> None:
-    """ML2R of each model, and the published mean with its spread."""
-    mean, spread = PUBLISHED["ML2R"]
-    for place, one in enumerate(results.values()):
+    """ML2R of each model, and the published mean with its spread where there is one."""
+    for place, (name, one) in enumerate(results.items()):
         values = likeness(components(one), one.W.values).ml2r
         ax.plot(np.full(len(values), place), values, "o", color=tm.plots.SET_COLORS[place], markersize=5, alpha=0.8)
-    ax.axhspan(mean - spread, mean + spread, color=tm.plots.FAINT, zorder=0)
-    ax.axhline(mean, color=tm.plots.INK, linewidth=0.9, zorder=0)
-    ax.set_xticks(range(len(results)), ["trained", "feature 5\nnever on", "untrained"])
+        if name in PUBLISHED:
+            mean, spread = PUBLISHED[name]
+            ax.errorbar(place + 0.25, mean, spread, color=tm.plots.INK, marker="_", capsize=3)
+    ax.set_xticks(range(len(results)), ["trained", "with\nidentity", "5 never\nseen on", "un-\ntrained"])
     ax.set(title="mean ratio of lengths", ylabel="ML2R", xlim=(-0.5, len(results) - 0.5))
 
 
 def claims_decomposition(results: Results, full: bool) -> Sequence[Claim]:
     """The published scores, and what a decomposition makes of what it never saw."""
-    trained, off, untrained = (results[name] for name in ("trained", "last feature off", "untrained"))
-    found = likeness(components(trained), trained.W.values)
-    (mmcs, _), (ml2r, spread) = PUBLISHED["MMCS"], PUBLISHED["ML2R"]
+    trained, identity, off, untrained = results.values()
+    found, beside = (likeness(components(one), one.W.values) for one in (trained, identity))
     nothing = likeness(components(untrained), untrained.W.values)
+    worst = max(abs(one.mmcs - 1).max() for one in (found, beside))
+    (ml2r, spread), (with_identity, its_spread) = PUBLISHED.values()
     return [
+        at_most("largest distance of a model's MMCS from the published one, 1.000", worst, 0.001),
+        at_most("5-2: distance of the mean ML2R from .993 ± .002", abs(found.ml2r.mean() - ml2r), spread),
         at_most(
-            "largest distance of a model's MMCS from the published one, 1.000", abs(found.mmcs - mmcs).max(), 0.001
+            "5-2+ID: distance of the mean ML2R from .992 ± .010", abs(beside.ml2r.mean() - with_identity), its_spread
         ),
-        at_most("distance of the mean ML2R from the published one, .993 ± .002", abs(found.ml2r.mean() - ml2r), spread),
-        equal("fewest live components", found.live.min(), N),
-        equal("most live components", found.live.max(), N),
+        equal("5-2: fewest live components", live(trained).min(), N),
+        equal("5-2: most live components", live(trained).max(), N),
+        equal("5-2+ID: fewest live components", live(identity).min(), N + HIDDEN),
+        equal("5-2+ID: most live components", live(identity).max(), N + HIDDEN),
         at_most("a feature that was never on: largest share of its column in one component", of_last(off), 0.6),
         at_least("beside it, the mean cosine of the other columns with a component", of_others(off), 0.99),
         at_most("untrained models: mean ML2R", nothing.ml2r.mean(), 0.8),
@@ -154,9 +173,7 @@ def singular_vectors(results: Results) -> Results:
 
     def split(one: xr.Dataset) -> xr.Dataset:
         U, sizes, V = np.linalg.svd(one.W.values, full_matrices=False)
-        both = np.concatenate([U * sizes[..., None, :], V.swapaxes(-1, -2)], axis=-2)
-        rest = np.zeros((*both.shape[:-1], one.components.shape[-1] - HIDDEN))
-        return one.assign(components=(one.components.dims, np.concatenate([both, rest], axis=-1)))
+        return _assigned(one, np.concatenate([U * sizes[..., None, :], V.swapaxes(-1, -2)], axis=-2))
 
     return results.map(split)
 
@@ -166,17 +183,34 @@ def true_columns(results: Results) -> Results:
 
     def own(one: xr.Dataset) -> xr.Dataset:
         W = one.W.values
-        both = np.concatenate([W, np.broadcast_to(np.eye(N), (*W.shape[:-2], N, N))], axis=-2)
-        rest = np.zeros((*both.shape[:-1], one.components.shape[-1] - N))
-        return one.assign(components=(one.components.dims, np.concatenate([both, rest], axis=-1)))
+        return _assigned(one, np.concatenate([W, np.broadcast_to(np.eye(N), (*W.shape[:-2], N, N))], axis=-2))
 
     return results.map(own)
+
+
+def split_identity(results: Results) -> Results:
+    """The identity has a component for each of W's."""
+
+    def split(one: xr.Dataset) -> xr.Dataset:
+        both = np.array(one.components.values)
+        both[..., HIDDEN + N :, :N] = 1
+        return one.assign(components=(one.components.dims, both))
+
+    return results.map(split)
+
+
+def _assigned(one: xr.Dataset, both: np.ndarray) -> xr.Dataset:
+    """Other components of W, and none of the identity."""
+    dims, shape = one.components.dims, one.components.shape
+    padded = np.zeros(shape)
+    padded[..., : both.shape[-2], : both.shape[-1]] = both
+    return one.assign(components=(dims, padded))
 
 
 DECOMPOSITION = Experiment(
     name="testbed/decomposition",
     question="Does a decomposition of weights find the columns that features have?",
-    source="Bushnaq et al. 2025, table 1, TMS 5-2; the controls are ours",
+    source="Bushnaq et al. 2025, table 1, TMS 5-2 and 5-2+ID; the controls are ours",
     sweeps=sweep_decomposition,
     draw=draw_decomposition,
     claims=claims_decomposition,
@@ -186,13 +220,14 @@ DECOMPOSITION = Experiment(
         "lines: five are live, the others end at 0. How much of each feature's column is in each of the seven largest "
         "components: one each. The same where feature 5 was never on in the samples that the decomposition saw: the "
         "other four are found, and its column is spread over components that nothing holds together. The mean ratio of "
-        "the lengths of components and columns, of each model; line and band are the published mean and standard "
-        "deviation, .993 ± .002. In models that are not trained, the columns do not come apart."
+        "the lengths of components and columns, of each model; bars are the published means and standard deviations, "
+        ".993 ± .002, and .992 ± .010 with an identity matrix between W and Wᵀ, which is taken apart too, into two "
+        "components. In models that are not trained, the columns do not come apart."
     ),
     differences=(
         "components are trained with 4,000 steps of 256 samples at a rate of 2e-2 and a second moment over 100 steps "
         "(paper: 40,000 of 4,096 at 1e-3); --full: 40,000 of 1,024 at 1e-2",
         "samples are drawn from 32,768 (paper: fresh ones)",
     ),
-    controls=(shrunk, singular_vectors, true_columns),
+    controls=(shrunk, singular_vectors, true_columns, split_identity),
 )
