@@ -65,7 +65,8 @@ class Likeness(NamedTuple):
 
 def likeness(components: Components, W: Float[AnyArray, "*batch m n"]) -> Likeness:
     """MMCS and ML2R of components (Bushnaq et al. 2025, "Toy Model of Superposition"), and how many are live: 1, 1, and
-    n where each column is a component of its own.
+    n where each column is a component of its own. As in the paper, all components are looked at: one of length almost 0
+    may be the nearest by chance, in a plane most likely, and its ratio of lengths then counts.
 
     >>> import numpy as np
     >>> W = np.array([[3.0, 0.0], [0.0, 2.0]])
