@@ -42,10 +42,10 @@ def test_a_picture_of_many_dimensions_tells_less_than_what_it_is_of():
 
 
 def test_samples_in_no_order_are_at_chance():
-    h, x = samples(cases.tight_frame(5, 2, 0.3), 3_000)
+    h, x = samples(cases.tight_frame(5, 2, 0.3), 1_000)
     share, chance = trustworthiness(jnp.roll(h, 1, axis=1), x)
-    # about 2,500 samples with ten neighbours each: a standard error of about .4 / sqrt(2,500) = .008
-    assert float(share) == pytest.approx(float(chance), abs=0.03)
+    # about 830 samples with ten neighbours each: a standard error of about .4 / sqrt(830) = .014
+    assert float(share) == pytest.approx(float(chance), abs=0.05)
 
 
 @pytest.mark.parametrize("case", [cases.tight_frame(5, 2), cases.octahedron()], ids=["2", "3"])

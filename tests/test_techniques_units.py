@@ -109,14 +109,8 @@ def test_one_word_explains_what_it_should(r):
     told = score_of(Profiles(rows), cases.truth(case.module()), x, h=h, profiles=jnp.array([[1.0, r]]))
     assert float(told.r_squared) == pytest.approx(1 / (1 + r**2), abs=0.01)
     assert float(told.raw) == pytest.approx(1 / np.sqrt(1 + r**2), abs=0.01)
-
-
-def test_words_are_judged_on_all_samples_and_on_the_top_ones():
-    case = neuron(1.0, 0.5, density=0.05)
-    told = try_on(NeuronModel(1), case, samples=100_000)
-    assert float(told.r_squared) == pytest.approx(0.8, abs=0.02)
-    # the top 2 % of samples: less than the (1 - r)/2 of the 9.75 % in which one is on; x₂ is on in 1 of 20
-    assert float(told.top_r_squared) < float(told.r_squared)
+    # in the top 2 % of the samples, half of those with one on, the first feature's values vary less than what x₂ adds
+    assert 0 < float(told.top_r_squared) < float(told.r_squared)
 
 
 def test_a_linear_model_hardly_sees_what_lowers_a_relu():

@@ -57,6 +57,7 @@ PAPER = Paper(
         "interventions",
         "decomposition",
         "attribution",
+        "profiles",
         "units",
         "digits",
     ),

@@ -30,17 +30,17 @@ BEHAVIOUR = ["examples", "synthetic", "tuning"]
 
 @tm.specification
 class Weights:
-    """An initializer of the weights (1, r) of a neuron.
+    """An initializer of the weights (1, r, r, ...) of a neuron.
 
     Attributes:
-        r: the second one.
+        r: all but the first.
     """
 
     r: Any = 0.5
 
-    def __call__(self, key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "1 2"]:
+    def __call__(self, key: Array, shape: tuple[int, int], dtype: Any = float) -> Float[Array, "1 n"]:
         """The weights."""
-        return jnp.stack([1.0, 1.0 * self.r])[None].astype(dtype)
+        return jnp.where(jnp.arange(shape[1]) == 0, 1.0, self.r)[None].astype(dtype)
 
 
 def pair(r: Any = 0.5, density: float = DENSITY) -> cases.Case:
