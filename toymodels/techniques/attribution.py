@@ -42,7 +42,7 @@ class IntegratedGradients:
         def add(total: Array, share: Array) -> tuple[Array, None]:
             return total + _gradients(model, share * x), None
 
-        start = jnp.zeros_like(_gradients(model, x))
+        start = jnp.zeros((len(jax.eval_shape(model, x)), *x.shape), x.dtype)
         return Attributions(x[None] * jax.lax.scan(add, start, shares)[0] / self.steps)
 
 
@@ -95,7 +95,7 @@ class Lime:
             there, read = some
             return total + read[1:][None, :, None] * model(there[:, None] * x)[:, None, :], None
 
-        start = jnp.zeros((jax.eval_shape(model, x).shape[0], *x.shape), x.dtype)
+        start = jnp.zeros((len(jax.eval_shape(model, x)), *x.shape), x.dtype)
         return Attributions(jax.lax.scan(add, start, (there, reads.T))[0])
 
 

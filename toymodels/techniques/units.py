@@ -76,7 +76,7 @@ def l1_ball(x: Float[Array, "n units"]) -> Float[Array, "n units"]:
 
 @specification
 class FeatureVisualisation:
-    """The sample that drives a unit most (Erhan et al. 2009; Olah et al. 2017), by gradient ascent from the given
+    """The sample that drives a unit most (Olah et al. 2017), by gradient ascent from the given
     sample that does. Of a unit that is linear in the features, with weights w, it tells little of them: in the `box`
     which are above 0, in the `l1_ball` which is the largest. It shrinks by `decay` at every step, so that what does
     not matter goes to 0. `steps` forward and backward passes of every unit.
