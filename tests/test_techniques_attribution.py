@@ -168,6 +168,7 @@ def test_claims_of_another_shape_are_refused():
 # --- Other implementations ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shap_says_the_same():
     shap = pytest.importorskip("shap")
     x = np.asarray(X.T, float)

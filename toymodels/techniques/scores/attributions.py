@@ -2,9 +2,10 @@
 `cases.shapley_values`.
 
 It is a choice, made because it needs only outputs of the model, so that no method is held against its own slopes or
-path. Others are complete too: integrated gradients satisfy all its axioms but those that speak of coalitions, and
-differ from it wherever two features meet in a kink. A score below 1 of a complete method is then a difference of
-definitions. What all of them must agree on is told apart from it: `completeness`, `dummies`, `signs` and `ranks`.
+path. Others are complete too: integrated gradients are what it would be if every feature were cut into many small
+parts, all alike, and differ from it wherever two features meet in a kink. A score below 1 of a complete method is then
+a difference of definitions. What can be asked of any method is told apart from it: `completeness`, `dummies`, `signs`
+and `ranks`; an attribution of 0 has neither sign nor rank.
 """
 
 import numpy as np
