@@ -7,7 +7,7 @@
 
 Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `tight_frame`, `random_frame`, `unrepresented`, `trained`.
 Circuits: `gate`, `backup`, `dormant`, `ignored`, `polysemantic`, `absolute_value`, `asymmetric`, `all_ands`,
-`pass_through`. A transformer: `induction`. A network that nobody built by hand, whose truth is not known:
+`pass_through`, `two_paths`. A transformer: `induction`. A network that nobody built by hand, whose truth is not known:
 `handwritten_digits`. One of your own is a `Case`: a model and its task; a model that you trained
 is one by `of_run`.
 """
@@ -37,9 +37,19 @@ from toymodels.cases.circuits import (
     ignored,
     pass_through,
     polysemantic,
+    two_paths,
+)
+from toymodels.cases.edges import (
+    SWITCHED,
+    Switches,
+    effects,
+    effects_of_cuts,
+    effects_of_patches,
+    switches,
+    true_effects,
+    uncompressed,
 )
 from toymodels.cases.digits import DigitImages, digit_graph, digit_images, handwritten_digits
-from toymodels.cases.edges import SWITCHED, Switches, effects, effects_of_cuts, switches, true_effects
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
 from toymodels.cases.strength import carried, strongest
 from toymodels.cases.transformer import Induction, RepeatedTokens, induction
@@ -74,6 +84,7 @@ __all__ = [
     "draw_graph",
     "effects",
     "effects_of_cuts",
+    "effects_of_patches",
     "frames",
     "from_graph",
     "gate",
@@ -98,6 +109,8 @@ __all__ = [
     "true_changes",
     "true_effects",
     "truth",
+    "two_paths",
+    "uncompressed",
     "unrepresented",
     "write_graph",
 ]

@@ -41,6 +41,18 @@ def backup(beta: float = 0.5, density: Any = 0.5) -> Case:
     return _case(graph, Independent(1, density))
 
 
+def two_paths(density: Any = 0.5) -> Case:
+    """One feature that is 0 or 1, and two paths that do the same: a₁ = a₂ = ReLU(x), y = 1 - ReLU(1 - a₁ - a₂). Neither
+    is missed where the other one is there, and without both nothing is left."""
+    graph = layered(
+        (["a₁", "a₂"], np.ones((2, 1)), [0.0, 0.0], "relu"),
+        (["none"], np.array([[0.0, -1.0, -1.0]]), [1.0], "relu"),
+        (["y"], np.array([[0.0, 0.0, 0.0, -1.0]]), [1.0], "identity"),
+        features=["x"],
+    )
+    return _case(graph, Independent(1, density, ONE))
+
+
 def dormant(density: Any = 0.5) -> Case:
     """A neuron that is never on and that the output reads, one that is on and that nothing reads, and one that does the
     work: h = (x, 0, x), y = 2 h₂ + h₃. Along (1, 1, 0)/√2 a patch has an effect as if x were there (Makelov et al.

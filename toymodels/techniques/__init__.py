@@ -7,20 +7,26 @@
     print(tm.techniques.table(card))
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
-stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `attribution`, `units`,
-`unit_report` and `baselines`.
+stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `circuits`, `patching`, `subspaces`,
+`attribution`, `units`, `unit_report` and `baselines`; `ablations` are what cut edges carry, and `scrubbing` tries
+hypotheses.
 """
 
 from toymodels.techniques import (
+    ablations,
     atlas,
     attribution,
     baselines,
+    circuits,
     decomposition,
     dictionaries,
     edges,
     edits,
+    patching,
     probes,
+    scrubbing,
     steering,
+    subspaces,
     unit_report,
     units,
 )
@@ -36,6 +42,7 @@ from toymodels.techniques.claims import (
     Number,
     Profiles,
     Steered,
+    VertexEffects,
 )
 from toymodels.techniques.pictures import curves, poster, table
 from toymodels.techniques.scores import Score, score_of
@@ -54,21 +61,27 @@ __all__ = [
     "Score",
     "Steered",
     "Technique",
+    "VertexEffects",
+    "ablations",
     "access",
     "atlas",
     "attribution",
     "baselines",
+    "circuits",
     "curves",
     "decomposition",
     "dictionaries",
     "edges",
     "edits",
     "host",
+    "patching",
     "poster",
     "probes",
     "score",
     "score_of",
+    "scrubbing",
     "steering",
+    "subspaces",
     "table",
     "try_on",
     "unit_report",

@@ -1,5 +1,5 @@
-"""What a technique claims: directions of features, how strongly they are on, what edges do, hidden activations
-without or with more of a feature, or a number."""
+"""What a technique claims: directions of features, how strongly they are on, what edges or vertices do, hidden
+activations without or with more of a feature, or a number."""
 
 from dataclasses import dataclass
 
@@ -46,6 +46,21 @@ class Effects:
     """
 
     sizes: Float[AnyArray, " edges"]
+
+
+@dataclass(frozen=True)
+class VertexEffects:
+    """How much each feature and each neuron of a model does, up to scale and offset, when it alone is patched.
+
+    Attributes:
+        sizes: one per vertex from which edges of `graph` may lead, features and then neurons (held,), at least 0.
+        restored: whether it is restored in corrupted samples (denoising), and not corrupted in clean ones (noising).
+        direct: whether only the outputs are to notice, and no neuron in between.
+    """
+
+    sizes: Float[AnyArray, " held"]
+    restored: bool = False
+    direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ class Number:
     value: Float[AnyArray, ""]
 
 
-Claim = Directions | Activations | Effects | Edit | Steered | Attributions | Profiles | Number
+Claim = Directions | Activations | Effects | VertexEffects | Edit | Steered | Attributions | Profiles | Number
 
 
 class NotApplicableError(ValueError):

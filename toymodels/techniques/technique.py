@@ -28,17 +28,28 @@ from toymodels.cases import (
     MOST_FEATURES,
     SWITCHED,
     Truth,
+    effects_of_patches,
     profiles,
     shapley_values,
     switches,
     true_changes,
     true_effects,
     truth,
+    uncompressed,
 )
 from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
-from toymodels.techniques.claims import Activations, Attributions, Claim, Effects, NotApplicableError, Profiles, Steered
+from toymodels.techniques.claims import (
+    Activations,
+    Attributions,
+    Claim,
+    Effects,
+    NotApplicableError,
+    Profiles,
+    Steered,
+    VertexEffects,
+)
 from toymodels.techniques.scores import Score, score_of
 from toymodels.training.engine.ask import arguments_of, asked
 
@@ -162,6 +173,9 @@ def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
     """What is true of a module that a claim of this kind is held against, as arguments of `score_of`."""
     if isinstance(claim, Effects):
         return {"effects": true_effects(module, known.x)}
+    if isinstance(claim, VertexEffects):
+        patched = {"restored": claim.restored, "direct": claim.direct}
+        return {"effects": effects_of_patches(uncompressed(module), known.x, **patched)}
     if isinstance(claim, Attributions):
         if len(known.x) > MOST_FEATURES:
             raise NotApplicableError("There are too many features to know the truth.")

@@ -11,6 +11,7 @@
 - labelled `Activations`: R² of each feature's own row; chance is that of the same rows in other samples.
 - `Effects`: raw is R² of the true effects, the share of their variance over all edges that the claimed sizes explain
   along a line that rises; chance is that of the same sizes for other edges.
+- `VertexEffects`: the same for features and neurons; true is what the same patch does where nothing is compressed.
 - `Edit`: raw is the share of a feature's R², as the best linear probe for it has on h, that is gone after the edit
   meant for it, less the share that the others lose; the mean over features. Chance is 0: what does not know the
   feature takes as much from it as from the others.
@@ -34,7 +35,17 @@ from jaxtyping import Float
 
 from toymodels.arrays import AnyArray
 from toymodels.cases import Truth
-from toymodels.techniques.claims import Activations, Attributions, Directions, Edit, Effects, Number, Profiles, Steered
+from toymodels.techniques.claims import (
+    Activations,
+    Attributions,
+    Directions,
+    Edit,
+    Effects,
+    Number,
+    Profiles,
+    Steered,
+    VertexEffects,
+)
 from toymodels.techniques.scores.activations import of_activations
 from toymodels.techniques.scores.attributions import of_attributions
 from toymodels.techniques.scores.directions import of_directions
@@ -67,7 +78,8 @@ def score_of(
         truth: directions of the features, and which have one.
         x: values of the features in the samples that the technique was given.
         h: hidden activations in these samples; only for an `Edit`, `Steered` and `Profiles`.
-        effects: what each edge truly does, as `cases.true_effects` says; only for `Effects`.
+        effects: what each edge truly does, as `cases.true_effects` says, or each vertex, as
+            `cases.effects_of_patches` says of the `cases.uncompressed` model; only for `Effects` and `VertexEffects`.
         attributions: the Shapley values, as `cases.shapley_values` says; only for `Attributions`.
         forward: the outputs (outputs, samples) from hidden activations; only for `Steered`.
         changes: what one more of each feature does to the outputs, as `cases.true_changes` says; only for `Steered`.
@@ -81,7 +93,7 @@ def score_of(
         return of_directions(claim, truth, x)
     if isinstance(claim, Activations):
         return of_activations(claim, truth, x)
-    if isinstance(claim, Effects) and effects is not None:
+    if isinstance(claim, Effects | VertexEffects) and effects is not None:
         return of_effects(claim, effects)
     if isinstance(claim, Edit) and h is not None:
         return of_edit(claim, truth, x, h)
@@ -94,7 +106,7 @@ def score_of(
     if isinstance(claim, Number):
         return of_number(claim, truth)
     raise TypeError(
-        "A technique must return Directions, Activations, Effects (score_of needs `effects` then), an Edit (it needs "
-        "`h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`), Profiles (`profiles`, "
+        "A technique must return Directions, Activations, Effects or VertexEffects (score_of needs `effects` then), an "
+        "Edit (it needs `h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`), Profiles (`profiles`, "
         f"`h`) or a Number. It returned {claim!r}."
     )

@@ -22,7 +22,10 @@ class Score(NamedTuple):
         l0: mean number of claimed features that are on in a sample.
         dead: share of the claimed features that are on in no sample.
         auroc: probability that an edge that does something is claimed to do more than one that does nothing, where
-            effects are claimed and there are edges of both kinds.
+            effects are claimed and there are edges of both kinds; of `VertexEffects`, the same for vertices.
+        precision: share of the k edges of the largest claimed effects that do something, where k edges do. Those that
+            are claimed to do nothing are not counted; of equal ones at the border, as many as there is room for.
+        recall: share of the k edges that do something which are among them.
         top_r_squared: that of units in the samples in which they are highest.
         completeness: 1 less the error of the sum of attributions, which should be f(x) - f(0), in parts of it.
         dummies: 1 less the share of all attribution that is given to features that never change the output; only where
@@ -44,6 +47,8 @@ class Score(NamedTuple):
     l0: Float[AnyArray, ""]
     dead: Float[AnyArray, ""]
     auroc: Float[AnyArray, ""]
+    precision: Float[AnyArray, ""]
+    recall: Float[AnyArray, ""]
     top_r_squared: Float[AnyArray, ""]
     completeness: Float[AnyArray, ""]
     dummies: Float[AnyArray, ""]
