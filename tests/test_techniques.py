@@ -228,8 +228,9 @@ def test_the_truth_of_a_compressed_circuit_is_that_of_the_circuit():
     true = cases.true_effects(case.module(), GATE_INPUTS)
     np.testing.assert_allclose(true, cases.true_effects(whole, GATE_INPUTS), atol=1e-6)
     assert abs(cases.effects(case.module(), GATE_INPUTS) - cases.effects(whole, GATE_INPUTS)).max() > 0.1
-    # It reads x = E'E v: the three vectors of a plane have cosines of ±1/2 with each other.
-    assert float(gate_score(edges.zero_ablation, case).score) < 0.5
+    # The three vectors of a plane have cosines of ±1/2 with each other: the output, which is to read the neuron, reads
+    # a half of each input, and the neuron, which gets half of what it is to get of either, is never on.
+    assert np.asarray(gate_score(edges.zero_ablation, case).auroc) == 0
 
 
 def test_the_participation_ratio_is_the_number_of_dimensions():

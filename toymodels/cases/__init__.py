@@ -39,6 +39,7 @@ from toymodels.cases.circuits import (
     polysemantic,
     two_paths,
 )
+from toymodels.cases.digits import DigitImages, digit_graph, digit_images, handwritten_digits
 from toymodels.cases.edges import (
     SWITCHED,
     Switches,
@@ -49,7 +50,6 @@ from toymodels.cases.edges import (
     true_effects,
     uncompressed,
 )
-from toymodels.cases.digits import DigitImages, digit_graph, digit_images, handwritten_digits
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
 from toymodels.cases.strength import carried, strongest
 from toymodels.cases.transformer import Induction, RepeatedTokens, induction

@@ -72,7 +72,7 @@ PANELS = (
             Curve("attribution of OR: $R^2$ of its effects", "circuits", raw_of("attribution", "or"),
                   np.array(DENSITIES), kink, "attribution of OR"),
             Curve("zero ablation of AND in a plane: $R^2$ of its effects", "circuits",
-                  raw_of("zero ablation", "and in a plane"), np.array(DENSITIES), lambda x: 1 / 6 + 0 * x,
+                  raw_of("zero ablation", "and in a plane"), np.array(DENSITIES), lambda x: 0 * x,
                   "zero ablation of AND in a plane"),
         ),
     ),
@@ -117,7 +117,8 @@ INTERVENTIONS = Experiment(
         "their true effects, over the density of the two inputs. Attribution misses both inputs of OR, 1 - ReLU(1 - "
         "a - b): where one of them does something, its slope is 0 or it carries nothing. Zero ablation is right "
         "where each value has a dimension. With a, b and the neuron of AND, ReLU(a + b - 1), at 120° from each other "
-        "in a plane, the neuron never fires, and all that is left is the edge to the output: 1/6. Right: 12 features "
+        "in a plane, the neuron never fires, and all that does something are two edges that are not there: what the "
+        "output, which is to read the neuron, reads of a and b. Right: 12 features "
         "in tight frames of 12 to 2 dimensions. The share of the $R^2$ of a linear probe for the feature that is "
         "gone when it is erased, less the share that probes for the others lose: 1 - (n - m) / (m (n - 1)), for "
         "LEACE and for ablation along the mean difference, which is the same direction there."

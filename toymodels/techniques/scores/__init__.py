@@ -107,6 +107,6 @@ def score_of(
         return of_number(claim, truth)
     raise TypeError(
         "A technique must return Directions, Activations, Effects or VertexEffects (score_of needs `effects` then), an "
-        "Edit (it needs `h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`), Profiles (`profiles`, "
-        f"`h`) or a Number. It returned {claim!r}."
+        "Edit (it needs `h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`), Profiles "
+        f"(`profiles`, `h`) or a Number. It returned {claim!r}."
     )
