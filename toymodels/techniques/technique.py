@@ -174,8 +174,8 @@ def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
     if isinstance(claim, Effects):
         return {"effects": true_effects(module, known.x)}
     if isinstance(claim, VertexEffects):
-        patched = {"restored": claim.restored, "direct": claim.direct}
-        return {"effects": effects_of_patches(uncompressed(module), known.x, **patched)}
+        graph = uncompressed(module)
+        return {"effects": effects_of_patches(graph, known.x, restored=claim.restored, direct=claim.direct)}
     if isinstance(claim, Attributions):
         if len(known.x) > MOST_FEATURES:
             raise NotApplicableError("There are too many features to know the truth.")

@@ -55,6 +55,7 @@ PAPER = Paper(
         "failures",
         "limits",
         "interventions",
+        "circuits",
         "decomposition",
         "attribution",
         "profiles",

@@ -1,0 +1,358 @@
+"""Ablations, patches, searches for circuits and scrubbing, each on a circuit on which it is known what they find."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
+from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, mean
+from toymodels import cases
+from toymodels.techniques import ablations, circuits, edges, patching, scrubbing, subspaces
+from toymodels.techniques.technique import NUMBERS, Scored
+
+DENSITIES = (0.1, 0.2, 0.4, 0.6, 0.8)
+BETAS = (0.0, 0.4, 0.8)
+ANGLES = (5.0, 25.0, 45.0, 65.0, 85.0)
+STEPS = (1, 2, 3, 4, 6, 8)
+HIDDEN = (6, 4, 2)
+VALUE = 0.6  # of a feature of a pentagon: so little that its neighbours stay off
+THRESHOLD = 1e-3
+FOUND: Mapping[str, tm.techniques.Technique] = {
+    "zero ablation": edges.zero_ablation,
+    "EAP-IG": edges.IntegratedAttribution(4),
+    "ACDC": circuits.ACDC(THRESHOLD),
+    "edge mask": circuits.EdgeMask(THRESHOLD, 200),
+}
+SCORED = {name: Scored(technique) for name, technique in FOUND.items()}
+
+
+def sweep_circuits(full: bool, seed: int) -> Mapping[str, Sweep]:
+    """Circuits whose every edge is known, with several densities, strengths of backup, and dimensions."""
+    seeds = range(4 * seed, 4 * seed + 4)
+
+    def measured(case: cases.Case, metrics: Mapping[str, Any], samples: int, **over: Any) -> Sweep:
+        recipe = tm.Recipe(steps=0, batch_size=samples, evaluation_samples=samples)
+        options = {"over": {**over, "seed": seeds}, "metrics": metrics, "params": False, "progress": False}
+        return partial(tm.sweep, case.model, case.task, recipe, start=case.start, **options)
+
+    pentagon = cases.polygon(5)
+    samples = 2**18 if full else 2**16
+    return {
+        "ablations": measured(cases.dedicated(2), {"squares": squares}, 4 * samples, density=DENSITIES),
+        "and": measured(cases.gate("and"), {"directions": directions}, 4 * samples, density=DENSITIES),
+        "or": measured(cases.gate("or"), {"directions": directions}, 4 * samples, density=DENSITIES),
+        **{f"backup {beta}": measured(cases.backup(beta), {"effects": hidden_by_backup}, 1_024) for beta in BETAS},
+        "paths": measured(cases.two_paths(), {"alone": alone, "kept": kept}, 1_024),
+        "dormant": measured(cases.dormant(), {"illusion": illusion, "found": found}, 1_024),
+        "integrated": measured(pentagon, {"steps": integrated}, 2),
+        "scrubbing": measured(pentagon, {"recovered": recovered}, 4 * samples, density=DENSITIES),
+        "levels": measured(cases.compress(cases.absolute_value(2, 0.5), HIDDEN[0]), SCORED, 256, n_hidden=HIDDEN),
+    }
+
+
+def scored(levels: xr.Dataset, technique: str, name: str) -> xr.DataArray:
+    """A number of a technique (n_hidden, seed)."""
+    numbers = levels[technique]
+    return numbers.isel({numbers.dims[-1]: NUMBERS.index(name)})
+
+
+def squares(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "3"]:
+    """Mean squared effects of the edge to an output, by zero, mean and resample ablation."""
+    graph = cases.switches(module)
+    claims = edges.zero_ablation(graph, x), edges.mean_ablation(graph, x), edges.resample_ablation(graph, x, key)
+    return jnp.stack([claim.sizes[-1] ** 2 for claim in claims])
+
+
+def directions(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
+    """Effects of the first input of a gate, by noising and by denoising."""
+    graph = cases.switches(module)
+    return jnp.stack([patching.noising(graph, x).sizes[0], patching.denoising(graph, x).sizes[0]])
+
+
+def hidden_by_backup(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, "3"]:
+    """Effects of the main neuron, in parts of what it does: by noising, by path patching, and together with its
+    backup."""
+    graph, size = cases.switches(module), jnp.sqrt(jnp.square(x).mean())
+    joint = cases.effects_of_patches(graph, x, [[1, 2]])[0]
+    return jnp.stack([patching.noising(graph, x).sizes[1], patching.path_patching(graph, x).sizes[1], joint]) / size
+
+
+def alone(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
+    """Of two paths that do the same: the effect of one, and its Shapley value, in parts of the effect of both."""
+    graph = cases.switches(module)
+    joint = cases.effects_of_patches(graph, x, [[1, 2]])[0]
+    return jnp.stack([patching.noising(graph, x).sizes[1], patching.shapley(graph, x, [1, 2])[0]]) / joint
+
+
+def kept(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "3"]:
+    """The share of the two paths that are kept: by ACDC, with zero and with resample ablation, and by an edge mask."""
+    graph = cases.switches(module)
+    paths = np.isin(graph.sources, (1, 2)) & (graph.targets == 3)
+    searches = circuits.ACDC(0.05), circuits.ACDC(0.05, ablations.resample), circuits.EdgeMask(0.01, 200)
+    return jnp.stack([(search(graph, x, key).sizes > 0)[paths].mean() for search in searches])
+
+
+def illusion(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, " angles"]:
+    """The effect of a patch along (cos θ, sin θ) of the neuron that nobody reads and the one that is never on."""
+    turned = jnp.radians(jnp.array(ANGLES))
+    along = jnp.stack([0 * turned, jnp.cos(turned), jnp.sin(turned), 0 * turned], axis=-1)
+    return jax.lax.map(lambda direction: _patched(module, x, direction), along)
+
+
+def found(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "2"]:
+    """The effect of a patch along the direction that an alignment search finds, and how much of it is due to the
+    neuron that is never on."""
+    h = module.activations(x)["hidden"]
+    direction = subspaces.AlignmentSearch()(cases.switches(module), h, x, module.decode, key).columns[:, 0]
+    effect = _patched(module, x, direction)
+    return jnp.stack([effect, effect - _patched(module, x, direction, jnp.array([1.0, 1, 0, 1]))])
+
+
+def _patched(
+    module: nnx.Module, x: Float[Array, "n samples"], direction: Float[Array, " m"], seen: Array | float = 1.0
+) -> Float[Array, ""]:
+    """The change of the output by a patch, of those neurons that are `seen`, in parts of the true one."""
+    h, other = (module.activations(one)["hidden"] for one in (x, x[:, ::-1]))
+    changed = (subspaces.patched(h, other, direction) - h) * jnp.broadcast_to(seen, direction.shape)[:, None]
+    change, whole = (module.decode(one) - module.decode(h) for one in (h + changed, other))
+    return (change * whole).sum() / (whole * whole).sum()
+
+
+def integrated(module: nnx.Module) -> Float[Array, " steps"]:
+    """Attribution of one feature of a pentagon, integrated in more and more steps, in parts of its effect; first that
+    from the sample itself, and from where the feature is off."""
+    graph, x = cases.switches(module), jnp.zeros((5, 1)).at[0].set(VALUE)
+    there = ablations.Replaced(0 * x, graph.values(0 * x))
+    points = [np.ones(1), np.zeros(1), *((np.arange(steps) + 0.5) / steps for steps in STEPS)]
+    claimed = [edges.attributed(graph, x, there, one, graph.leaving(0)[None])[0] for one in points]
+    return jnp.stack(claimed) / patching.noising(graph, x).sizes[0]
+
+
+def recovered(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "2"]:
+    """What "output i depends on feature i" recovers of the loss, and of the outputs."""
+    return jnp.stack(scrubbing.causal_scrubbing(module, x, x, np.eye(len(x), dtype=bool), key))
+
+
+def explained(density: np.ndarray) -> np.ndarray:
+    """Var E(y_i | x_i) / Var y_i of an output y_i = ReLU(l² (x_i + Σ_j cos_j x_j) + b) of the pentagon, by sums over a
+    grid."""
+    module = cases.polygon(5).module()
+    square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
+    return np.array([_explained(square, bias, float(one)) for one in np.ravel(density)])
+
+
+def _explained(square: float, bias: float, density: float, points: int = 1_601) -> float:
+    grid = np.linspace(-2, 2, points)
+    step = grid[1] - grid[0]
+    chances = (np.arange(points) == points // 2).astype(float)
+    for cosine in np.cos(2 * np.pi * np.arange(1, 5) / 5):
+        places = cosine * (np.arange(256) + 0.5) / 256 / step  # of the feature's values, uniform
+        low = np.floor(places).astype(int)
+        kernel = np.zeros(points)
+        np.add.at(kernel, points // 2 + low, (low + 1 - places) / 256)
+        np.add.at(kernel, points // 2 + low + 1, (places - low) / 256)
+        chances = (1 - density) * chances + density * np.convolve(chances, kernel, mode="same")
+    own = np.concatenate([[0.0], (np.arange(256) + 0.5) / 256])
+    weights = np.concatenate([[1 - density], np.full(256, density / 256)])
+    y = np.maximum(square * (own[:, None] + grid) + bias, 0)
+    average, second = y @ chances, y**2 @ chances
+    between = weights @ average**2 - (weights @ average) ** 2
+    return between / (weights @ second - (weights @ average) ** 2)
+
+
+def _attributed(steps: np.ndarray) -> np.ndarray:
+    """Of K middles of equal steps, those at which the feature is above the kink count."""
+    module = cases.polygon(5).module()
+    square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
+    effect = square * VALUE + bias
+    shares = [
+        np.mean(square * VALUE * (np.arange(k) + 0.5) / k + bias > 0) for k in np.maximum(1, np.rint(steps)).astype(int)
+    ]
+    return square * VALUE * np.array(shares) / effect
+
+
+def _number(name: str, place: int) -> Any:
+    return lambda one: mean(name)(one)[..., place]
+
+
+def _backup(place: int) -> Any:
+    return lambda results: np.array([results[f"backup {beta}"].effects.mean("seed").values[place] for beta in BETAS])
+
+
+P = np.array(DENSITIES)
+PANELS = (
+    Panel(
+        "Ablating an edge that carries x",
+        "density p of the feature",
+        "mean squared change",
+        (0.0, 0.85),
+        (
+            Curve("zero ablation: mean squared change", "ablations", _number("squares", 0), P, lambda p: p / 3, "zero"),
+            Curve("mean ablation: mean squared change", "ablations", _number("squares", 1), P,
+                  lambda p: p / 3 - p**2 / 4, "mean"),
+            Curve("resample ablation: mean squared change", "ablations", _number("squares", 2), P,
+                  lambda p: 2 * (p / 3 - p**2 / 4), "resample"),
+        ),
+    ),
+    Panel(
+        "Patching an input of a gate",
+        "density p of the inputs",
+        "change of the output",
+        (0.0, 0.85),
+        (
+            Curve("noising an input of AND: change", "and", _number("directions", 0), P, lambda p: p, "noising AND"),
+            Curve("denoising an input of AND: change", "and", _number("directions", 1), P, lambda p: 0 * p,
+                  "denoising AND"),
+            Curve("noising an input of OR: change", "or", _number("directions", 0), P, lambda p: np.sqrt(p * (1 - p)),
+                  "noising OR"),
+            Curve("denoising an input of OR: change", "or", _number("directions", 1), P, np.sqrt, "denoising OR"),
+        ),
+    ),
+    Panel(
+        "A neuron and its backup",
+        "strength β of the backup",
+        "measured / direct effect",
+        (-0.05, 0.85),
+        (
+            Curve("backup: effect of the main neuron by noising", "backup", _number("effects", 0), np.array(BETAS),
+                  lambda beta: 1 - beta, "noising"),
+            Curve("backup: effect of the main neuron by path patching", "backup", _number("effects", 1),
+                  np.array(BETAS), np.ones_like, "path patching"),
+            Curve("backup: effect of the main neuron and its backup", "backup", _number("effects", 2),
+                  np.array(BETAS), np.ones_like, "both together"),
+        ),
+    ),
+    Panel(
+        "The illusion of a subspace",
+        "angle θ of the direction, degrees",
+        "effect / true effect",
+        (0.0, 90.0),
+        (Curve("patch along an unread and a silent neuron: effect", "dormant", mean("illusion"), np.array(ANGLES),
+               lambda x: np.sin(2 * np.radians(x))),),
+    ),
+    Panel(
+        "Attribution of a feature in a pentagon",
+        "steps K of the integral",
+        "claimed / true effect",
+        (0.5, 8.5),
+        (Curve("integrated attribution in a pentagon: claimed effect", "integrated",
+               lambda one: mean("steps")(one)[2:], np.array(STEPS), _attributed),),
+    ),
+    Panel(
+        "Scrubbing a pentagon",
+        "density of the features",
+        "recovered",
+        (0.02, 0.85),
+        (
+            Curve("scrubbing a pentagon: loss recovered", "scrubbing", _number("recovered", 0), P, np.ones_like,
+                  "loss"),
+            Curve("scrubbing a pentagon: outputs recovered", "scrubbing", _number("recovered", 1), P, explained,
+                  "outputs"),
+        ),
+    ),
+)  # fmt: skip
+
+
+def gathered(results: Results) -> Results:
+    """With all strengths of backup in one Dataset."""
+    backups = xr.concat([results[f"backup {beta}"] for beta in BETAS], "beta")
+    return Results({**results, "backup": backups})
+
+
+def draw_circuits(results: Results) -> Figure:
+    """Measured numbers as points, exact ones as lines; of searches over levels of superposition, points."""
+    figure, axes = plt.subplots(2, 4, figsize=(9.3, 4.8), layout="constrained")
+    together = gathered(results)
+    for ax, panel in zip(axes.flat, PANELS, strict=False):
+        draw_panel(ax, panel, together)
+        ax.title.set_fontsize(8.5)
+    for ax, name in zip(axes.flat[6:], ("auroc", "recall"), strict=True):
+        for color, technique in zip(tm.plots.SET_COLORS, FOUND, strict=False):
+            drawn = scored(results["levels"], technique, name).mean("seed")
+            ax.plot(HIDDEN[0] / np.array(HIDDEN), drawn, "o-", color=color, markersize=3, linewidth=1, label=technique)
+        ax.set(xlabel="values per dimension", ylabel=name.replace("auroc", "AUROC"), ylim=(-0.05, 1.05))
+        ax.set_title(f"Edges of |x|: {name.replace('auroc', 'AUROC')}", fontsize=8.5)
+    axes.flat[-1].legend(fontsize=7)
+    return figure
+
+
+def claims(results: Results, full: bool) -> list[Claim]:
+    """Exact numbers, and what searches find where nothing is in superposition, and where everything is."""
+    told = claims_of(PANELS, gathered(results), full)
+    paths = {name: results["paths"][name].mean("seed").values for name in ("alone", "kept")}
+    steps = mean("steps")(results["integrated"])
+    module = cases.polygon(5).module()
+    square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
+    over = 1 - bias / (square * VALUE + bias)
+    recall = np.stack([scored(results["levels"], name, "recall").mean("seed") for name in FOUND])
+    told += [
+        at_most("one of two equal paths: effect of one", abs(paths["alone"][0]), 0),
+        at_most("one of two equal paths: error of its Shapley value, 1/2", abs(2 * paths["alone"][1] - 1), 0.02),
+        at_most("two equal paths: ACDC and a mask keep one, ACDC by resampling both, error",
+                abs(paths["kept"] / [0.5, 1, 0.5] - 1).max(), 0.02),
+        at_most("alignment search: error of the effect", abs(results["dormant"].found.values[..., 0] - 1).max(), 0.02),
+        at_least("alignment search: least share of the silent neuron in it",
+                 abs(results["dormant"].found.values[..., 1]).max(), 0.05),
+        at_most("attribution from on: error of |b| / (l² u - |b|) too much", abs(steps[0] / over - 1), 0.02),
+        at_most("attribution from off: what it finds", abs(steps[1]), 0),
+        at_least("a dimension for each value: least recall of edges", recall[:, 0].min(), 1),
+        at_most("three values per dimension: largest recall of edges",
+                recall[:, -1].max(), 0.8),
+    ]  # fmt: skip
+    return told
+
+
+def everything_counts(results: Results) -> Results:
+    """Whatever is zero or one is a half, and each search finds half."""
+    return results.map(lambda one: one.map(lambda numbers: 0 * numbers + 0.5 if numbers.dtype.kind == "f" else numbers))
+
+
+def no_superposition(results: Results) -> Results:
+    """Every search finds the circuit through any number of dimensions, and all of both paths; the search for a
+    subspace finds what is read."""
+
+    def right(one: xr.Dataset) -> xr.Dataset:
+        if "ACDC" in one:
+            return one.assign({name: 0 * one[name] + 1 for name in FOUND})
+        if "found" in one:
+            return one.assign(found=0 * one.found)
+        return one.assign(kept=0 * one.kept + 1) if "kept" in one else one
+
+    return results.map(right)
+
+
+CIRCUITS = Experiment(
+    name="testbed/circuits",
+    question="What do ablations, patches and searches find of circuits that are known?",
+    source="ours",
+    sweeps=sweep_circuits,
+    draw=draw_circuits,
+    claims=claims,
+    shows=(
+        "Measured numbers as points, exact ones as lines. An edge that carries a feature: cut to zero it changes the "
+        "output by E x² = p/3 in the mean square, to its mean by v = p/3 - p²/4, to that of another sample by 2 v. The "
+        "first input of a gate, in samples whose features are corrupted to 0: denoising finds nothing of AND, and "
+        "noising finds less of OR. A neuron whose work is done by a backup to the share β where it fails: noising sees "
+        "1 - β of it, path patching all, as does patching both. A patch along the direction of a neuron that nobody "
+        "reads and one that is never on, at the angle θ between them, has sin 2θ of the true effect: all of it at 45°, "
+        "nothing from either neuron alone. One feature of a pentagon, of value .6: attribution integrated over K "
+        "middles of equal steps is quantised at the kink; from the sample itself it says too much, and from where the "
+        "feature is off nothing. Causal scrubbing of \"each output depends on its feature\" in a pentagon: judged by "
+        "loss it is all that there is, judged by outputs it explains the share of their variance that is computed by "
+        "sums over a grid. Last, the absolute values of two features, six values in six to two dimensions: AUROC of "
+        "edges that do something, and recall at their true number. Not drawn: two paths that do the same, where a "
+        "single patch finds nothing, Shapley values are a half, and searches keep one of the two; by resampling both, "
+        "for another sample's 1 is seen where the feature is 0."
+    ),
+    controls=(everything_counts, no_superposition, a_twentieth_more),
+)  # fmt: skip
