@@ -234,14 +234,14 @@ PANELS = (
     ),
     Panel(
         "The illusion of a subspace",
-        "angle θ of the direction, degrees",
+        "angle θ, degrees",
         "effect / true effect",
         (0.0, 90.0),
         (Curve("patch along an unread and a silent neuron: effect", "dormant", mean("illusion"), np.array(ANGLES),
                lambda x: np.sin(2 * np.radians(x))),),
     ),
     Panel(
-        "Attribution of a feature in a pentagon",
+        "Attribution in a pentagon",
         "steps K of the integral",
         "claimed / true effect",
         (0.5, 8.5),
@@ -276,10 +276,20 @@ def draw_circuits(results: Results) -> Figure:
     for ax, panel in zip(axes.flat, PANELS, strict=False):
         draw_panel(ax, panel, together)
         ax.title.set_fontsize(8.5)
+    axes.flat[0].set_ylim(top=0.42)  # room for what curves are called
+    axes.flat[1].set_ylim(top=1.65)
     for ax, name in zip(axes.flat[6:], ("auroc", "recall"), strict=True):
-        for color, technique in zip(tm.plots.SET_COLORS, FOUND, strict=False):
+        for color, width, technique in zip(tm.plots.SET_COLORS, (4.0, 3.0, 2.0, 1.0), FOUND, strict=False):
             drawn = scored(results["levels"], technique, name).mean("seed")
-            ax.plot(HIDDEN[0] / np.array(HIDDEN), drawn, "o-", color=color, markersize=3, linewidth=1, label=technique)
+            ax.plot(
+                HIDDEN[0] / np.array(HIDDEN),
+                drawn,
+                "o-",
+                color=color,
+                markersize=2 + width,
+                linewidth=width,
+                label=technique,
+            )
         ax.set(xlabel="values per dimension", ylabel=name.replace("auroc", "AUROC"), ylim=(-0.05, 1.05))
         ax.set_title(f"Edges of |x|: {name.replace('auroc', 'AUROC')}", fontsize=8.5)
     axes.flat[-1].legend(fontsize=7)
@@ -301,7 +311,7 @@ def claims(results: Results, full: bool) -> list[Claim]:
         at_most("two equal paths: ACDC and a mask keep one, ACDC by resampling both, error",
                 abs(paths["kept"] / [0.5, 1, 0.5] - 1).max(), 0.02),
         at_most("alignment search: error of the effect", abs(results["dormant"].found.values[..., 0] - 1).max(), 0.02),
-        at_least("alignment search: least share of the silent neuron in it",
+        at_least("alignment search: largest share of the silent neuron in its effect",
                  abs(results["dormant"].found.values[..., 1]).max(), 0.05),
         at_most("attribution from on: error of |b| / (l² u - |b|) too much", abs(steps[0] / over - 1), 0.02),
         at_most("attribution from off: what it finds", abs(steps[1]), 0),
