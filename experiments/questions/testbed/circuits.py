@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 from matplotlib.figure import Figure
 
@@ -42,8 +41,8 @@ def sweep_circuits(full: bool, seed: int) -> Mapping[str, Sweep]:
 
     def measured(case: cases.Case, metrics: Mapping[str, Any], samples: int, **over: Any) -> Sweep:
         recipe = tm.Recipe(steps=0, batch_size=samples, evaluation_samples=samples)
-        options = {"over": {**over, "seed": seeds}, "metrics": metrics, "params": False, "progress": False}
-        return partial(tm.sweep, case.model, case.task, recipe, start=case.start, **options)
+        options: dict[str, Any] = {"over": {**over, "seed": seeds}, "metrics": metrics, "params": False}
+        return partial(tm.sweep, case.model, case.task, recipe, start=case.start, progress=False, **options)
 
     pentagon = cases.polygon(5)
     samples = 2**18 if full else 2**16
@@ -66,20 +65,20 @@ def scored(levels: xr.Dataset, technique: str, name: str) -> xr.DataArray:
     return numbers.isel({numbers.dims[-1]: NUMBERS.index(name)})
 
 
-def squares(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "3"]:
+def squares(module: Any, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "3"]:
     """Mean squared effects of the edge to an output, by zero, mean and resample ablation."""
     graph = cases.switches(module)
     claims = edges.zero_ablation(graph, x), edges.mean_ablation(graph, x), edges.resample_ablation(graph, x, key)
     return jnp.stack([claim.sizes[-1] ** 2 for claim in claims])
 
 
-def directions(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
+def directions(module: Any, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
     """Effects of the first input of a gate, by noising and by denoising."""
     graph = cases.switches(module)
     return jnp.stack([patching.noising(graph, x).sizes[0], patching.denoising(graph, x).sizes[0]])
 
 
-def hidden_by_backup(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, "3"]:
+def hidden_by_backup(module: Any, x: Float[Array, "n samples"]) -> Float[Array, "3"]:
     """Effects of the main neuron, in parts of what it does: by noising, by path patching, and together with its
     backup."""
     graph, size = cases.switches(module), jnp.sqrt(jnp.square(x).mean())
@@ -87,14 +86,14 @@ def hidden_by_backup(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[
     return jnp.stack([patching.noising(graph, x).sizes[1], patching.path_patching(graph, x).sizes[1], joint]) / size
 
 
-def alone(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
+def alone(module: Any, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
     """Of two paths that do the same: the effect of one, and its Shapley value, in parts of the effect of both."""
     graph = cases.switches(module)
     joint = cases.effects_of_patches(graph, x, [[1, 2]])[0]
     return jnp.stack([patching.noising(graph, x).sizes[1], patching.shapley(graph, x, [1, 2])[0]]) / joint
 
 
-def kept(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "3"]:
+def kept(module: Any, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "3"]:
     """The share of the two paths that are kept: by ACDC, with zero and with resample ablation, and by an edge mask."""
     graph = cases.switches(module)
     paths = np.isin(graph.sources, (1, 2)) & (graph.targets == 3)
@@ -102,14 +101,14 @@ def kept(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) ->
     return jnp.stack([(search(graph, x, key).sizes > 0)[paths].mean() for search in searches])
 
 
-def illusion(module: nnx.Module, x: Float[Array, "n samples"]) -> Float[Array, " angles"]:
+def illusion(module: Any, x: Float[Array, "n samples"]) -> Float[Array, " angles"]:
     """The effect of a patch along (cos θ, sin θ) of the neuron that nobody reads and the one that is never on."""
     turned = jnp.radians(jnp.array(ANGLES))
     along = jnp.stack([0 * turned, jnp.cos(turned), jnp.sin(turned), 0 * turned], axis=-1)
     return jax.lax.map(lambda direction: _patched(module, x, direction), along)
 
 
-def found(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "2"]:
+def found(module: Any, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "2"]:
     """The effect of a patch along the direction that an alignment search finds, and how much of it is due to the
     neuron that is never on."""
     h = module.activations(x)["hidden"]
@@ -119,7 +118,7 @@ def found(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -
 
 
 def _patched(
-    module: nnx.Module, x: Float[Array, "n samples"], direction: Float[Array, " m"], seen: Array | float = 1.0
+    module: Any, x: Float[Array, "n samples"], direction: Float[Array, " m"], seen: Array | float = 1.0
 ) -> Float[Array, ""]:
     """The change of the output by a patch, of those neurons that are `seen`, in parts of the true one."""
     h, other = (module.activations(one)["hidden"] for one in (x, x[:, ::-1]))
@@ -128,7 +127,7 @@ def _patched(
     return (change * whole).sum() / (whole * whole).sum()
 
 
-def integrated(module: nnx.Module) -> Float[Array, " steps"]:
+def integrated(module: Any) -> Float[Array, " steps"]:
     """Attribution of one feature of a pentagon, integrated in more and more steps, in parts of its effect; first that
     from the sample itself, and from where the feature is off."""
     graph, x = cases.switches(module), jnp.zeros((5, 1)).at[0].set(VALUE)
@@ -138,7 +137,7 @@ def integrated(module: nnx.Module) -> Float[Array, " steps"]:
     return jnp.stack(claimed) / patching.noising(graph, x).sizes[0]
 
 
-def recovered(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "2"]:
+def recovered(module: Any, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "2"]:
     """What "output i depends on feature i" recovers of the loss, and of the outputs."""
     return jnp.stack(scrubbing.causal_scrubbing(module, x, x, np.eye(len(x), dtype=bool), key))
 
@@ -146,7 +145,7 @@ def recovered(module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArra
 def explained(density: np.ndarray) -> np.ndarray:
     """Var E(y_i | x_i) / Var y_i of an output y_i = ReLU(l² (x_i + Σ_j cos_j x_j) + b) of the pentagon, by sums over a
     grid."""
-    module = cases.polygon(5).module()
+    module: Any = cases.polygon(5).module()
     square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
     return np.array([_explained(square, bias, float(one)) for one in np.ravel(density)])
 
@@ -172,7 +171,7 @@ def _explained(square: float, bias: float, density: float, points: int = 1_601) 
 
 def _attributed(steps: np.ndarray) -> np.ndarray:
     """Of K middles of equal steps, those at which the feature is above the kink count."""
-    module = cases.polygon(5).module()
+    module: Any = cases.polygon(5).module()
     square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
     effect = square * VALUE + bias
     shares = [
@@ -301,7 +300,7 @@ def claims(results: Results, full: bool) -> list[Claim]:
     told = claims_of(PANELS, gathered(results), full)
     paths = {name: results["paths"][name].mean("seed").values for name in ("alone", "kept")}
     steps = mean("steps")(results["integrated"])
-    module = cases.polygon(5).module()
+    module: Any = cases.polygon(5).module()
     square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
     over = 1 - bias / (square * VALUE + bias)
     recall = np.stack([scored(results["levels"], name, "recall").mean("seed") for name in FOUND])
