@@ -1,6 +1,6 @@
 """Ablations, patches, searches for circuits and scrubbing, each on a circuit on which it is known what they find."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
+from experiments.harness.experiment import Experiment, Results, Sweep
 from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, mean
 from toymodels import cases
 from toymodels.techniques import ablations, circuits, edges, patching, scrubbing, subspaces
@@ -50,7 +51,7 @@ def sweep_circuits(full: bool, seed: int) -> Mapping[str, Sweep]:
         "ablations": measured(cases.dedicated(2), {"squares": squares}, 4 * samples, density=DENSITIES),
         "and": measured(cases.gate("and"), {"directions": directions}, 4 * samples, density=DENSITIES),
         "or": measured(cases.gate("or"), {"directions": directions}, 4 * samples, density=DENSITIES),
-        **{f"backup {beta}": measured(cases.backup(beta), {"effects": hidden_by_backup}, 1_024) for beta in BETAS},
+        "backup": measured(cases.backup(), {"effects": hidden_by_backup}, 1_024),
         "paths": measured(cases.two_paths(), {"alone": alone, "kept": kept}, 1_024),
         "dormant": measured(cases.dormant(), {"illusion": illusion, "found": found}, 1_024),
         "integrated": measured(pentagon, {"steps": integrated}, 2),
@@ -78,12 +79,16 @@ def directions(module: Any, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
     return jnp.stack([patching.noising(graph, x).sizes[0], patching.denoising(graph, x).sizes[0]])
 
 
-def hidden_by_backup(module: Any, x: Float[Array, "n samples"]) -> Float[Array, "3"]:
-    """Effects of the main neuron, in parts of what it does: by noising, by path patching, and together with its
-    backup."""
-    graph, size = cases.switches(module), jnp.sqrt(jnp.square(x).mean())
-    joint = cases.effects_of_patches(graph, x, [[1, 2]])[0]
-    return jnp.stack([patching.noising(graph, x).sizes[1], patching.path_patching(graph, x).sizes[1], joint]) / size
+def hidden_by_backup(x: Float[Array, "n samples"]) -> Float[Array, "strengths 3"]:
+    """Effects of the main neuron, in parts of what it does, at all strengths of the backup: by noising, by path
+    patching, and together with its backup."""
+
+    def effects(beta: float) -> Array:
+        graph = cases.switches(cases.backup(beta).model(rngs=nnx.Rngs(0)))
+        joint = cases.effects_of_patches(graph, x, [[1, 2]])[0]
+        return jnp.stack([patching.noising(graph, x).sizes[1], patching.path_patching(graph, x).sizes[1], joint])
+
+    return jnp.stack([effects(beta) for beta in BETAS]) / jnp.sqrt(jnp.square(x).mean())
 
 
 def alone(module: Any, x: Float[Array, "n samples"]) -> Float[Array, "2"]:
@@ -108,22 +113,17 @@ def illusion(module: Any, x: Float[Array, "n samples"]) -> Float[Array, " angles
     return jax.lax.map(lambda direction: _patched(module, x, direction), along)
 
 
-def found(module: Any, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, "2"]:
-    """The effect of a patch along the direction that an alignment search finds, and how much of it is due to the
-    neuron that is never on."""
+def found(module: Any, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, ""]:
+    """The effect of a patch along the direction that an alignment search finds."""
     h = module.activations(x)["hidden"]
     direction = subspaces.AlignmentSearch()(cases.switches(module), h, x, module.decode, key).columns[:, 0]
-    effect = _patched(module, x, direction)
-    return jnp.stack([effect, effect - _patched(module, x, direction, jnp.array([1.0, 1, 0, 1]))])
+    return _patched(module, x, direction)
 
 
-def _patched(
-    module: Any, x: Float[Array, "n samples"], direction: Float[Array, " m"], seen: Array | float = 1.0
-) -> Float[Array, ""]:
-    """The change of the output by a patch, of those neurons that are `seen`, in parts of the true one."""
+def _patched(module: Any, x: Float[Array, "n samples"], direction: Float[Array, " m"]) -> Float[Array, ""]:
+    """The change of the output by a patch, in parts of the true one."""
     h, other = (module.activations(one)["hidden"] for one in (x, x[:, ::-1]))
-    changed = (subspaces.patched(h, other, direction) - h) * jnp.broadcast_to(seen, direction.shape)[:, None]
-    change, whole = (module.decode(one) - module.decode(h) for one in (h + changed, other))
+    change, whole = (module.decode(one) - module.decode(h) for one in (subspaces.patched(h, other, direction), other))
     return (change * whole).sum() / (whole * whole).sum()
 
 
@@ -182,10 +182,6 @@ def _attributed(steps: np.ndarray) -> np.ndarray:
 
 def _number(name: str, place: int) -> Any:
     return lambda one: mean(name)(one)[..., place]
-
-
-def _backup(place: int) -> Any:
-    return lambda results: np.array([results[f"backup {beta}"].effects.mean("seed").values[place] for beta in BETAS])
 
 
 P = np.array(DENSITIES)
@@ -262,18 +258,45 @@ PANELS = (
 )  # fmt: skip
 
 
-def gathered(results: Results) -> Results:
-    """With all strengths of backup in one Dataset."""
-    backups = xr.concat([results[f"backup {beta}"] for beta in BETAS], "beta")
-    return Results({**results, "backup": backups})
+def _overstated(steps: np.ndarray) -> np.ndarray:
+    """Attribution from the sample itself: l² u of l² u - |b|."""
+    return _attributed(np.ones_like(steps))
+
+
+def _recall(technique: str) -> Callable[[xr.Dataset], np.ndarray]:
+    return lambda levels: scored(levels, technique, "recall").isel(n_hidden=0).values
+
+
+ONE = np.ones(1)
+OTHERS = Panel(
+    "",
+    "",
+    "",
+    (0.0, 1.0),
+    (
+        Curve("two equal paths: effect of one", "paths", _number("alone", 0), ONE, np.zeros_like),
+        Curve("two equal paths: Shapley value of one", "paths", _number("alone", 1), ONE, lambda x: x / 2),
+        Curve("two equal paths: share that ACDC keeps", "paths", _number("kept", 0), ONE, lambda x: x / 2),
+        Curve("two equal paths: share that ACDC keeps by resampling", "paths", _number("kept", 1), ONE, np.ones_like),
+        Curve("two equal paths: share that an edge mask keeps", "paths", _number("kept", 2), ONE, lambda x: x / 2),
+        Curve("alignment search, half silent: effect", "dormant", lambda one: one.found.values, ONE, np.ones_like),
+        Curve("attribution from on in a pentagon: claimed effect", "integrated", _number("steps", 0), ONE, _overstated),
+        Curve("attribution from off in a pentagon: claimed effect", "integrated", _number("steps", 1), ONE,
+              np.zeros_like),
+        *(
+            Curve(f"{name}, a dimension for each value: recall of edges", "levels",
+                  _recall(name), ONE, np.ones_like)
+            for name in FOUND
+        ),
+    ),
+)  # fmt: skip
 
 
 def draw_circuits(results: Results) -> Figure:
     """Measured numbers as points, exact ones as lines; of searches over levels of superposition, points."""
     figure, axes = plt.subplots(2, 4, figsize=(9.3, 4.8), layout="constrained")
-    together = gathered(results)
     for ax, panel in zip(axes.flat, PANELS, strict=False):
-        draw_panel(ax, panel, together)
+        draw_panel(ax, panel, results)
         ax.title.set_fontsize(8.5)
     axes.flat[0].set_ylim(top=0.42)  # room for what curves are called
     axes.flat[1].set_ylim(top=1.65)
@@ -295,40 +318,14 @@ def draw_circuits(results: Results) -> Figure:
     return figure
 
 
-def claims(results: Results, full: bool) -> list[Claim]:
-    """Exact numbers, and what searches find where nothing is in superposition, and where everything is."""
-    told = claims_of(PANELS, gathered(results), full)
-    paths = {name: results["paths"][name].mean("seed").values for name in ("alone", "kept")}
-    steps = mean("steps")(results["integrated"])
-    module: Any = cases.polygon(5).module()
-    square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
-    over = 1 - bias / (square * VALUE + bias)
-    recall = np.stack([scored(results["levels"], name, "recall").mean("seed") for name in FOUND])
-    told += [
-        at_most("one of two equal paths: effect of one", abs(paths["alone"][0]), 0),
-        at_most("one of two equal paths: error of its Shapley value, 1/2", abs(2 * paths["alone"][1] - 1), 0.02),
-        at_most("two equal paths: ACDC and a mask keep one, ACDC by resampling both, error",
-                abs(paths["kept"] / [0.5, 1, 0.5] - 1).max(), 0.02),
-        at_most("alignment search: error of the effect", abs(results["dormant"].found.values[..., 0] - 1).max(), 0.02),
-        at_least("alignment search: largest share of the silent neuron in its effect",
-                 abs(results["dormant"].found.values[..., 1]).max(), 0.05),
-        at_most("attribution from on: error of |b| / (l² u - |b|) too much", abs(steps[0] / over - 1), 0.02),
-        at_most("attribution from off: what it finds", abs(steps[1]), 0),
-        at_least("a dimension for each value: least recall of edges", recall[:, 0].min(), 1),
-        at_most("three values per dimension: largest recall of edges",
-                recall[:, -1].max(), 0.8),
-    ]  # fmt: skip
-    return told
-
-
 def everything_counts(results: Results) -> Results:
     """Whatever is zero or one is a half, and each search finds half."""
     return results.map(lambda one: one.map(lambda numbers: 0 * numbers + 0.5 if numbers.dtype.kind == "f" else numbers))
 
 
 def no_superposition(results: Results) -> Results:
-    """Every search finds the circuit through any number of dimensions, and all of both paths; the search for a
-    subspace finds what is read."""
+    """Every search finds the circuit through any number of dimensions, and both of two paths; the search for a subspace
+    finds nothing."""
 
     def right(one: xr.Dataset) -> xr.Dataset:
         if "ACDC" in one:
@@ -346,7 +343,7 @@ CIRCUITS = Experiment(
     source="ours",
     sweeps=sweep_circuits,
     draw=draw_circuits,
-    claims=claims,
+    claims=partial(claims_of, (*PANELS, OTHERS)),
     shows=(
         "Measured numbers as points, exact ones as lines. An edge that carries a feature: cut to zero it changes the "
         "output by E x² = p/3 in the mean square, to its mean by v = p/3 - p²/4, to that of another sample by 2 v. The "
@@ -361,7 +358,8 @@ CIRCUITS = Experiment(
         "sums over a grid. Last, the absolute values of two features, six values in six to two dimensions: AUROC of "
         "edges that do something, and recall at their true number. Not drawn: two paths that do the same, where a "
         "single patch finds nothing, Shapley values are a half, and searches keep one of the two; by resampling both, "
-        "for another sample's 1 is seen where the feature is 0."
+        "for another sample's 1 is seen where the feature is 0. An alignment search finds directions with all of the "
+        "effect, whatever part of it is silent."
     ),
     controls=(everything_counts, no_superposition, a_twentieth_more),
 )  # fmt: skip
