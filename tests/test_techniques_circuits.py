@@ -238,7 +238,7 @@ def test_an_alignment_search_finds_features_that_have_a_dimension_each():
 
 
 def test_a_direction_that_is_half_silent_and_half_unread_has_the_whole_effect():
-    """Makelov et al. 2024: h = (x, 0, x), y = 2 h₂ + h₃; along (cos θ, sin θ, 0) a patch has sin 2θ of the effect."""
+    """Makelov et al. 2023: h = (x, 0, x), y = 2 h₂ + h₃; along (cos θ, sin θ, 0) a patch has sin 2θ of the effect."""
     case = cases.dormant()
     module, x = case.module(), case.task.features.sample(KEY, 64)
     h, other = (module.activations(one)["hidden"] for one in (x, x[:, ::-1]))

@@ -20,7 +20,7 @@ def patched(
     """h with its component along a direction, of any length, replaced by that of other samples (Geiger et al. 2024).
 
     A patch that has the right effect does not show that the model uses the direction: one half of it can be read by
-    nobody, and the other half be silent until the patch wakes it (Makelov et al. 2024). Patch its parts alone, too.
+    nobody, and the other half be silent until the patch wakes it (Makelov et al. 2023). Patch its parts alone, too.
 
     >>> h, other = jnp.array([[0.2], [0.0], [0.2]]), jnp.array([[0.7], [0.0], [0.7]])  # x = .2 and .7
     >>> read = jnp.array([[0.0, 2.0, 1.0]])  # as in `cases.dormant`

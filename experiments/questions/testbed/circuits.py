@@ -150,7 +150,7 @@ def explained(density: np.ndarray) -> np.ndarray:
     return np.array([_explained(square, bias, float(one)) for one in np.ravel(density)])
 
 
-def _explained(square: float, bias: float, density: float, points: int = 1_601) -> float:
+def _explained(square: float, bias: float, density: float, points: int = 801) -> float:
     grid = np.linspace(-2, 2, points)
     step = grid[1] - grid[0]
     chances = (np.arange(points) == points // 2).astype(float)
