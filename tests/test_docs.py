@@ -83,6 +83,7 @@ def test_the_guides_are_there_and_listed():
         "saelens",
         "cases",
         "techniques",
+        "labels",
         "circuits",
         "weights",
         "attribution",

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from toymodels.arrays import AnyArray, as_array, gram, library, norms, ratio, unit_columns
+from toymodels.linear_algebra import svd
 
 __all__ = [
     "capacity",
@@ -81,7 +82,7 @@ def leverage(W: Float[AnyArray, "*batch m n"]) -> Float[AnyArray, "*batch n"]:
     xp = library(W)
     finite = xp.isfinite(W).all((-1, -2))[..., None]
     # τ is the squared norm of the rows of V in W = U S Vᵀ, over the singular values that are not zero.
-    _, singular, rows = xp.linalg.svd(xp.where(finite[..., None], W, 0), full_matrices=False)
+    _, singular, rows = svd(xp.where(finite[..., None], W, 0))
     smallest = singular.max(-1, keepdims=True) * max(W.shape[-2:]) * np.finfo(W.dtype).eps
     return xp.where(finite, ((singular > smallest)[..., None] * rows**2).sum(-2), xp.nan)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels import cases
+from toymodels.linear_algebra import pinv
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Attributions
 from toymodels.techniques.technique import NotApplicableError, Technique
@@ -89,7 +90,7 @@ class Lime:
         weights = jnp.exp((there.sum(1) - n) / (self.width**2 * n))
         design = jnp.concatenate([jnp.ones((self.samples, 1), x.dtype), there], axis=1)
         weighted = weights[:, None] * design
-        reads = jnp.linalg.pinv(weighted.T @ design, hermitian=True) @ weighted.T  # (1 + n, coalitions)
+        reads = pinv(weighted.T @ design, rtol=1e-5) @ weighted.T  # (1 + n, coalitions)
 
         def add(total: Array, some: tuple[Array, Array]) -> tuple[Array, None]:
             there, read = some

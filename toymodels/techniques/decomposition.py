@@ -96,7 +96,7 @@ def by_column(
 
 @specification
 class StochasticDecomposition:
-    """Stochastic parameter decomposition (Bushnaq, Braun & Sharkey 2025) of the tied weights of x' = ReLU(Wᵀ W x + b).
+    """Stochastic parameter decomposition (Bushnaq et al. 2025) of the tied weights of x' = ReLU(Wᵀ W x + b).
 
     W ≈ Σ_c U_c V_cᵀ, and Wᵀ ≈ Σ_c V_c U_cᵀ with the same components. How much each is needed in each of the two layers
     for a sample, its causal importance g in [0, 1], is a small network's guess from what it reads, V_c·x or U_c·h.

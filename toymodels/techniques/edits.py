@@ -5,25 +5,25 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.arrays import ratio
+from toymodels.linear_algebra import eigh
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Edit
 from toymodels.techniques.probes import mean_difference, probe_direction
-from toymodels.theory.probing import chance_r2
 
-PERMUTED = 4.0
-"""A feature is found where the R² of its probe is so many times that of a probe for permuted values, or more."""
+CERTAIN = 4.0
+"""A feature is found where its probe explains so many times what is explained by chance, or more."""
 
 
 def erasure(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Edit:
     """LEACE (Belrose et al. 2023): the smallest change of h after which no linear probe finds the feature's value, h -
-    c w·(h - E h) / w·c, with c = Cov(h, x_i) and the probe w = Cov(h)⁺ c. Where the probe finds hardly more than it
-    does for permuted values (`PERMUTED`), c is the noise of the samples, and nothing is erased. There is no other
-    tolerance: a rare feature is erased as well as any.
+    c w·(h - E h) / w·c, with c = Cov(h, x_i) and the probe w = Cov(h)⁺ c. Where the probe explains hardly more than by
+    chance (`CERTAIN`), c is the noise of the samples, along which nothing is to be erased. There is no other tolerance:
+    a feature that is on in 4 m / R² samples or more is erased, however rare it is.
 
     In a tight frame it takes the feature's direction out, and the other features lose (n - m) / (m (n - 1)) of their
     R², the square of the Welch bound. Of independent features nothing is left for a non-linear reader either."""
     covariance, probes = _covariance(h, x), probe_direction(h, x).columns
-    found = (probes * covariance).sum(0) > PERMUTED * chance_r2(len(h), x.shape[-1]) * x.var(-1)
+    found = (probes * covariance).sum(0) > CERTAIN * _noise(h, x)
     return _without(h, covariance, probes * found[None])
 
 
@@ -47,16 +47,16 @@ class NullspaceProjection:
 
     Attributes:
         steps: how many probes at most.
-        above: stop where the probe's R² is less than so many times that of a probe for permuted labels; 0 for never.
+        above: stop where the probe explains less than so many times what is explained by chance; 0 for never.
     """
 
     steps: int = static(default=8)
-    above: float = PERMUTED
+    above: float = CERTAIN
 
     def __call__(self, h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Edit:
         """The claim."""
         covariance, mean = _covariance(h, h), h.mean(-1, keepdims=True)
-        least = self.above * chance_r2(len(h), x.shape[-1]) * x.var(-1)
+        least = self.above * _noise(h, x)
 
         def kept(c: Float[Array, " m"], least: Array) -> Float[Array, "m m"]:
             P = jnp.eye(len(h))
@@ -74,9 +74,15 @@ def _covariance(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> F
     return (h - h.mean(-1, keepdims=True)) @ (x - x.mean(-1, keepdims=True)).T / x.shape[-1]
 
 
+def _noise(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, " n"]:
+    """The variance that a probe explains by chance: m / k of all, since the covariance of a feature that is on in k
+    samples is a mean over no more than these."""
+    return len(h) * x.var(-1) / jnp.maximum((x != 0).sum(-1), 1)
+
+
 def _inverse(covariance: Float[Array, "m m"]) -> Float[Array, "m m"]:
     """The pseudo-inverse of a covariance, in the directions in which h varies at all."""
-    variances, axes = jnp.linalg.eigh(covariance)
+    variances, axes = eigh(covariance)
     varies = variances > 1e-5 * variances[-1]
     return (axes * jnp.where(varies, 1 / jnp.where(varies, variances, 1), 0)[None]) @ axes.T
 

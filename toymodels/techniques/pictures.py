@@ -1,6 +1,6 @@
 """The score card as a poster, as curves, and as a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -14,12 +14,13 @@ from toymodels.plots.styles import FAINT, INK, LEVEL_COLORS, SHADE, shades
 from toymodels.plots.words import literal, prose
 
 
-def poster(card: xr.Dataset, *, ax: Axes | None = None) -> Axes:
+def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = None, ax: Axes | None = None) -> Axes:
     """Technique by technique (rows), the mean score on every case at every level (columns), from 0, chance, dark, to 1,
     the truth, bright; lower ones are drawn as 0. Hatched where a technique does not apply. Rows stand as in the card.
 
     Args:
         card: of `techniques.score`.
+        groups: names of techniques that stand next to each other in the card, by what they are called together.
         ax: where to draw; a new figure if not given.
     """
     columns = [(case, level) for case in card.case.values for level in _levels(card, case)]
@@ -52,6 +53,11 @@ def poster(card: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     starts = [number for number, (_, level) in enumerate(columns) if level == 0]
     for start in starts[1:]:
         ax.axvline(start - 0.5, color="white", linewidth=3)
+    rows = list(card.technique.values)
+    for name, group in (groups or {}).items():
+        first, last = rows.index(group[0]), rows.index(group[-1])
+        ax.axhline(first - 0.5, color="white", linewidth=3)
+        ax.text(len(columns) - 0.3, (first + last) / 2, literal(name), va="center", fontsize=8)
     ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(cells) - 0.5, -0.5))
     ax.set_xticks(range(len(columns)), [_level_label(card, *column) for column in columns], fontsize=7)
     ax.set_yticks(range(len(cells)), [literal(name) for name in card.technique.values])

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from toymodels.arrays import ratio
+from toymodels.linear_algebra import pinv, qr
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Activations, Directions, NotApplicableError, Number
 
@@ -95,8 +96,8 @@ def participation(h: Float[Array, "m samples"]) -> Number:
 
 def _probe(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, "m n"]:
     """(hᵀ)⁺ xᵀ, by way of hᵀ = Q R, which keeps more digits than the covariance of h would."""
-    Q, R = _qr(_centred(h).T)
-    return jnp.linalg.pinv(R, rtol=1e-5) @ (Q.T @ _centred(x).T)
+    Q, R = qr(_centred(h).T)
+    return pinv(R, rtol=1e-5) @ (Q.T @ _centred(x).T)
 
 
 def _explained(covariance: Float[Array, "sets k k"], with_x: Float[Array, "sets k n"]) -> Float[Array, "sets n"]:
@@ -121,14 +122,6 @@ def _fitted(rows: Float[Array, "k samples"], target: Float[Array, " samples"]) -
         fit += row * (row @ target) * inverse
         rows = rows - (rows @ row * inverse)[:, None] * row[None]
     return fit
-
-
-@jax.custom_batching.sequential_vmap
-def _qr(a: Float[Array, "rows columns"]) -> tuple[Float[Array, "rows columns"], Float[Array, "columns columns"]]:
-    """One matrix after the other, for many models too: JAX 0.10 spreads a batch of them over the threads of the CPU,
-    and two programs that do so at the same time can wait for each other for ever."""
-    Q, R = jnp.linalg.qr(a)
-    return Q, R
 
 
 def _centred(rows: Float[Array, "rows samples"]) -> Float[Array, "rows samples"]:

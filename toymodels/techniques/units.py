@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from toymodels.linear_algebra import pinv
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Profiles
 from toymodels.techniques.technique import Technique
@@ -49,7 +50,7 @@ class NeuronModel:
         """The claim."""
         half = x.shape[-1] // 2
         h, x = (one[:, :half] - one[:, :half].mean(-1, keepdims=True) for one in (h, x))
-        rows = (h @ x.T) @ jnp.linalg.pinv(x @ x.T, rtol=1e-5, hermitian=True)
+        rows = (h @ x.T) @ pinv(x @ x.T, rtol=1e-5)
         if self.words is None:
             return Profiles(rows)
         explains = abs(rows) * jnp.linalg.norm(x, axis=-1)[None]

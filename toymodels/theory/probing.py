@@ -16,6 +16,7 @@ from jaxtyping import Float
 from toymodels.arrays import AnyArray, as_array, library, ratio, unit_columns
 from toymodels.checks import check_integer, check_numbers
 from toymodels.features.distributions import UNIFORM, Values
+from toymodels.linear_algebra import eigh, svd
 
 MOST_SETS = 100_000  # of neurons
 NODES = 2**10  # of the midpoint rule, in each of two values: errors below 1e-6 for uniform ones
@@ -266,10 +267,10 @@ def _decomposed(W: Float[AnyArray, "*batch m n"], covariance: Float[AnyArray, "n
         raise ValueError(f"covariance must have shape ({n}, {n}), as W has {n} columns. Got {V.shape}.")
     epsilon = max(n_hidden, n) * xp.finfo(V.dtype).eps
     deviation = V.diagonal() ** 0.5
-    eigenvalues, axes = xp.linalg.eigh(ratio(V, deviation[:, None] * deviation[None]))
+    eigenvalues, axes = eigh(ratio(V, deviation[:, None] * deviation[None]))
     root = xp.where(eigenvalues > epsilon * eigenvalues.max(), eigenvalues, 0) ** 0.5
     half, inverse_half = (axes * root[None]) @ axes.T, (axes * ratio(1.0, root)[None]) @ axes.T
     factor, inverse_factor = deviation[:, None] * half, inverse_half * ratio(1.0, deviation)[None]
-    left, singular, right = xp.linalg.svd(W @ factor, full_matrices=False)
+    left, singular, right = svd(W @ factor)
     there = singular > epsilon * singular.max(-1, keepdims=True)
     return left, ratio(there * 1.0, singular), right, factor, inverse_factor

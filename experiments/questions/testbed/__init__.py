@@ -54,6 +54,7 @@ PAPER = Paper(
         "probes",
         "failures",
         "limits",
+        "labels",
         "interventions",
         "circuits",
         "decomposition",

@@ -4,6 +4,7 @@ from jaxtyping import Float
 
 from toymodels.arrays import AnyArray, library, ratio
 from toymodels.cases import Truth
+from toymodels.linear_algebra import eigh
 from toymodels.techniques.claims import Edit
 from toymodels.techniques.scores.score import Score, centred, check_shape, score_from
 
@@ -14,8 +15,8 @@ NOTHING = 1e-11
 """What varies less than this share of the whole is constant."""
 
 RESOLUTION = 1e-3
-"""The same for the non-linear reader. An edit that is fitted to samples is off by their noise, 1/samples in variance,
-which |h| could blow up."""
+"""The same for the non-linear reader, or 4 m / samples if that is more: an edit that is fitted to samples is off by
+their noise, of which |h| could make a signal."""
 
 
 def of_edit(claim: Edit, truth: Truth, x: AnyArray, h: AnyArray) -> Score:
@@ -31,7 +32,8 @@ def of_edit(claim: Edit, truth: Truth, x: AnyArray, h: AnyArray) -> Score:
     others = (gone.sum(-1) - own) / xp.maximum(counted.sum() - 1, 1)
     erased, lost = (own * counted).sum() / count, (others * counted).sum() / count
     bent = xp.concatenate([claim.hidden, abs(claim.hidden)], 1)
-    still = xp.diagonal(_probe_r2(bent, 1.0 * (x != 0), scale, RESOLUTION))
+    resolution = max(RESOLUTION, 4 * len(h) / x.shape[-1])
+    still = xp.diagonal(_probe_r2(bent, 1.0 * (x != 0), scale, resolution))
     raw = erased - lost
     return score_from(raw, 0.0 * raw, erased=erased, lost=lost, left=(still * counted).sum() / count)
 
@@ -46,7 +48,7 @@ def _probe_r2(
     activations, of which rounding is a share."""
     xp = library(h)
     h, x = centred(h), centred(x)
-    variances, axes = xp.linalg.eigh(h @ h.swapaxes(-1, -2))
+    variances, axes = eigh(h @ h.swapaxes(-1, -2))
     varies = variances > xp.maximum(least * variances[..., -1:], NOTHING * scale)
     seen = (axes.swapaxes(-1, -2) @ (h @ x.T)) ** 2
     explained = xp.where(varies[..., None], seen / xp.where(varies, variances, 1)[..., None], 0).sum(-2)

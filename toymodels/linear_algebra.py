@@ -1,0 +1,68 @@
+"""Decompositions of small matrices inside of programs for many models, one matrix after the other.
+
+JAX 0.10 spreads a batch of them over the threads of the CPU, and waits for it on one of these threads. On a machine
+with few cores all of them can come to wait, and the program stands still for ever.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from toymodels.arrays import AnyArray, library
+
+
+def eigh(a: Float[AnyArray, "*batch m m"]) -> tuple[Float[AnyArray, "*batch m"], Float[AnyArray, "*batch m m"]]:
+    """Eigenvalues in ascending order and eigenvectors, by column, of symmetric matrices, of numpy's or JAX's.
+
+    >>> eigh(np.array([[2.0, 0.0], [0.0, 1.0]]))[0].tolist()
+    [1.0, 2.0]
+    """
+    return _each(_eigh, a)
+
+
+def svd(
+    a: Float[AnyArray, "*batch rows columns"],
+) -> tuple[Float[AnyArray, "*batch rows k"], Float[AnyArray, "*batch k"], Float[AnyArray, "*batch k columns"]]:
+    """U, s and Vᵀ of matrices U diag(s) Vᵀ, of numpy's or JAX's, without what belongs to no singular value."""
+    return _each(_svd, a)
+
+
+def qr(
+    a: Float[Array, "*batch rows columns"],
+) -> tuple[Float[Array, "*batch rows k"], Float[Array, "*batch k columns"]]:
+    """Q and R of matrices Q R."""
+    return _each(_qr, a)
+
+
+def pinv(a: Float[Array, "*batch rows columns"], rtol: float) -> Float[Array, "*batch columns rows"]:
+    """The pseudo-inverse, without singular values below `rtol` of the largest."""
+    left, singular, right = svd(a)
+    there = singular > rtol * singular[..., :1]
+    inverse = jnp.where(there, 1 / jnp.where(there, singular, 1), 0)
+    return (right.swapaxes(-1, -2) * inverse[..., None, :]) @ left.swapaxes(-1, -2)
+
+
+def _eigh(a: AnyArray) -> Any:
+    return tuple(library(a).linalg.eigh(a))
+
+
+def _qr(a: AnyArray) -> Any:
+    return tuple(library(a).linalg.qr(a))
+
+
+def _svd(a: AnyArray) -> Any:
+    return tuple(library(a).linalg.svd(a, full_matrices=False))
+
+
+def _each(function: Callable[[Any], Any], a: AnyArray) -> Any:
+    """The function of each matrix of a batch; of numpy's, of all at once."""
+    if library(a) is np:
+        return function(a)
+    one = jax.custom_batching.sequential_vmap(function)
+    for _ in range(a.ndim - 2):
+        one = jax.vmap(one)
+    return one(a)
