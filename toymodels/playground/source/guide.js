@@ -136,7 +136,7 @@ export function makeLinks({ lessons, documentation }) {
     "nav",
     { class: "soft links", "aria-label": "More" },
     link("paper", "The paper", PAPER),
-    lessons ? link("lessons", "Six lessons", lessons) : make("span", {}, "Six lessons: toymodels workshop"),
+    lessons ? link("lessons", "Seven lessons", lessons) : make("span", {}, "Seven lessons: toymodels workshop"),
     documentation ? link("documentation", "Documentation", documentation) : "",
   );
 }

@@ -1,1 +1,1 @@
-"""The six lessons: a text, the notebook made of it, and the checks of its exercises."""
+"""The seven lessons: a text, the notebook made of it, and the checks of its exercises."""
