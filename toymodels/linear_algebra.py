@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from toymodels.arrays import AnyArray, library
+from toymodels.arrays import AnyArray, library, ratio
 
 
 def eigh(a: Float[AnyArray, "*batch m m"]) -> tuple[Float[AnyArray, "*batch m"], Float[AnyArray, "*batch m m"]]:
@@ -32,18 +31,17 @@ def svd(
 
 
 def qr(
-    a: Float[Array, "*batch rows columns"],
-) -> tuple[Float[Array, "*batch rows k"], Float[Array, "*batch k columns"]]:
-    """Q and R of matrices Q R."""
+    a: Float[AnyArray, "*batch rows columns"],
+) -> tuple[Float[AnyArray, "*batch rows k"], Float[AnyArray, "*batch k columns"]]:
+    """Q and R of matrices Q R, of numpy's or JAX's."""
     return _each(_qr, a)
 
 
-def pinv(a: Float[Array, "*batch rows columns"], rtol: float) -> Float[Array, "*batch columns rows"]:
+def pinv(a: Float[AnyArray, "*batch rows columns"], rtol: float) -> Float[AnyArray, "*batch columns rows"]:
     """The pseudo-inverse, without singular values below `rtol` of the largest."""
     left, singular, right = svd(a)
     there = singular > rtol * singular[..., :1]
-    inverse = jnp.where(there, 1 / jnp.where(there, singular, 1), 0)
-    return (right.swapaxes(-1, -2) * inverse[..., None, :]) @ left.swapaxes(-1, -2)
+    return (right.swapaxes(-1, -2) * ratio(1.0 * there, singular)[..., None, :]) @ left.swapaxes(-1, -2)
 
 
 def _eigh(a: AnyArray) -> Any:

@@ -11,13 +11,8 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from toymodels import cases
 from toymodels.techniques import (
-    ablations,
-    attribution,
     baselines,
-    circuits,
-    edges,
     edits,
-    patching,
     probes,
     steering,
     units,
@@ -58,25 +53,6 @@ def groups(full: bool) -> Mapping[str, Mapping[str, tm.techniques.Technique]]:
             "steering, mean": steering.ActivationAddition(),
             "steering, probe": steering.ActivationAddition(probes.probe_direction),
         },
-        "edges": {
-            "zero ablation": edges.zero_ablation,
-            "mean ablation": edges.mean_ablation,
-            "resample ablation": edges.resample_ablation,
-            "EAP, zero": edges.attribution,
-            "EAP, resample": edges.resample_attribution,
-            "EAP-IG, zero": edges.IntegratedAttribution(4),
-            "ACDC, zero": circuits.ACDC(),
-            "ACDC, resample": circuits.ACDC(ablation=ablations.resample),
-            "edge mask, zero": circuits.EdgeMask(),
-        },
-        "neurons": {
-            "noising": patching.noising,
-            "denoising": patching.denoising,
-            "path patching": patching.path_patching,
-            "AtP, noising": patching.noising_attribution,
-            "AtP, denoising": patching.denoising_attribution,
-        },
-        "attributions": attribution.ATTRIBUTIONS,
         "units": units.UNITS,
         "controls": CONTROLS,
     }
@@ -112,15 +88,13 @@ def claims_poster(results: Results, full: bool) -> list[Claim]:
     """Every technique is right somewhere, controls nowhere, and superposition costs."""
     card = results["card"]
     scores = card.score.mean("seed")
-    kink = "AtP, denoising"
-    tried = scores.sel(technique=[name for name in card.technique.values if name not in {*CONTROLS, kink}])
+    tried = scores.sel(technique=[name for name in card.technique.values if name not in CONTROLS])
     best = tried.max(("case", "level"))
     no_labels = ["PCA", "ICA", "dictionary learning", "L1", "TopK", "BatchTopK", "Matryoshka", "JumpReLU", "Gated"]
     tight = scores.sel(case="tight frame", technique=no_labels)
     random = scores.sel(technique="random directions")
     return [
-        at_least("least of the techniques' best scores, but for attribution patching from off", best.min(), 0.95),
-        at_most("attribution patching from off, at the kink of the outputs: |score|", abs(_first(scores, kink)), 0.01),
+        at_least("least of the techniques' best scores", best.min(), 0.95),
         at_most("mean score of random directions, which is 0 by chance", abs(random.mean()), 0.1),
         at_most("score of a probe for shuffled labels", _first(scores, "shuffled labels"), 0.1),
         at_most(
@@ -180,8 +154,9 @@ POSTER = Experiment(
     claims=claims_poster,
     shows=(
         "The score of each technique (rows) on models whose features are known (columns): 1 is the truth, 0 is chance, "
-        "measured for each. Directions are matched with the true ones, one to one, by their signed cosines; values are "
-        "scored by R². In tight frames 12 features share 12, 6 and 3 dimensions; trained models have 12 in 6, at three "
+        "measured for each. Techniques on edges, and attributions, have figures of their own. Directions are "
+        "matched with the true ones, one to one, by their signed cosines; values are scored by R². In "
+        "tight frames 12 features share 12, 6 and 3 dimensions; trained models have 12 in 6, at three "
         "densities; digons are antipodal pairs; pairs of features, each in a dimension of its own, are on together "
         "more and more often; unequal features have dimensions of their own, and densities from .4 to .05. Last a "
         "circuit: |x| of 4 features of both signs, by 8 neurons, all of whose values share 12 and 6 dimensions. "
@@ -189,8 +164,8 @@ POSTER = Experiment(
         "feature of both signs is 0, and so is its mean difference; and the outputs do not tell the sign. Hatched: not "
         "applicable. The last two rows are controls. Dictionaries have 24 units, 2,000 steps and one setting for all "
         "cases: k = 2 for TopK and matching pursuit, 1 for BatchTopK and Matryoshka; penalties of .03, and of .003 for "
-        "JumpReLU. Those from BatchTopK to Gated were chosen among 3 to 6 settings of each, by the mean score on tight "
-        "frames, trained models and pairs, two levels of each, with a seed that is not shown here. At four features "
-        "per dimension none of these four does well: the best that was seen there is .51, of Gated with .1."
+        "JumpReLU. Those from BatchTopK to Gated were chosen among 3 to 6 settings of each, on models of 16 features "
+        "with dictionaries of 32 units, by the mean score on tight frames, trained models and pairs, two levels of "
+        "each, with a seed that is not shown here."
     ),
 )
