@@ -31,7 +31,7 @@ def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = Non
             for row in card.technique.values
         ]
     )
-    ax = axes_or_new(ax, 1.9 + 0.42 * len(columns), 1.3 + 0.24 * len(cells))
+    ax = axes_or_new(ax, 1.9 + 0.5 * len(columns), 1.3 + 0.24 * len(cells))
     colors = mpl.colormaps[LEVEL_COLORS]
     for row, column in np.ndindex(cells.shape):
         score = cells[row, column]
