@@ -171,3 +171,18 @@ def test_steering_does_not_apply_where_nothing_is_known_of_the_outputs():
                  progress=False)  # fmt: skip
     assert float(card.score.squeeze()) > 0.95
     assert card.access.values.tolist() == ["h, x"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: probes.SparseProbe(0), "k of SparseProbe"),
+        (lambda: edits.NullspaceProjection(0), "steps of NullspaceProjection"),
+        (lambda: edits.NullspaceProjection(above=-1.0), "above of NullspaceProjection"),
+        (lambda: steering.ActivationAddition(dose=float("nan")), "dose of ActivationAddition"),
+        (lambda: steering.ActivationAddition("mean"), "directions of ActivationAddition"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(wrong, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        wrong()

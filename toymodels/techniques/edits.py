@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.arrays import ratio
+from toymodels.checks import check_integer, check_numbers
 from toymodels.linear_algebra import eigh
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Edit
@@ -68,6 +69,11 @@ class NullspaceProjection:
 
         projections = jax.vmap(kept, (1, 0))(_covariance(h, x), least)
         return Edit(mean[None] + projections @ (h - mean))
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range."""
+        check_integer("NullspaceProjection", "steps", self.steps, minimum=1)
+        check_numbers("NullspaceProjection", "above", self.above, minimum=0)
 
 
 def _covariance(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Float[Array, "m n"]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from toymodels.arrays import ratio
+from toymodels.checks import check_integer
 from toymodels.linear_algebra import pinv, qr
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Activations, Directions, NotApplicableError, Number
@@ -57,6 +58,10 @@ class SparseProbe:
         explained = _explained((h @ h.T)[sets[:, :, None], sets[:, None, :]], (h @ x.T)[sets])
         best = jnp.asarray(sets)[explained.argmax(0)]
         return Activations(jax.vmap(_fitted)(h[best], x), labelled=True)
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range."""
+        check_integer("SparseProbe", "k", self.k, minimum=1)
 
 
 def probe_direction(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Directions:

@@ -5,6 +5,7 @@ from typing import Any
 from jaxtyping import Array, Float
 
 from toymodels.arrays import unit_columns
+from toymodels.checks import check_function, check_numbers
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Steered
 from toymodels.techniques.probes import mean_difference
@@ -28,3 +29,8 @@ class ActivationAddition:
         length = (mean_difference(h, x).columns ** 2).sum(0) ** 0.5
         added = self.dose * length[None] * unit_columns(self.directions(h, x).columns)
         return Steered(h[None] + added.T[:, :, None])
+
+    def validate(self) -> None:
+        """Raise ValueError if a field is out of range."""
+        check_function("ActivationAddition", "directions", self.directions)
+        check_numbers("ActivationAddition", "dose", self.dose)
