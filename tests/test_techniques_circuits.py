@@ -293,7 +293,7 @@ def test_scrubbing_by_loss_cannot_see_superposition():
 
 
 def test_a_search_keeps_as_many_edges_of_a_model_that_learned_nothing():
-    """The number of edges that are kept is no evidence of a circuit: the control is an untrained model."""
+    """How many edges are kept is not evidence of a circuit: as many are of an untrained model."""
     x = tm.Independent(6, 0.1).sample(KEY, 1_024)
     untrained, tight = (case.module() for case in (cases.trained(6, 3, recipe=cases.EXACT), cases.tight_frame(6, 3)))
     kept = [(circuits.ACDC(1e-4)(cases.switches(module), x, KEY).sizes > 0).mean() for module in (untrained, tight)]

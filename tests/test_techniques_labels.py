@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 import toymodels as tm
 from toymodels import cases
@@ -166,10 +167,24 @@ def test_what_a_feature_does_is_what_its_circuit_computes():
         cases.true_changes(cases.induction(4, 5).module(), jnp.zeros((5, 2)))
 
 
-def test_steering_does_not_apply_where_nothing_is_known_of_the_outputs():
-    card = score({"it": steering.ActivationAddition(probes.probe_direction)}, {"own": cases.dedicated(4)}, seed=[0],
-                 progress=False)  # fmt: skip
-    assert float(card.score.squeeze()) > 0.95
+class Plain(nnx.Module):
+    """A module of which is not known what its features do."""
+
+    def __init__(self, *, rngs: nnx.Rngs):
+        self.W = nnx.Param(jnp.eye(4))
+
+    def encode(self, x):
+        return self.W[...] @ x
+
+    def decode(self, h):
+        return h
+
+
+def test_steering_applies_where_it_is_known_what_features_do():
+    tried = {"known": cases.dedicated(4), "unknown": cases.Case(Plain, tm.Task(Independent(4)))}
+    card = score({"it": steering.ActivationAddition(probes.probe_direction)}, tried, seed=[0], progress=False)
+    assert card.applicable.values.ravel().tolist() == [True, False]
+    assert float(card.score.sel(case="known").squeeze()) > 0.95
     assert card.access.values.tolist() == ["h, x"]
 
 

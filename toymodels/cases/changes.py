@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from toymodels.arrays import AnyArray
 from toymodels.cases.circuit import CircuitModule
-from toymodels.cases.layers import outputs
+from toymodels.cases.edges import uncompressed
 from toymodels.models.autoencoder import AutoencoderModule
 
 
@@ -33,6 +33,7 @@ def true_changes(module: nnx.Module, x: Float[AnyArray, "n samples"]) -> Float[A
         raise ValueError(
             f"What features do in a {type(module).__name__} is not known: only in a Circuit or an Autoencoder."
         )
-    apart = jnp.eye(module.frame.shape[1])
-    before = outputs(apart, module.layers, x)
-    return jax.vmap(lambda more: outputs(apart, module.layers, x + more[:, None]) - before)(one)
+    apart = uncompressed(module)
+    on, x = jnp.ones(len(apart)), jnp.asarray(x, float)
+    before = apart.run(on, x)
+    return jax.vmap(lambda more: apart.run(on, x + more[:, None]) - before)(one)

@@ -54,10 +54,3 @@ def held(
         stop = start + len(layer.b)
         h, start = h + frame[:, start:stop] @ neurons[-1], stop
     return h, jnp.concatenate(neurons)
-
-
-def outputs(
-    frame: Float[Array, "m held"], layers: Sequence[Layer], x: Float[Array, "n batch"]
-) -> Float[Array, "outputs batch"]:
-    """What the last layer reads from the vector."""
-    return layers[-1](frame, held(frame, layers, x)[0])

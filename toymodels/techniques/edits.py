@@ -18,8 +18,8 @@ CERTAIN = 4.0
 def erasure(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Edit:
     """LEACE (Belrose et al. 2023): the smallest change of h after which no linear probe finds the feature's value, h -
     c w·(h - E h) / w·c, with c = Cov(h, x_i) and the probe w = Cov(h)⁺ c. Where the probe explains hardly more than by
-    chance (`CERTAIN`), c is the noise of the samples, along which nothing is to be erased. There is no other tolerance:
-    a feature that is on in 4 m / R² samples or more is erased, however rare it is.
+    chance (`CERTAIN`), c is the noise of the samples, along which nothing is to be erased. It has no other tolerance: a
+    feature that is on in 4 m / R² samples or more is erased, however rare it is.
 
     In a tight frame it takes the feature's direction out, and the other features lose (n - m) / (m (n - 1)) of their
     R², the square of the Welch bound. Of independent features nothing is left for a non-linear reader either."""

@@ -138,7 +138,7 @@ EPOCHS = Experiment(
     shows="Models with four hidden dimensions; the loss on fresh samples, the mean over data sets; grey, 1, that of a "
     "model that always answers 0. Left, the longer models are trained, the higher the peak: storing samples "
     "takes long weights, and the time to grow them. Right, weight decay does not let them grow: where it is "
-    "strong there is no peak. With the most samples, neither makes a difference.",
+    "strong the peak disappears. With the most samples, neither matters.",
     differences=(
         SIZES,
         "paper: up to 50,000 steps of AdamW at a peak rate of 1e-3; ours: 500, 2,000 and 8,000 steps at 5e-3; decays "

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
-from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, draw_panel
+from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel
 from toymodels import cases
 from toymodels.models.modules import param_state
 from toymodels.techniques.attribution import ATTRIBUTIONS, IntegratedGradients, Lime
@@ -164,7 +164,7 @@ def claims_attribution(results: Results, full: bool) -> list[Claim]:
     others = ["integrated gradients", "occlusion", "LIME", "Shapley values"]
     complete = results["frames"].completeness.sel(case="frame").mean("seed")
     return [
-        *(_near(curve, results) for panel in PANELS for curve in panel.curves),
+        *claims_of(PANELS, results, full),
         at_least("least score of what counts the bias, one dimension each", score.sel(technique=others)[:, 0].min(),
                  0.98),
         at_most("largest score of gradient × input", score.sel(technique="gradient × input").max(), 0.95),
@@ -175,11 +175,6 @@ def claims_attribution(results: Results, full: bool) -> list[Claim]:
         at_least("by how much LIME is nearer there", score.sel(technique="LIME")[-1]
                  - score.sel(technique="integrated gradients")[-1], 0.02),
     ]  # fmt: skip
-
-
-def _near(curve: Curve, results: Results) -> Claim:
-    worst = abs(curve.measured(results[curve.sweep]) / curve.exact(curve.x) - 1).max()
-    return at_most(f"{curve.sentence}: largest relative error", worst, 0.02)
 
 
 def all_the_same(results: Results) -> Results:

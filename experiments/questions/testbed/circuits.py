@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Experiment, Results, Sweep
-from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, mean
+from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, mean, pentagon
 from toymodels import cases
 from toymodels.techniques import ablations, circuits, edges, patching, scrubbing, subspaces
 from toymodels.techniques.technique import NUMBERS, Scored
@@ -45,7 +45,7 @@ def sweep_circuits(full: bool, seed: int) -> Mapping[str, Sweep]:
         options: dict[str, Any] = {"over": {**over, "seed": seeds}, "metrics": metrics, "params": False}
         return partial(tm.sweep, case.model, case.task, recipe, start=case.start, progress=False, **options)
 
-    pentagon = cases.polygon(5)
+    five = cases.polygon(5)
     samples = 2**18 if full else 2**16
     return {
         "ablations": measured(cases.dedicated(2), {"squares": squares}, 4 * samples, density=DENSITIES),
@@ -54,8 +54,8 @@ def sweep_circuits(full: bool, seed: int) -> Mapping[str, Sweep]:
         "backup": measured(cases.backup(), {"effects": hidden_by_backup}, 1_024),
         "paths": measured(cases.two_paths(), {"alone": alone, "kept": kept}, 1_024),
         "dormant": measured(cases.dormant(), {"illusion": illusion, "found": found}, 1_024),
-        "integrated": measured(pentagon, {"steps": integrated}, 2),
-        "scrubbing": measured(pentagon, {"recovered": recovered}, 4 * samples, density=DENSITIES),
+        "integrated": measured(five, {"steps": integrated}, 2),
+        "scrubbing": measured(five, {"recovered": recovered}, 4 * samples, density=DENSITIES),
         "levels": measured(cases.compress(cases.absolute_value(2, 0.5), HIDDEN[0]), SCORED, 256, n_hidden=HIDDEN),
     }
 
@@ -145,8 +145,7 @@ def recovered(module: Any, x: Float[Array, "n samples"], key: PRNGKeyArray) -> F
 def explained(density: np.ndarray) -> np.ndarray:
     """Var E(y_i | x_i) / Var y_i of an output y_i = ReLU(l² (x_i + Σ_j cos_j x_j) + b) of the pentagon, by sums over a
     grid."""
-    module: Any = cases.polygon(5).module()
-    square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
+    square, bias = pentagon()
     return np.array([_explained(square, bias, float(one)) for one in np.ravel(density)])
 
 
@@ -171,8 +170,7 @@ def _explained(square: float, bias: float, density: float, points: int = 801) ->
 
 def _attributed(steps: np.ndarray) -> np.ndarray:
     """Of K middles of equal steps, those at which the feature is above the kink count."""
-    module: Any = cases.polygon(5).module()
-    square, bias = float((module.W[...] ** 2).sum() / 5), float(module.b[...][0])
+    square, bias = pentagon()
     effect = square * VALUE + bias
     shares = [
         np.mean(square * VALUE * (np.arange(k) + 0.5) / k + bias > 0) for k in np.maximum(1, np.rint(steps)).astype(int)
@@ -319,7 +317,7 @@ def draw_circuits(results: Results) -> Figure:
 
 
 def everything_counts(results: Results) -> Results:
-    """Whatever is zero or one is a half, and each search finds half."""
+    """Every number is .5, also those that are 0 or 1 exactly, and each search finds half of the edges."""
     return results.map(lambda one: one.map(lambda numbers: 0 * numbers + 0.5 if numbers.dtype.kind == "f" else numbers))
 
 

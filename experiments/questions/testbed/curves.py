@@ -1,14 +1,18 @@
 """Measured numbers beside exact ones: what the figures of failures are made of."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Results, at_most
+from toymodels import cases
 
 
 class Curve(NamedTuple):
@@ -79,16 +83,41 @@ def draw_panel(ax: Axes, panel: Panel, results: Results) -> None:
         ax.legend(fontsize=7.5)
 
 
+def draw_row(panels: Sequence[Panel], results: Results, width: float) -> Figure:
+    """Panels of numbers from 0 to 1, side by side."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, 3.0), layout="constrained")
+    for ax, panel in zip(axes, panels, strict=True):
+        draw_panel(ax, panel, results)
+        ax.set_ylim(0, 1.05)
+    return figure
+
+
+def write_cells(ax: Axes, values: np.ndarray, digits: int = 2, least: float = 0.0, limit: float = 1.0) -> None:
+    """The numbers of a matrix in its cells, whose colours reach to `limit`, but for those nearer to 0 than `least`."""
+    for (row, column), value in np.ndenumerate(values):
+        text = f"{round(float(value), digits) + 0.0:.{digits}f}".replace("0.", ".")
+        color = "white" if abs(value) > 0.6 * limit else tm.plots.INK
+        if abs(value) >= least:
+            ax.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
+
+
 def claims_of(panels: Sequence[Panel], results: Results, full: bool) -> list[Claim]:
     """Every exact number is met within 2 % of itself; what is 0 is 0."""
-    claims = []
-    for curve in (curve for panel in panels for curve in panel.curves):
-        measured, exact = curve.measured(results[curve.sweep]), curve.exact(curve.x)
-        if exact.any():
-            claims.append(at_most(f"{curve.sentence}: largest relative error", abs(measured / exact - 1).max(), 0.02))
-        else:
-            claims.append(at_most(f"{curve.sentence}: largest", abs(measured).max(), 0))
-    return claims
+    return [near(curve, results) for panel in panels for curve in panel.curves]
+
+
+def near(curve: Curve, results: Results) -> Claim:
+    """The numbers of one curve are the exact ones."""
+    measured, exact = curve.measured(results[curve.sweep]), curve.exact(curve.x)
+    if exact.any():
+        return at_most(f"{curve.sentence}: largest relative error", abs(measured / exact - 1).max(), 0.02)
+    return at_most(f"{curve.sentence}: largest", abs(measured).max(), 0)
+
+
+def pentagon() -> tuple[float, float]:
+    """‖W_i‖² and b of `cases.polygon(5)`."""
+    module: Any = cases.polygon(5).module()
+    return float(jnp.square(module.W[...]).sum(0)[0]), float(module.b[...][0])
 
 
 def a_twentieth_more(results: Results) -> Results:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
+from experiments.questions.testbed.curves import write_cells
 from toymodels import cases
 from toymodels.arrays import norms
 from toymodels.techniques.decomposition import Components, StochasticDecomposition, by_column, likeness
@@ -119,11 +120,7 @@ def _draw_shares(ax: Axes, one: xr.Dataset, title: str) -> None:
     order = largest[np.argsort(shares[:, largest].argmax(0) + N * (lengths[:, largest].max(0) < 0.1))]
     limit = max(1.0, abs(shares).max())
     ax.imshow(shares[:, order], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    for row, column in np.ndindex(N, SHOWN):
-        value = shares[row, order[column]]
-        if abs(value) > 0.05:
-            ax.text(column, row, f"{value:.2f}".replace("0.", "."), ha="center", va="center", fontsize=7,
-                    color="white" if abs(value) > 0.6 * limit else tm.plots.INK)  # fmt: skip
+    write_cells(ax, shares[:, order], least=0.05, limit=limit)
     ax.set(title=title, xlabel="component", ylabel="column of feature", xticks=[])
     ax.set_yticks(range(N), [str(number + 1) for number in range(N)])
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
+from experiments.questions.testbed.curves import write_cells
 from toymodels import cases
 from toymodels.models.autoencoder import AutoencoderModule
 from toymodels.models.modules import module_with
@@ -184,10 +185,7 @@ def _draw_threes(ax: Axes, one: xr.Dataset) -> None:
 def _draw_agreement(ax: Axes, one: xr.Dataset, title: str) -> None:
     values = agreement(one)
     ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
-    for row, column in np.ndindex(values.shape):
-        value = round(float(values[row, column]), 1) + 0.0
-        color = "white" if abs(value) > 0.6 else tm.plots.INK
-        ax.text(column, row, f"{value:.1f}".replace("0.", "."), ha="center", va="center", fontsize=7, color=color)
+    write_cells(ax, values, digits=1)
     numbers = [str(number + 1) for number in range(len(NAMES))]
     labels = (
         [f"{name}  {number}" for name, number in zip(NAMES, numbers, strict=True)] if title == "trained" else numbers

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from functools import partial
 
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Array, Float
-from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Experiment, Results, Sweep
-from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, raw_of
+from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_row, raw_of
 from toymodels import cases
 from toymodels.techniques import edges, edits
 
@@ -91,15 +89,6 @@ PANELS = (
 )  # fmt: skip
 
 
-def draw_interventions(results: Results) -> Figure:
-    """Measured numbers as points, exact ones as lines."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.0), layout="constrained")
-    for ax, panel in zip(axes, PANELS, strict=True):
-        draw_panel(ax, panel, results)
-        ax.set_ylim(0, 1.05)
-    return figure
-
-
 def the_truth(results: Results) -> Results:
     """Every edge has the effect that it truly has; erasing costs nothing."""
     return results.map(lambda card: card.assign(raw=0 * card.raw + 1))
@@ -110,7 +99,7 @@ INTERVENTIONS = Experiment(
     question="What do cut edges and erased features say, in superposition and out of it?",
     source="ours",
     sweeps=sweep_interventions,
-    draw=draw_interventions,
+    draw=partial(draw_row, PANELS, width=7.4),
     claims=partial(claims_of, PANELS),
     shows=(
         "Measured numbers as points, exact ones as lines. Left: edges of gates, and how well two techniques tell "

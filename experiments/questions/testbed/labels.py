@@ -13,7 +13,15 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_most
-from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, mean
+from experiments.questions.testbed.curves import (
+    Curve,
+    Panel,
+    a_twentieth_more,
+    claims_of,
+    draw_panel,
+    mean,
+    pentagon,
+)
 from toymodels import cases
 from toymodels.features import BINARY, SIGNED_UNIFORM
 from toymodels.techniques import edits, probes, steering
@@ -51,7 +59,8 @@ def sweep_labels(full: bool, seed: int) -> Mapping[str, Sweep]:
     seeds = range(4 * seed, 4 * seed + 4)
     many = 2**17 if full else 2**15
     frame = cases.random_frame(N, M)
-    signed = cases.Case(tm.Autoencoder(4, 4, initializer=cases.frames.axes), tm.Task(tm.Independent(4, 0.1)))
+    unsigned = cases.dedicated(4)
+    signed = cases.Case(unsigned.model, tm.Task(tm.Independent(4, 0.1, SIGNED_UNIFORM)))
     rare = cases.Case(cases.polygon(5).model, tm.Task(tm.Independent(5, 5e-4, BINARY)))
     ignored = cases.ignored(4)
 
@@ -63,7 +72,6 @@ def sweep_labels(full: bool, seed: int) -> Mapping[str, Sweep]:
         options = {"over": over, "metrics": metrics, "params": False, "progress": False}
         return partial(tm.sweep, case.model, case.task, recipe, **options)
 
-    of_both_signs = cases.Case(signed.model, tm.Task(tm.Independent(4, 0.1, SIGNED_UNIFORM)))
     return {
         "sparse": scored({f"{k}": probes.SparseProbe(k) for k in NEURONS}, frame, many),
         "permuted": swept(
@@ -74,8 +82,8 @@ def sweep_labels(full: bool, seed: int) -> Mapping[str, Sweep]:
             {"LEACE": edits.erasure, **{f"{steps}": edits.NullspaceProjection(steps, above=0.0) for steps in (1, 2)}},
             frame.over(n_hidden=HIDDEN), many,
         ),
-        "signed": scored({"LEACE of labels": edits.label_erasure}, of_both_signs.over(density=DENSITIES), 2**17),
-        "unsigned": scored({"LEACE of labels": edits.label_erasure}, signed.over(density=DENSITIES), 2**17),
+        "signed": scored({"LEACE of labels": edits.label_erasure}, signed.over(density=DENSITIES), 2**17),
+        "unsigned": scored({"LEACE of labels": edits.label_erasure}, unsigned.over(density=DENSITIES), 2**17),
         "steered": scored({f"{dose}": steering.ActivationAddition(dose=dose) for dose in DOSES}, rare, 2**17),
         "ignored": swept(ignored, 2**14, [found, used], density=np.array(IGNORED), seed=seeds),
     }  # fmt: skip
@@ -126,7 +134,7 @@ def panels(results: Results) -> tuple[Panel, ...]:
         )),
         Panel("What LEACE of labels leaves", "density", "$R^2$ of the label", (0.0, 0.65), (
             Curve("LEACE of labels, values of both signs: $R^2$ of the label that is left", "signed", mean("left"),
-                  np.array(DENSITIES), lambda p: probing.label_share(p)),
+                  np.array(DENSITIES), probing.label_share, "values of both signs"),
         )),
         Panel("Steering a pentagon", "dose", "cosine, share of the dose", (0.25, 2.05), (
             Curve("steering a pentagon: cosine of the change with the right one", "steered", _by_technique("raw"),
@@ -151,7 +159,6 @@ def draw_labels(results: Results) -> Figure:
         ax.set_ylim(min(0, ax.get_ylim()[0]), None)
     left = results["unsigned"].left.mean(("technique", "case", "seed"))
     axes[1, 0].plot(DENSITIES, left, "s", color=tm.plots.SET_COLORS[1], markersize=4, label="values above 0")
-    axes[1, 0].lines[1].set_label("values of both signs")
     axes[1, 0].legend(fontsize=7.5)
     return figure
 
@@ -207,8 +214,7 @@ def _lost(W: np.ndarray, after: np.ndarray) -> float:
 
 def _risen(dose: np.ndarray, angle: float = 0.0) -> np.ndarray:
     """By how much the output of the feature at this angle from the steered one rises, where all features are off."""
-    module: Any = cases.polygon(5).module()
-    square, bias = float(jnp.square(module.W[...]).sum(0)[0]), float(module.b[...][0])
+    square, bias = pentagon()
     return np.maximum(square * np.cos(angle) * dose + bias, 0)
 
 

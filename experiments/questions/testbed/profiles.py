@@ -5,15 +5,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
-from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Experiment, Results, Sweep
-from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, mean
+from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_row, mean
 from experiments.questions.testbed.units import Weights
 from toymodels import cases
 from toymodels.techniques.units import FeatureVisualisation, NeuronModel, l1_ball
@@ -93,15 +91,6 @@ PANELS = (
 )  # fmt: skip
 
 
-def draw_profiles(results: Results) -> Figure:
-    """Measured numbers as points, exact ones as lines."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.3, 3.0), layout="constrained")
-    for ax, panel in zip(axes, PANELS, strict=True):
-        draw_panel(ax, panel, results)
-        ax.set_ylim(0, 1.05)
-    return figure
-
-
 def the_truth(results: Results) -> Results:
     """Each unit is known exactly, and has one feature."""
     return results.map(lambda one: 0 * one + 1)
@@ -112,7 +101,7 @@ PROFILES = Experiment(
     question="What do best examples, a word and a picture tell of a neuron, and what do they leave out?",
     source="ours",
     sweeps=sweep_profiles,
-    draw=draw_profiles,
+    draw=partial(draw_row, PANELS, width=9.3),
     claims=partial(claims_of, PANELS),
     shows=(
         "Measured numbers as points, exact ones as lines, at a density of .1. Left: the neuron $x_1 + r x_2$. Of the "

@@ -12,13 +12,12 @@ import xarray as xr
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 from matplotlib.figure import Figure
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
-from scipy.stats import spearmanr
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
+from experiments.questions.testbed.curves import write_cells
 from toymodels import cases
+from toymodels.analysis import geometry
 from toymodels.arrays import unit_columns
 from toymodels.specifications import specification, static
 from toymodels.techniques import Directions, attribution, edges, edits, probes, steering, units
@@ -89,9 +88,8 @@ def dimensions(module: Any) -> Float[Array, ""]:
 
 
 def dimensionality(module: Any) -> Float[Array, ""]:
-    """The mean over features of D_i = |W_i|⁴ / Σ_j (W_i·W_j)² (Elhage et al. 2022)."""
-    gram = module.W[...].T @ module.W[...]
-    return (jnp.diagonal(gram) ** 2 / (gram**2).sum(1)).mean()
+    """The mean D_i over features."""
+    return geometry.dimensionality(module.W[...]).mean()
 
 
 def noisy(true: Float[Array, "*shape"], level: Array, key: PRNGKeyArray) -> Float[Array, "*shape"]:
@@ -184,6 +182,9 @@ def correlations(errors: Float[np.ndarray, "technique model 2"]) -> Float[np.nda
 
 def draw_together(results: Results) -> Figure:
     """The matrix, the mean errors, and the audit."""
+    from scipy.cluster.hierarchy import leaves_list, linkage  # not above: scipy takes its time
+    from scipy.spatial.distance import squareform
+
     models = results["models"]
     overall, equal, mean = correlations(errors(models)), correlations(at_equal(models)), errors(models).mean((1, 2))
     distance = np.clip(1 - overall, 0, 2)
@@ -192,30 +193,26 @@ def draw_together(results: Results) -> Figure:
     names, places = [NAMES[one] for one in order], range(len(NAMES))
     figure, (ax, bars, lines) = plt.subplots(1, 3, figsize=(9.3, 5.0), layout="constrained", width_ratios=[6.4, 1, 1.9])
     ax.imshow(table, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    for (row, column), one in np.ndenumerate(table):
-        text = f"{one:.2f}".replace("0.", ".").replace("-.00", ".00")
-        color = "white" if abs(one) > 0.6 else tm.plots.INK
-        ax.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
+    write_cells(ax, table)
     ax.set_title("Correlation of errors; above the diagonal, at equal superposition", fontsize=9)
     ax.set_xticks(places, names, rotation=90, fontsize=7.5)
     ax.set_yticks(places, names, fontsize=7.5)
     ax.tick_params(length=0)
     bars.barh(places, mean[order], color=tm.plots.SET_COLORS[0])
     bars.set(title="Mean error", ylim=(len(NAMES) - 0.5, -0.5), yticks=[], xlim=(0, 1.05))
-    for color, kind, scores in zip(colors(), KINDS, results["audit"]["spoilt"].mean("seed").values, strict=True):
+    for color, kind, scores in zip(
+        tm.plots.shades(len(KINDS)), KINDS, results["audit"]["spoilt"].mean("seed").values, strict=True
+    ):
         lines.plot(LEVELS, scores, "o-", markersize=3, linewidth=0.9, color=color, label=kind)
     lines.set(title="Truth and noise", xlabel="noise / truth", ylabel="score", ylim=(-0.6, 1.05), yticks=[0, 0.5, 1])
     lines.legend(fontsize=7, loc="lower center")
     return figure
 
 
-def colors() -> list[Any]:
-    """One for each kind of claim."""
-    return list(plt.get_cmap("viridis")(np.linspace(0, 0.95, len(KINDS))))
-
-
 def claims_together(results: Results, full: bool) -> list[Claim]:
     """What fails together, what does not, and what scores are worth."""
+    from scipy.stats import spearmanr  # not above: scipy takes its time
+
     models, spoilt = results["models"], results["audit"]["spoilt"].mean("seed").values
     found = errors(models)
     overall, equal = (_named(correlations(one)) for one in (found, at_equal(models)))

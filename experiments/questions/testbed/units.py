@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
-from experiments.questions.testbed.curves import Curve, a_twentieth_more
+from experiments.questions.testbed.curves import Curve, a_twentieth_more, near
 from toymodels import cases
 from toymodels.arrays import unit_columns
 from toymodels.techniques.unit_report import EVIDENCE, unit_reports
@@ -148,7 +148,7 @@ def claims_units(results: Results, full: bool) -> list[Claim]:
     both = alarms + misses
     judged = results["many"].sizes["seed"] * sum(HIDDEN)
     return [
-        *(_near(curve, results) for curve in CURVES),
+        *(near(curve, results) for curve in CURVES),
         at_least("units that are judged", judged if np.isfinite(both).all() else 0, 1_000),
         at_least("share falsely called detectors by each kind of behaviour at four features per unit",
                  alarms[-1, behaviour].min(), 0.3),
@@ -160,11 +160,6 @@ def claims_units(results: Results, full: bool) -> list[Claim]:
         at_least("by how much behaviour errs more often than a replacement at four features per unit",
                  both[-1, behaviour].min() - both[-1, replacement], 0.1),
     ]  # fmt: skip
-
-
-def _near(curve: Curve, results: Results) -> Claim:
-    worst = abs(curve.measured(results[curve.sweep]) / curve.exact(curve.x) - 1).max()
-    return at_most(f"{curve.sentence}: largest relative error", worst, 0.02)
 
 
 def another_evidence(results: Results) -> Results:

@@ -198,7 +198,7 @@ for dose in (1, 4):
 # ## G: scrubbing
 #
 # Causal scrubbing tests a hypothesis: output i is computed with all features but i taken from other samples. If the
-# loss is no worse, the hypothesis is said to explain the model.
+# loss does not get worse, the hypothesis is said to explain the model.
 
 # %%
 hypothesis = np.eye(5, dtype=bool)  # output i depends on feature i
