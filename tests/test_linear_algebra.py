@@ -34,12 +34,17 @@ def test_a_pseudo_inverse_leaves_out_what_is_small():
 
 
 @pytest.mark.parametrize("name", ["eigh", "svd", "qr"])
-def test_no_program_is_given_a_batch_of_matrices(name):
-    """A batch is spread over the threads of the CPU, and can wait for them for ever."""
-    program = str(jax.make_jaxpr(jax.vmap(getattr(linear_algebra, name)))(jnp.asarray(SQUARE)))
-    made = re.findall(rf"(\w+\[[\d,]*\]) = {name}\[", program)
-    assert made
-    assert all(shape.count(",") <= 1 for shape in made), made
+def test_a_program_of_the_cpu_is_given_no_batch_of_matrices_and_one_of_a_gpu_the_whole(name):
+    """On a CPU a batch is spread over the threads, and can wait for them for ever."""
+    traced = jax.jit(jax.vmap(getattr(linear_algebra, name))).trace(jnp.asarray(SQUARE))
+    given = {
+        platform: re.findall(
+            r"custom_call .* : \(tensor<([\dx]+)xf32>", traced.lower(lowering_platforms=(platform,)).as_text()
+        )
+        for platform in ("cpu", "cuda")
+    }
+    assert set(given["cpu"]) == {"5x5"}
+    assert set(given["cuda"]) == {"3x4x5x5"}
 
 
 def test_nothing_else_decomposes_matrices():

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ import toymodels as tm
 from toymodels.features import epochs, full_batch
 from toymodels.specifications import with_fields
 from toymodels.training import constant
+from toymodels.training.engine import machine
 
 pytestmark = pytest.mark.slow  # each test compiles programs of its own, a hundred seconds of two cores in all
 
@@ -719,6 +721,19 @@ def test_settings_of_the_caller_reach_the_threads():
     with jax.default_matmul_precision("highest"), jax.numpy_dtype_promotion("strict"):
         tm.train(MODEL, replace(TASK, target=target), RECIPE)
     assert seen == {("highest", "strict")}
+
+
+@pytest.mark.parametrize(
+    ("platform", "chosen", "used"),
+    [("gpu", None, "highest"), ("gpu", "tensorfloat32", "tensorfloat32"), ("cpu", None, None)],
+)
+def test_products_on_a_gpu_have_full_precision_unless_another_is_chosen(platform, chosen, used, monkeypatch):
+    """Without that, an H200 rounded products of random numbers by 3e-4 of the largest."""
+    with jax.default_matmul_precision(chosen):
+        settings = machine.callers_settings()
+    monkeypatch.setattr(jax, "local_devices", lambda: [SimpleNamespace(platform=platform)])
+    with settings.applied():
+        assert jax.config.jax_default_matmul_precision == used
 
 
 EVERYTHING: dict[str, Any] = {

@@ -26,6 +26,9 @@ SETTINGS: dict[str, Callable[[Any], contextlib.AbstractContextManager[Any]]] = {
 """Settings that a `with` statement gives to a thread alone: of each, its name and what sets it."""
 
 
+PRECISION = "jax_default_matmul_precision"
+
+
 class Settings(NamedTuple):
     """The settings of a thread, by name."""
 
@@ -33,9 +36,13 @@ class Settings(NamedTuple):
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """In another thread, as long as the context lasts."""
+        """In another thread, as long as the context lasts. Matrix products have full precision, unless the caller
+        chose another: JAX leaves it to the device, and GPUs round what they multiply to ten bits."""
+        chosen = dict(self.values)
+        if chosen[PRECISION] is None and jax.local_devices()[0].platform != "cpu":
+            chosen[PRECISION] = "highest"
         with contextlib.ExitStack() as stack:
-            for name, value in self.values.items():
+            for name, value in chosen.items():
                 if getattr(jax.config, name) != value:
                     stack.enter_context(SETTINGS[name](value))
             yield
