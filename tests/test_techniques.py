@@ -1,7 +1,6 @@
 """Techniques and their scores: the truth scores 1, what is wrong in any way scores no more than chance, and what is
 known exactly comes out."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np

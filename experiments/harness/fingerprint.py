@@ -17,7 +17,7 @@ from pathlib import Path
 
 from experiments.harness.experiment import Experiment, Sweep
 from toymodels import files, identities
-from toymodels.identities.sources import digest, normalised
+from toymodels.identities.sources import digest, normalised, parsed
 
 PACKAGES = ("toymodels", "experiments")
 
@@ -54,7 +54,7 @@ def imported_code(modules: Iterable[str]) -> dict[str, str]:
 @functools.lru_cache(maxsize=1024)
 def _read(module: str, text: str) -> tuple[str, tuple[str, ...]]:
     """A digest of what a module does, and the modules of ours that it imports."""
-    tree = ast.parse(text)
+    tree = parsed(text)
     return digest(normalised(tree)), tuple({one for node in ast.walk(tree) for one in _imports(node, module)})
 
 
@@ -103,4 +103,4 @@ def _path(module: str) -> Path | None:
 
 @functools.cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(files.read_text(path))
+    return parsed(files.read_text(path))

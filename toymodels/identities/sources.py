@@ -45,6 +45,16 @@ def what_it_does(code: CodeType) -> str:
     return digest(repr(instructions(code)) if node is None else normalised(node))
 
 
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a text. Raises SyntaxError and ValueError as `ast.parse`."""
+    try:
+        return ast.parse(text)
+    except (
+        SystemError
+    ):  # Python 3.11 miscounts where other code runs meanwhile: github.com/python/cpython/issues/106905
+        return ast.parse(text)
+
+
 def normalised(node: ast.AST) -> str:
     """A syntax tree as text, without what does not change what it does. Equal for all versions of Python."""
     return repr(_essence(node))
@@ -78,7 +88,7 @@ def _constant(value: object) -> Hashable:
 def _definitions(text: str, filename: str) -> dict[str, list[tuple[CodeType, Definition]]]:
     """The functions that a file defines, by qualified name: what they compile to, and their nodes."""
     try:
-        tree = ast.parse(text)
+        tree = parsed(text)
         compiled = compile(text, filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return {}
