@@ -30,7 +30,7 @@ from toymodels.techniques import (
     unit_report,
     units,
 )
-from toymodels.techniques.card import score, try_on
+from toymodels.techniques.card import score, seconds, try_on
 from toymodels.techniques.claims import (
     Activations,
     Attributions,
@@ -80,6 +80,7 @@ __all__ = [
     "score",
     "score_of",
     "scrubbing",
+    "seconds",
     "steering",
     "subspaces",
     "table",

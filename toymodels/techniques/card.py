@@ -16,11 +16,15 @@ from toymodels import files
 from toymodels.cases import Case, tight_frame
 from toymodels.checks import check_integer
 from toymodels.sweeps.launch import planned, sweep
+from toymodels.techniques.ceilings import observable_cosine
 from toymodels.techniques.scores import Score
 from toymodels.techniques.technique import NUMBERS, Scored, Technique, access, check_technique
 from toymodels.training import Recipe
 from toymodels.training.engine.cells import Cell
 from toymodels.version import VERSION
+
+NEARLY_ONE = 0.999
+"""A ceiling that is higher is rounding."""
 
 
 def score(
@@ -47,12 +51,15 @@ def score(
         A Dataset with axes technique, case, level and seed:
 
         - `score`: 1 for the truth, 0 for chance; `raw` and `chance`: what it is made of, see
-          `toymodels.techniques.scores`; `ceiling`: the score of the model's own outputs, where values are claimed, and
-          1 for other claims;
+          `toymodels.techniques.scores`;
+        - `ceiling`: the best score that directions can have, in expectation, that are claimed from h and x alone, by
+          `ceilings.observable_cosine`; 1 for other claims, of which no bound is known; `identifiable`: False where it
+          is below 1, so that the truth cannot be known from what the technique sees;
         - `found`, `mmcs`, `r_squared`, `l0`, `dead`: further numbers of some claims, NaN for others;
+        - `passes`, `gradients`: how often a technique runs the model, per sample that it is given, by
+          `toymodels.techniques.passes`. Not counted are the pass that h comes from, and what a technique computes
+          from `params` or trains by itself: for that, see `seconds`;
         - `applicable`: False where a technique says that it does not apply;
-        - `seconds` (technique): what it takes on one model of 20 features in 10 dimensions, once compiled; NaN where it
-          does not apply to that;
         - `access` (technique): what the technique sees;
         - `n_features`, `n_hidden`, `features_per_dimension` (case, level), `level_value` and `level_name`.
 
@@ -72,12 +79,14 @@ def score(
     most = max(len(_levels(case)[1]) for case in cases.values())
     whole = (len(techniques), len(cases), most, len(seeds))
     numbers, labels = np.full((*whole, len(NUMBERS)), np.nan), np.full(whole[1:3], np.nan)
+    cosines = np.full(whole[1:], np.nan)
     spent = 0.0
     for column, (name, case) in enumerate(cases.items()):
         place = None if folder is None else files.expanded(folder) / _file_name(name)
         _, values = _levels(case)
         labels[column, : len(values)] = values
-        numbers[:, column, : len(values)], seconds = _on_case(case, techniques, seeds, recipe, place, progress)
+        scored, cosine, seconds = _on_case(case, techniques, seeds, recipe, place, progress)
+        numbers[:, column, : len(values)], cosines[column, : len(values)] = scored, cosine
         spent += seconds
     n, m = (numbers[0, :, :, 0, NUMBERS.index(size)] for size in ("n_features", "n_hidden"))
     grid = ("technique", "case", "level", "seed")
@@ -93,9 +102,13 @@ def score(
             "n_hidden": (grid[1:3], m),
             "features_per_dimension": (grid[1:3], n / m),
             "access": ("technique", [", ".join(access(technique)) for technique in techniques.values()]),
-            "seconds": ("technique", [_seconds(technique, samples) for technique in techniques.values()]),
         },
     )
+    observes = xr.DataArray([set(access(one)) <= {"h", "x", "key"} for one in techniques.values()], dims="technique")
+    best = (xr.DataArray(cosines, dims=grid[1:]) - card.chance) / (1 - card.chance)
+    there = xr.where(np.isfinite(card.score), 1.0, np.nan)
+    card["ceiling"] = xr.where(observes & np.isfinite(card.found), best, there).transpose(*grid)
+    card["identifiable"] = ~(card.ceiling < NEARLY_ONE)
     card["applicable"] = card.applicable == 1
     card.attrs = {"toymodels": VERSION, "device": jax.devices()[0].device_kind, "seconds": round(spent, 3)}
     return card
@@ -116,36 +129,16 @@ def try_on(technique: Technique, case: Case, *, seed: int = 0, samples: int = 8_
     return Score(**{name: np.asarray(one[name]) for name in Score._fields})
 
 
-def _on_case(
-    case: Case,
-    techniques: Mapping[str, Technique],
-    seeds: list[int],
-    recipe: Recipe,
-    folder: Path | None,
-    progress: bool,
-) -> tuple[Float[np.ndarray, "technique level seed number"], float]:
-    """The numbers of one case, and how many seconds they took, also those of earlier calls."""
-    field, values = _levels(case)
-    over = {**({field: case.levels} if len(case.levels) > 1 else case.levels), "seed": seeds}
+def seconds(technique: Technique, *, samples: int = 8_192) -> float:
+    """What a technique and its score take on one model of 20 features in 10 dimensions, once compiled; NaN where it
+    does not apply to that.
 
-    def swept(what: str, recipe: Recipe, start: Any, **more: Any) -> xr.Dataset:
-        place = None if folder is None else folder / _file_name(what)
-        return sweep(case.model, case.task, recipe, over=over, start=start, folder=place, progress=progress, **more)
-
-    metrics = {f"technique {name}": Scored(technique) for name, technique in techniques.items()}
-    start: Any = case.start
-    seconds = 0.0
-    if case.recipe.steps:
-        _check_fit(Cell(case.model, case.task, recipe), over, metrics)
-        start = swept("model", case.recipe, case.start)
-        seconds = start.attrs["seconds"]
-    found = swept("techniques", recipe, start, metrics=metrics, params=False)
-    numbers = [found[name].values.reshape(len(values), len(seeds), len(NUMBERS)) for name in metrics]
-    return np.stack(numbers), seconds + found.attrs["seconds"]
-
-
-def _seconds(technique: Technique, samples: int) -> float:
-    """What the technique and its score take on one model; NaN where it does not apply."""
+    Args:
+        technique: as in `score`.
+        samples: how many samples it is given.
+    """
+    check_integer("seconds", "samples", samples, minimum=2)
+    check_technique("it", technique)
     case = tight_frame(20, 10)
     x, key = case.task.features.sample(jax.random.key(0), samples), jax.random.key(1)
     run = jax.jit(partial(Scored(technique), case.module()))
@@ -157,7 +150,36 @@ def _seconds(technique: Technique, samples: int) -> float:
     return time.perf_counter() - began
 
 
-def _check_fit(cell: Cell, over: Mapping[str, Any], metrics: Mapping[str, Scored]) -> None:
+def _on_case(
+    case: Case,
+    techniques: Mapping[str, Technique],
+    seeds: list[int],
+    recipe: Recipe,
+    folder: Path | None,
+    progress: bool,
+) -> tuple[Float[np.ndarray, "technique level seed number"], Float[np.ndarray, "level seed"], float]:
+    """The numbers of one case, the best cosines, and how many seconds both took, also those of earlier calls."""
+    field, values = _levels(case)
+    over = {**({field: case.levels} if len(case.levels) > 1 else case.levels), "seed": seeds}
+
+    def swept(what: str, recipe: Recipe, start: Any, **more: Any) -> xr.Dataset:
+        place = None if folder is None else folder / _file_name(what)
+        return sweep(case.model, case.task, recipe, over=over, start=start, folder=place, progress=progress, **more)
+
+    metrics: dict[str, Any] = {f"technique {name}": Scored(technique) for name, technique in techniques.items()}
+    start: Any = case.start
+    seconds = 0.0
+    if case.recipe.steps:
+        _check_fit(Cell(case.model, case.task, recipe), over, metrics)
+        start = swept("model", case.recipe, case.start)
+        seconds = start.attrs["seconds"]
+    found = swept("techniques", recipe, start, metrics={**metrics, "cosine": observable_cosine}, params=False)
+    shape = len(values), len(seeds)
+    numbers = np.stack([found[name].values.reshape(*shape, len(NUMBERS)) for name in metrics])
+    return numbers, found["cosine"].values.reshape(shape), seconds + found.attrs["seconds"]
+
+
+def _check_fit(cell: Cell, over: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
     """Raise what a technique raises on models like these, before they are trained."""
     rest: dict[str, Any] = {"seed": None, "restarts": None, "start": None, "snapshots": ()}
     planned(cell, over, metrics=metrics, params=False, history=1, memory_bytes=2**30, **rest)

@@ -90,17 +90,17 @@ def attributed(
             places between the two.
         cuts: which edges are cut together.
     """
-    on, points = jnp.ones(len(graph)), jnp.asarray(points, float)
-    difference = graph.values(x) - there.values
+    on, points = jnp.ones(len(graph)), jnp.asarray(points, float)[:, None, None]
+    inputs = points * x[None] + (1 - points) * there.samples[None]
+    instead = jax.lax.map(graph.values, inputs) - (graph.values(x) - there.values)[None]
 
     def told(cut: Array) -> Array:
-        def further(total: Array, point: Array) -> tuple[Array, None]:
-            inputs = point * x + (1 - point) * there.samples
-            instead = graph.values(inputs) - difference
+        def further(total: Array, at: tuple[Array, Array]) -> tuple[Array, None]:
+            inputs, instead = at
             change = jax.jvp(lambda on: graph.run(on, inputs, instead), (on,), (cut,))[1]
             return total + change / len(points), None
 
-        nothing = jnp.zeros_like(graph.run(on, x))
-        return root_mean_square(jax.lax.scan(further, nothing, points)[0])
+        outputs = jax.eval_shape(graph.run, on, x)
+        return root_mean_square(jax.lax.scan(further, jnp.zeros(outputs.shape), (inputs, instead))[0])
 
     return jax.lax.map(told, jnp.asarray(cuts, float))

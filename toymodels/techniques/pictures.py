@@ -7,16 +7,22 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 
 from toymodels.plots.figures import axes_or_new
-from toymodels.plots.styles import FAINT, INK, LEVEL_COLORS, SHADE, shades
+from toymodels.plots.styles import FAINT, INK, LEVEL_COLORS, RED, SHADE, shades
 from toymodels.plots.words import literal, prose
+
+SEES, PASSES, GROUPS = 4, 76, 152
+"""Where texts beside the rows of a poster start, in points from the last column."""
 
 
 def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = None, ax: Axes | None = None) -> Axes:
     """Technique by technique (rows), the mean score on every case at every level (columns), from 0, chance, dark, to 1,
-    the truth, bright; lower ones are drawn as 0. Hatched where a technique does not apply. Rows stand as in the card.
+    the truth, bright; lower ones are drawn as 0. Hatched where a technique does not apply; a corner is cut where the
+    truth cannot be known from what it sees. Beside the rows stands what each technique sees, and at most how many
+    passes and gradients (∇) of the model it takes per sample. Rows stand as in the card.
 
     Args:
         card: of `techniques.score`.
@@ -24,14 +30,14 @@ def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = Non
         ax: where to draw; a new figure if not given.
     """
     columns = [(case, level) for case in card.case.values for level in _levels(card, case)]
-    scores = card.score.mean("seed")
+    scores, known = card.score.mean("seed"), card.identifiable.all("seed")
     cells = np.array(
         [
             [float(scores.sel(technique=row, case=case)[level]) for case, level in columns]
             for row in card.technique.values
         ]
     )
-    ax = axes_or_new(ax, 1.9 + 0.5 * len(columns), 1.3 + 0.24 * len(cells))
+    ax = axes_or_new(ax, 4.3 + 0.5 * len(columns), 1.5 + 0.24 * len(cells))
     colors = mpl.colormaps[LEVEL_COLORS]
     for row, column in np.ndindex(cells.shape):
         score = cells[row, column]
@@ -50,6 +56,20 @@ def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = Non
                 fontsize=7,
             )
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, zorder=0, **look))
+    corners = [
+        [(column + 0.5, row - 0.5), (column + 0.22, row - 0.5), (column + 0.5, row)]
+        for row, name in enumerate(card.technique.values)
+        for column, (case, level) in enumerate(columns)
+        if not known.sel(technique=name, case=case)[level]
+    ]
+    if corners:
+        ax.add_collection(PolyCollection(corners, facecolor=RED, linewidth=0))
+        ax.set_xlabel("◥ the truth cannot be known from what the technique sees", color=RED, fontsize=8)
+    beside = (("sees", card.access.values, SEES), ("passes, ≤", _passes(card), PASSES))
+    for name, texts, points in beside:
+        _beside(ax, len(columns), -0.65, name, points, va="bottom", fontsize=8)
+        for row, text in enumerate(texts):
+            _beside(ax, len(columns), row, text, points, fontsize=7)
     starts = [number for number, (_, level) in enumerate(columns) if level == 0]
     for start in starts[1:]:
         ax.axvline(start - 0.5, color="white", linewidth=3)
@@ -57,7 +77,7 @@ def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = Non
     for name, group in (groups or {}).items():
         first, last = rows.index(group[0]), rows.index(group[-1])
         ax.axhline(first - 0.5, color="white", linewidth=3)
-        ax.text(len(columns) - 0.3, (first + last) / 2, literal(name), va="center", fontsize=8)
+        _beside(ax, len(columns), (first + last) / 2, literal(name), GROUPS, fontsize=8)
     ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(cells) - 0.5, -0.5))
     ax.set_xticks(range(len(columns)), [_level_label(card, *column) for column in columns], fontsize=7)
     ax.set_yticks(range(len(cells)), [literal(name) for name in card.technique.values])
@@ -110,21 +130,45 @@ def curves(
 
 
 def table(card: xr.Dataset) -> str:
-    """The card as text: what each technique sees, its best and worst case with its scores, and seconds per model."""
+    """The card as text: what each technique sees, its best and worst case with its scores, and at most how many passes
+    and gradients (∇) of the model it takes per sample."""
     scores = card.score.mean("seed")
-    rows: list[tuple[str, ...]] = [("technique", "sees", "best", "", "worst", "", "seconds")]
-    for name in card.technique.values:
+    rows: list[tuple[str, ...]] = [("technique", "sees", "best", "", "worst", "", "passes")]
+    for name, cost in zip(card.technique.values, _passes(card), strict=True):
         own = scores.sel(technique=name)
         row = [str(name), str(card.access.sel(technique=name).values)]
         for place in (own.argmax(...), own.argmin(...)) if np.isfinite(own).any() else ():
             one = own[place]
             row += [_place_name(card, str(one.case.values), int(place["level"])), f"{float(one):.3f}"]
         row += ["not applicable", "", "", ""][: 6 - len(row)]
-        rows.append((*row, f"{float(card.seconds.sel(technique=name).mean()):.2f}"))
+        rows.append((*row, cost))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def _beside(
+    ax: Axes, columns: int, row: float | int, text: str, points: int, *, va: str = "center", fontsize: int
+) -> None:
+    """Text to the right of a row of the poster."""
+    at = (columns - 0.5, row)
+    ax.annotate(text, at, (points, 0), textcoords="offset points", va=va, fontsize=fontsize, annotation_clip=False)
+
+
+def _passes(card: xr.Dataset) -> list[str]:
+    """At most how many passes each technique takes, and gradients if any; "?" where that cannot be counted."""
+    told = []
+    for name in card.technique.values:
+        one = card.sel(technique=name)
+        runs, slopes = (number.values[one.applicable.values] for number in (one.passes, one.gradients))
+        if len(runs) == 0:
+            told.append("")
+        elif np.isnan(runs + slopes).any():  # a loop has no fixed length
+            told.append("?")
+        else:
+            told.append(f"{runs.max():.4g}" + (f" + {slopes.max():.4g} ∇" if slopes.any() else ""))
+    return told
 
 
 def _levels(card: xr.Dataset, case: str) -> list[int]:

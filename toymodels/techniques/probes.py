@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -77,9 +78,18 @@ def own_direction(h: Float[Array, "m samples"], params: dict[str, Array]) -> Act
     return Activations(directions.T @ h, labelled=True)
 
 
-def read_out(h: Float[Array, "m samples"], forward: object) -> Activations:
-    """What the model itself says of each feature: its outputs."""
-    return Activations(forward(h), labelled=True)  # type: ignore[operator]
+def read_out(
+    h: Float[Array, "m samples"], x: Float[Array, "n samples"], forward: Callable[[Array], Array]
+) -> Activations:
+    """What the model itself says of each feature: its outputs. Of x it needs no more than how many features there are.
+
+    Raises:
+        NotApplicableError: if there is not an output for each feature.
+    """
+    outputs = forward(h)
+    if len(outputs) != len(x):
+        raise NotApplicableError(f"There are {len(outputs)} outputs for {len(x)} features.")
+    return Activations(outputs, labelled=True)
 
 
 def mean_difference(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) -> Directions:

@@ -13,6 +13,7 @@ A technique may be a specification, whose settings are its fields. What it is gi
 `host` technique.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -41,7 +42,6 @@ from toymodels.checks import check_function
 from toymodels.models.modules import activations, param_state
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import (
-    Activations,
     Attributions,
     Claim,
     Effects,
@@ -50,12 +50,16 @@ from toymodels.techniques.claims import (
     Steered,
     VertexEffects,
 )
+from toymodels.techniques.passes import Passes, counted, passes
 from toymodels.techniques.scores import Score, score_of
 from toymodels.training.engine.ask import arguments_of, asked
 
 Technique = Callable[..., Claim]
 
-SEEN = ("h", "x", "forward", "encode", "model", "graph", "params", "key")
+RUNS = ("forward", "encode", "model", "graph")
+"""What runs the model."""
+
+SEEN = ("h", "x", *RUNS, "params", "key")
 
 
 @specification
@@ -97,7 +101,7 @@ def check_technique(name: str, technique: Any) -> None:
     module that it needs is not."""
     check_function("score", f"technique {name!r}", _function(technique))
     needs = technique.needs if isinstance(technique, Host) else None
-    if isinstance(technique, Host) and (functions := {"forward", "encode", "model", "graph"} & set(access(technique))):
+    if isinstance(technique, Host) and (functions := set(RUNS) & set(access(technique))):
         raise ValueError(
             f"Technique {name!r} is a host technique. It cannot ask for {functions.pop()}, which is JAX's."
         )
@@ -112,8 +116,8 @@ def check_technique(name: str, technique: Any) -> None:
             raise ValueError(f"Technique {name!r} has an argument {argument!r}. A technique may see {', '.join(SEEN)}.")
 
 
-NUMBERS = (*Score._fields, "ceiling", "applicable", "n_features", "n_hidden")
-"""What `Scored` tells: the score, what the model's own outputs would have, whether the technique applied, and sizes."""
+NUMBERS = (*Score._fields, *Passes._fields, "applicable", "n_features", "n_hidden")
+"""What `Scored` tells: the score, how often the model was run, whether the technique applied, and sizes."""
 
 
 NOT_APPLICABLE = (*[np.nan] * (len(NUMBERS) - 3), 0.0)
@@ -133,7 +137,7 @@ class Scored:
     def __call__(self, module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, " numbers"]:
         """The numbers of one model, NaN where the technique does not apply."""
         named = activations(module, x)
-        known = _Known(truth(module), x, named["hidden"], named["prediction"])
+        known = _Known(truth(module), x, named["hidden"])
         seen = {"h": known.h, "x": x, "params": param_state(module), "key": key}
         if isinstance(self.technique, Host):
             told = _on_host(self.technique, seen, known)
@@ -160,13 +164,23 @@ class _Known(NamedTuple):
     truth: Truth
     x: AnyArray
     h: AnyArray
-    prediction: AnyArray
 
 
-def _numbers(claim: Any, known: _Known, true: Mapping[str, Any]) -> tuple[AnyArray | float, ...]:
-    values = isinstance(claim, Activations) and known.prediction.shape == known.x.shape
-    ceiling = score_of(Activations(known.prediction, labelled=True), known.truth, known.x).score if values else 1.0
-    return *score_of(claim, known.truth, known.x, h=known.h, **true), ceiling, 1.0
+def _numbers(
+    claim: Any, known: _Known, true: Mapping[str, Any], run: Passes = Passes(0.0, 0.0)
+) -> tuple[AnyArray | float, ...]:
+    return *score_of(claim, known.truth, known.x, h=known.h, **true), *run, 1.0
+
+
+def _passes(technique: Technique, seen: Mapping[str, Any]) -> Passes:
+    """How often a technique runs the model."""
+    if not set(RUNS) & set(access(technique)):
+        return Passes(0.0, 0.0)
+    samples = seen["x"].shape[-1]
+    marked = {name: counted(one, samples) for name, one in seen.items() if name in RUNS and name != "graph"}
+    if "graph" in seen:
+        marked["graph"] = dataclasses.replace(seen["graph"], wired=counted(seen["graph"].wired, samples))
+    return passes(lambda: jax.tree.leaves(vars(asked(technique, {**seen, **marked}))))
 
 
 def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
@@ -198,7 +212,7 @@ def _on_device(
         if missing:
             raise NotApplicableError(f"The module has no {missing[0]}.")
         claim = asked(technique, seen)
-        numbers = _numbers(claim, known, _true_of(claim, module, known))
+        numbers = _numbers(claim, known, _true_of(claim, module, known), _passes(technique, seen))
     except NotApplicableError:
         return jnp.array(NOT_APPLICABLE)
     return jnp.stack([jnp.asarray(one, float) for one in numbers])
