@@ -7,9 +7,9 @@
 
 Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `tight_frame`, `random_frame`, `unrepresented`, `trained`.
 Circuits: `gate`, `backup`, `dormant`, `ignored`, `polysemantic`, `absolute_value`, `asymmetric`, `all_ands`,
-`pass_through`, `two_paths`. A transformer: `induction`. A network that nobody built by hand, whose truth is not known:
-`handwritten_digits`. One of your own is a `Case`: a model and its task; a model that you trained
-is one by `of_run`.
+`pass_through`, `two_paths`. Transformers: `induction`, `skip_trigrams`. A network that nobody built by hand, and whose
+truth is not known: `handwritten_digits`. One of your own is a `Case`: a model and its task; a model that you trained is
+one by `of_run`.
 """
 
 from toymodels.cases import frames
@@ -53,6 +53,7 @@ from toymodels.cases.edges import (
 from toymodels.cases.graph import Edge, Graph, Vertex, draw_graph, layered, read_graph, write_graph
 from toymodels.cases.strength import carried, strongest
 from toymodels.cases.transformer import Induction, RepeatedTokens, induction
+from toymodels.cases.trigrams import skip_trigrams
 from toymodels.cases.units import profiles
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "random_frame",
     "read_graph",
     "shapley_values",
+    "skip_trigrams",
     "strongest",
     "switches",
     "tight_frame",

@@ -29,6 +29,7 @@ from toymodels.features.distributions import (
 )
 from toymodels.features.frequencies import geometric, zipf
 from toymodels.features.hierarchies import Hierarchical, WithParents, forest
+from toymodels.features.sequences import RepeatedSequences, SkipTrigrams
 from toymodels.features.sets import AnticorrelatedSets, CorrelatedSets
 
 __all__ = [
@@ -52,7 +53,9 @@ __all__ = [
     "Independent",
     "Labelled",
     "NonEmpty",
+    "RepeatedSequences",
     "Scaled",
+    "SkipTrigrams",
     "Values",
     "WithParents",
     "epochs",

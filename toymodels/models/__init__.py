@@ -22,6 +22,7 @@ from toymodels.models.modules import Model, activations, module_with, param_shap
 from toymodels.models.network import Network, NetworkModule
 from toymodels.models.sparse_autoencoder import SparseAutoencoder
 from toymodels.models.sparsity import BatchTopK, Gated, JumpReLU, MatchingPursuit, TopK
+from toymodels.models.transformer import Transformer, TransformerModule
 
 __all__ = [
     "ACTIVATIONS",
@@ -39,6 +40,8 @@ __all__ = [
     "NetworkModule",
     "SparseAutoencoder",
     "TopK",
+    "Transformer",
+    "TransformerModule",
     "activations",
     "glorot_normal",
     "glorot_uniform",

@@ -2,7 +2,7 @@
 
 from toymodels.tasks.attacks import ATTACKS, Attack, FeatureAttack, GradientAttack
 from toymodels.tasks.dictionaries import AuxK, GatedAuxiliary, HiddenL0, NestedReconstruction
-from toymodels.tasks.losses import LOSSES, PowerLoss, cross_entropy, squared_error
+from toymodels.tasks.losses import LOSSES, PowerLoss, cross_entropy, cross_entropy_at_end, squared_error
 from toymodels.tasks.penalties import PENALTIES, HiddenL1, WeightL1, WeightL2
 from toymodels.tasks.task import TARGETS, GeometricImportance, Task
 
@@ -25,5 +25,6 @@ __all__ = [
     "WeightL1",
     "WeightL2",
     "cross_entropy",
+    "cross_entropy_at_end",
     "squared_error",
 ]

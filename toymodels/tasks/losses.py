@@ -70,6 +70,23 @@ def cross_entropy(
     return jax.nn.logsumexp(prediction, axis=0) - chosen
 
 
+def cross_entropy_at_end(
+    prediction: Float[Array, "classes length batch"], wanted: Array
+) -> Float[Array, "positions batch"]:
+    """`cross_entropy` at the last positions of sequences, as many as there are labels (positions, batch): for logits of
+    a transformer, which are those of all positions.
+
+    Raises:
+        ValueError: for more labels than positions, or labels that are not integers.
+    """
+    if wanted.ndim != 2 or prediction.ndim != 3 or not 0 < len(wanted) <= prediction.shape[1]:
+        raise ValueError(
+            "cross_entropy_at_end needs logits (classes, length, batch) and labels of the last positions (positions, "
+            f"batch). Got {prediction.shape} and {wanted.shape}."
+        )
+    return cross_entropy(prediction[:, prediction.shape[1] - len(wanted) :], wanted)
+
+
 def _check_same_shape(prediction: Array, wanted: Array) -> None:
     if prediction.shape != wanted.shape:
         raise ValueError(f"model predicts shape {prediction.shape} but the task's target has shape {wanted.shape}.")
@@ -83,6 +100,7 @@ LOSSES = Names(
         "absolute_error": PowerLoss(1.0),
         "power": PowerLoss(),
         "cross_entropy": cross_entropy,
+        "cross_entropy_at_end": cross_entropy_at_end,
     },
     "It is called with (prediction, wanted).",
 )
