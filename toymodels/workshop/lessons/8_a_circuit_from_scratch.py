@@ -1,0 +1,255 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 8. A circuit from scratch
+
+# %% [markdown]
+# *About 35 minutes.* A **circuit** says which neurons read what, and how outputs come of it. You come to one in four
+# ways: you write its weights; you train them; you squeeze the circuit into fewer dimensions; and you let techniques
+# find its edges from outside, which you then hold against the truth.
+#
+# **Short of time?** Skip exercise 8.4 and the cell after it.
+
+# %%
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+
+import toymodels as tm
+from toymodels.techniques import ablations, circuits, edges
+from toymodels.workshop import begin, check, hint, solution
+
+begin(8)
+KEY = jax.random.key(0)
+
+# %% [markdown]
+# ## By hand
+#
+# A *half adder* adds two bits. In binary 1 + 1 = 10: the sum bit is 0, and 1 is carried.
+#
+# | a | b | sum | carry |
+# |---|---|---|---|
+# | 0 | 0 | 0 | 0 |
+# | 0 | 1 | 1 | 0 |
+# | 1 | 0 | 1 | 0 |
+# | 1 | 1 | 0 | 1 |
+#
+# Two neurons can do it: y = W_out ReLU(W x + b), with x = (a, b) and y = (sum, carry). Outputs have no ReLU and no
+# bias.
+#
+# ### Exercise 8.1
+# Write the weights. Let the first neuron be the number of bits that are on, 0, 1 or 2. Let the second one be 1 if both
+# are on, and else 0. What does each output make of the two?
+
+
+# %%
+def half_adder():
+    """W (2, 2), b (2,) and W_out (2, 2), such that W_out ReLU(W x + b) is the sum bit and the carry of the bits x."""
+    return ...
+
+
+check("8.1", half_adder)
+
+# %%
+W, b, W_out = half_adder()
+ALL = np.array([[0, 0, 1, 1], [0, 1, 0, 1]])  # every input, in columns
+print("sum, carry:", (W_out @ np.maximum(W @ ALL + b[:, None], 0)).tolist())
+
+# %% [markdown]
+# ## Trained
+#
+# Does training find your circuit? The same network, from 32 random starts, first with two neurons and then with four.
+# **Predict:** how many of the 32 will add without error? (About 5 seconds.)
+
+
+# %%
+def added(x):
+    """Sum bit and carry (2, samples) of bits x (2, samples)."""
+    return jnp.stack([x[0] + x[1] - 2 * x[0] * x[1], x[0] * x[1]])
+
+
+def network(m):
+    """y = W_out ReLU(W x + b_hidden) with m neurons, to be trained."""
+    return tm.Autoencoder(
+        2, m, hidden_activation=jax.nn.relu, output_activation=tm.identity, hidden_bias=True, output_bias=False,
+        tied=False,
+    )  # fmt: skip
+
+
+bits = tm.Independent(2, density=0.5, values=tm.BINARY)
+runs = {m: tm.train(network(m), tm.Task(bits, target=added), tm.Recipe(1_500, 64, 3e-2), restarts=32) for m in (2, 4)}
+for m, run in runs.items():
+    print(f"{m} neurons: {(run.loss < 1e-6).sum()} of 32 are exact")
+
+# %% [markdown]
+# Two are enough, but few starts get there: most are stuck where the outputs are wrong for one of four inputs. With four
+# neurons about half arrive. Did they find *your* circuit?
+#
+# Two changes of weights change no output. Neurons may be put in another **order**. And a neuron may be **scaled**: for
+# s > 0, ReLU(z / s) · s = ReLU(z), so its row of W and its b can be divided by s if its column of W_out is multiplied
+# by s. Before circuits are compared, both must be settled.
+#
+# ### Exercise 8.2
+# Scale each neuron until its largest |input weight| is 1. Then put the neurons in the order of falling b.
+
+
+# %%
+def settled(W, b, W_out):
+    """The same network, scaled and ordered so: W (m, n), b (m,) and W_out (outputs, m)."""
+    return ...
+
+
+check("8.2", settled)
+
+# %%
+found = {m: settled(run.W[0], run.params["b_hidden"][0], run.params["W_out"][0]) for m, run in runs.items()}
+shown = {"by hand": settled(W, b, W_out), "2 neurons, trained": found[2], "4 neurons, trained": found[4]}
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
+for ax, (name, (weights, biases, out)) in zip(axes, shown.items(), strict=True):
+    print(f"{name:18} b = {biases.round(2)}")
+    tm.plots.neuron_graph(weights, out, inputs=["a", "b"], outputs=["sum", "carry"], labels=len(out[0]) == 2, ax=ax)
+    ax.set_title(name)
+
+# %% [markdown]
+# With **two** neurons it is your circuit: both count bits, and each has a threshold, -b. The thresholds need not be
+# yours. Any two different ones will do, with W_out to fit, since only 0, 1 and 2 are ever counted. With **four** it is
+# another circuit: there are neurons that compare a with b. On the four inputs nobody can tell them apart. Elsewhere,
+# where no training ever was, one can:
+
+# %%
+half = np.full((2, 1), 0.5)
+for name, (weights, biases, out) in shown.items():
+    print(
+        f"{name:18} half a bit and half a bit: {(out @ np.maximum(weights @ half + biases[:, None], 0))[:, 0].round(2)}"
+    )
+
+# %% [markdown]
+# **What a network does, does not say how.** To know the circuit, one must look inside.
+#
+# ## In superposition
+#
+# Two half adders, side by side, hold 8 values v: four bits and four neurons. So far each value had a dimension of its
+# own. Now they share m < 8: the model holds h = Σ_j E_j v_j, with a unit vector E_j for each value, and its layers read
+# Eᵀh instead of v. That is v_i plus (E_i·E_j) v_j of every other value: **interference**. `tm.cases.compress` does this
+# to a circuit. Nothing is trained; weights stay yours.
+#
+# ### Exercise 8.3
+# How much interference does a value get from all others? Sum the squares of E_i·E_j over j ≠ i, and take the mean over
+# i.
+
+
+# %%
+def interference(E):
+    """The mean over i of the sum over j ≠ i of (E_i·E_j)²; E (m, N) has unit vectors in its columns."""
+    return ...
+
+
+check("8.3", interference)
+
+
+# %%
+def circuit(W, b, W_out):
+    """y = W_out ReLU(W x + b) as a case: a model of which every edge is known."""
+    (m, n), outputs = np.shape(W), len(W_out)
+    names = [[f"{letter}{k + 1}" for k in range(count)] for letter, count in (("x", n), ("h", m), ("y", outputs))]
+    out = np.hstack([np.zeros((outputs, n)), W_out])  # outputs could read bits as well, and do not
+    layers = (names[1], W, b, "relu"), (names[2], out, np.zeros(outputs), "identity")
+    return tm.cases.from_graph(tm.cases.layered(*layers, features=names[0]))
+
+
+def right(outputs, x):
+    """The share of output bits that are right, if more than 1/2 is read as 1."""
+    wanted = np.concatenate([added(x[:2]), added(x[2:])])
+    return np.mean((np.asarray(outputs) > 0.5) == (wanted > 0.5))
+
+
+two = circuit(np.kron(np.eye(2), W), np.tile(b, 2), np.kron(np.eye(2), W_out))
+models = {m: tm.cases.compress(two, m).module() for m in (8, 6, 4)}
+four = {p: tm.Independent(4, p, tm.BINARY).sample(KEY, 2_000) for p in (0.5, 0.1)}
+for m, model in models.items():
+    told = [f"{right(model(x), x):.2f} at density {p}" for p, x in four.items()]
+    print(f"{m} dimensions: interference {interference(np.asarray(model.frame[...])):.2f}, right:", ", ".join(told))
+print("    always 0:                     right:", ", ".join(f"{right(0 * x, x):.2f}" for x in four.values()))
+
+# %% [markdown]
+# Interference is N/m - 1, and no unit vectors have less. What it costs depends on how much is on. At density .1 and
+# with six dimensions nearly all output bits are still right. At density .5 a fifth is wrong. With four dimensions the
+# circuit is no better than a model that always says 0, if bits are rare. The weights were right all the time.
+#
+# ## Found
+#
+# Now forget the weights. You may only run the model, and cut edges: 48 of them, from each bit to each neuron, and from
+# each bit and each neuron to each output. 14 are in your circuit. What does the model lose when an edge is cut? That
+# depends on what the edge carries **instead**: nothing (*zero ablation*), its mean (*mean ablation*), or its value in
+# another sample (*resample ablation*).
+#
+# ### Exercise 8.4
+# An edge of weight w leads to an output and carries a bit that is 1 in a share q of the samples. By how much does the
+# output change, squared, in the mean over samples? Another sample is an independent one.
+
+
+# %%
+def squared_change(w, q):
+    """The mean squared change of the output: three numbers, for zero, mean and resample ablation."""
+    return ...
+
+
+check("8.4", squared_change)
+
+# %%
+adder, often = tm.cases.switches(circuit(W, b, W_out).module()), tm.Independent(2, density=0.9, values=tm.BINARY)
+x, edge = often.sample(KEY, 20_000), (adder.sources == 3) & (adder.targets == 5)  # second neuron, carry
+cuts = {"zero": edges.zero_ablation, "mean": edges.mean_ablation, "resample": partial(edges.resample_ablation, key=KEY)}
+for (name, cut), wanted in zip(cuts.items(), squared_change(1, 0.9**2), strict=True):
+    print(f"{name:9} measured {float(cut(adder, x).sizes[edge][0]) ** 2:.3f}, yours {wanted:.3f}")
+
+# %% [markdown]
+# Same edge, same model, three answers. The more constant a value is, the more zero ablation makes of it, and the less
+# the other two do: at q = 1 they say 1, 0 and 0. Neither is wrong. Zero ablation asks what happens without the edge, the
+# other two what its *information* is worth.
+#
+# A technique says which edges are in the circuit. With the truth at hand, two numbers judge it: **precision**, the share
+# of found edges that are true, and **recall**, the share of true edges that are found.
+#
+# ### Exercise 8.5
+# Of two lists of booleans, one entry for each edge.
+
+
+# %%
+def precision_recall(found, true):
+    """Precision and recall: found and true (edges,) say of each edge whether it was found, and whether it is true."""
+    return ...
+
+
+check("8.5", precision_recall)
+
+# %% [markdown]
+# Three techniques, on the circuit in 8, 6 and 4 dimensions (density .5). *EAP*, edge attribution patching, is zero
+# ablation with a slope in place of each cut; of it and of zero ablation, edges count that change the outputs by more than
+# .1. *ACDC* cuts edges from the outputs backwards, for good unless that changes the outputs by .1 more (squared, .01).
+# **Predict:** what falls in superposition, precision or recall? (About 6 seconds.)
+
+# %%
+techniques = {
+    "zero ablation": edges.zero_ablation,
+    "EAP": edges.attribution,
+    "ACDC": partial(circuits.ACDC(0.01), key=KEY),
+}
+x = four[0.5]
+true = np.asarray(tm.cases.true_effects(models[8], x)) > 0.1
+for m, model in models.items():
+    graph = tm.cases.switches(model)
+    kept = {name: np.asarray(technique(graph, x).sizes) > 0.1 for name, technique in techniques.items()}
+    told = [
+        f"{name} {found.sum()} edges, {{:.2f}} and {{:.2f}}".format(*precision_recall(found, true))
+        for name, found in kept.items()
+    ]
+    print(f"{m} dimensions, found, precision and recall:", "; ".join(told))
