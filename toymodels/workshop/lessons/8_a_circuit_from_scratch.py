@@ -90,8 +90,7 @@ for m, run in runs.items():
     print(f"{m} neurons: {(run.loss < 1e-6).sum()} of 32 are exact")
 
 # %% [markdown]
-# Two are enough, but few starts get there: most are stuck where the outputs are wrong for one of four inputs. With four
-# neurons about half arrive. Did they find *your* circuit?
+# Two are enough, but few starts get there: the others are stuck in local minima. With four neurons about half arrive. Did they find *your* circuit?
 #
 # Two changes of weights change no output. Neurons may be put in another **order**. And a neuron may be **scaled**: for
 # s > 0, ReLU(z / s) · s = ReLU(z), so its row of W and its b can be divided by s if its column of W_out is multiplied
@@ -109,27 +108,34 @@ def settled(W, b, W_out):
 
 check("8.2", settled)
 
+
 # %%
-found = {m: settled(run.W[0], run.params["b_hidden"][0], run.params["W_out"][0]) for m, run in runs.items()}
-shown = {"by hand": settled(W, b, W_out), "2 neurons, trained": found[2], "4 neurons, trained": found[4]}
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
-for ax, (name, (weights, biases, out)) in zip(axes, shown.items(), strict=True):
-    print(f"{name:18} b = {biases.round(2)}")
-    tm.plots.neuron_graph(weights, out, inputs=["a", "b"], outputs=["sum", "carry"], labels=len(out[0]) == 2, ax=ax)
+def trained(m, restart=0):
+    """W, b and W_out of a trained network of m neurons, settled; restart 0 is the best."""
+    params = runs[m].params
+    return settled(params["W"][restart], params["b_hidden"][restart], params["W_out"][restart])
+
+
+networks = {"by hand": settled(W, b, W_out), "2 neurons": trained(2), "2 neurons, second best": trained(2, 1)}
+for name, (weights, biases, out) in networks.items():
+    print(f"{name:23} W {weights.round(2).tolist()}, b {biases.round(2)}, W_out {out.round(2).tolist()}")
+networks["4 neurons"] = trained(4)
+figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
+for ax, name in zip(axes, ("by hand", "2 neurons", "4 neurons"), strict=True):
+    weights, _, out = networks[name]
+    tm.plots.neuron_graph(weights, out, inputs=["a", "b"], outputs=["sum", "carry"], labels=False, ax=ax)
     ax.set_title(name)
 
 # %% [markdown]
-# With **two** neurons it is your circuit: both count bits, and each has a threshold, -b. The thresholds need not be
-# yours. Any two different ones will do, with W_out to fit, since only 0, 1 and 2 are ever counted. With **four** it is
-# another circuit: there are neurons that compare a with b. On the four inputs nobody can tell them apart. Elsewhere,
-# where no training ever was, one can:
+# With **two** neurons it is your circuit: both count bits from some threshold on, which is -b. The thresholds need not
+# be yours. Any two different ones from 0 to 2 will do, one of them below 1, with W_out to fit, since there are never
+# more than two bits. With **four** it is another circuit: some neurons compare a with b (one weight is red and one is
+# blue). On the four inputs nobody can tell them apart. Elsewhere, where they were never trained, one can:
 
 # %%
 half = np.full((2, 1), 0.5)
-for name, (weights, biases, out) in shown.items():
-    print(
-        f"{name:18} half a bit and half a bit: {(out @ np.maximum(weights @ half + biases[:, None], 0))[:, 0].round(2)}"
-    )
+for name, (weights, biases, out) in networks.items():
+    print(f"{name:23} of .5 and .5 makes {(out @ np.maximum(weights @ half + biases[:, None], 0))[:, 0].round(2)}")
 
 # %% [markdown]
 # **What a network does, does not say how.** To know the circuit, one must look inside.
@@ -172,17 +178,19 @@ def right(outputs, x):
 
 
 two = circuit(np.kron(np.eye(2), W), np.tile(b, 2), np.kron(np.eye(2), W_out))
-models = {m: tm.cases.compress(two, m).module() for m in (8, 6, 4)}
+sizes = {"8 dimensions": (8, 0), "6 dimensions": (6, 0), "4 dimensions": (4, 0), "4, other E": (4, 1)}
+models = {name: tm.cases.compress(two, m).module(seed) for name, (m, seed) in sizes.items()}
 four = {p: tm.Independent(4, p, tm.BINARY).sample(KEY, 2_000) for p in (0.5, 0.1)}
-for m, model in models.items():
-    told = [f"{right(model(x), x):.2f} at density {p}" for p, x in four.items()]
-    print(f"{m} dimensions: interference {interference(np.asarray(model.frame[...])):.2f}, right:", ", ".join(told))
-print("    always 0:                     right:", ", ".join(f"{right(0 * x, x):.2f}" for x in four.values()))
+for name, model in models.items():
+    shares = [f"{right(model(x), x):.2f} at density {p}" for p, x in four.items()]
+    print(f"{name}: interference {interference(np.asarray(model.frame[...])):.2f}, right", ", ".join(shares))
+print("always 0:                       right", [round(float(right(0 * x, x)), 2) for x in four.values()])
 
 # %% [markdown]
-# Interference is N/m - 1, and no unit vectors have less. What it costs depends on how much is on. At density .1 and
-# with six dimensions nearly all output bits are still right. At density .5 a fifth is wrong. With four dimensions the
-# circuit is no better than a model that always says 0, if bits are rare. The weights were right all the time.
+# Interference is N/m - 1, and unit vectors cannot have less. What it costs depends on how much is on at a time. In six
+# dimensions and at density .1, nearly all output bits are right. At density .5 a fifth is wrong. In four dimensions it
+# also matters *which* values interfere: the other E has the same sum, in four opposite pairs, and other outputs are
+# wrong. Compare with a model that always says 0. Your weights were right all the time.
 #
 # ## Found
 #
@@ -213,11 +221,11 @@ for (name, cut), wanted in zip(cuts.items(), squared_change(1, 0.9**2), strict=T
 
 # %% [markdown]
 # Same edge, same model, three answers. The more constant a value is, the more zero ablation makes of it, and the less
-# the other two do: at q = 1 they say 1, 0 and 0. Neither is wrong. Zero ablation asks what happens without the edge, the
-# other two what its *information* is worth.
+# the other two do: at q = 1 they say 1, 0 and 0. Neither is wrong. Zero ablation asks what happens without the edge,
+# the other two what its *information* is worth.
 #
-# A technique says which edges are in the circuit. With the truth at hand, two numbers judge it: **precision**, the share
-# of found edges that are true, and **recall**, the share of true edges that are found.
+# A technique says which edges are in the circuit. With the truth at hand, two numbers judge it: **precision**, the
+# share of found edges that are true, and **recall**, the share of true edges that are found.
 #
 # ### Exercise 8.5
 # Of two lists of booleans, one entry for each edge.
@@ -232,24 +240,102 @@ def precision_recall(found, true):
 check("8.5", precision_recall)
 
 # %% [markdown]
-# Three techniques, on the circuit in 8, 6 and 4 dimensions (density .5). *EAP*, edge attribution patching, is zero
-# ablation with a slope in place of each cut; of it and of zero ablation, edges count that change the outputs by more than
-# .1. *ACDC* cuts edges from the outputs backwards, for good unless that changes the outputs by .1 more (squared, .01).
-# **Predict:** what falls in superposition, precision or recall? (About 6 seconds.)
+# Three techniques, on the two adders in 8, 6 and 4 dimensions (density .5). *Zero ablation* cuts one edge at a time.
+# *EAP*, edge attribution patching, does the same with a slope in place of each cut. *ACDC* goes from the outputs
+# backwards and cuts an edge for good, unless that changes the outputs by more. All call an edge found if it changes
+# them by more than .1 (squared, .01). **Predict:** what falls in superposition, precision or recall? (About 6 seconds.)
 
 # %%
-techniques = {
-    "zero ablation": edges.zero_ablation,
-    "EAP": edges.attribution,
-    "ACDC": partial(circuits.ACDC(0.01), key=KEY),
-}
+acdc = partial(circuits.ACDC(0.01), key=KEY)
+techniques = {"zero ablation": edges.zero_ablation, "EAP": edges.attribution, "ACDC": acdc}
+
+
+def kept(technique, graph, x):
+    """Which edges of the graph a technique finds."""
+    return np.asarray(technique(graph, x).sizes) > 0.1
+
+
 x = four[0.5]
-true = np.asarray(tm.cases.true_effects(models[8], x)) > 0.1
-for m, model in models.items():
-    graph = tm.cases.switches(model)
-    kept = {name: np.asarray(technique(graph, x).sizes) > 0.1 for name, technique in techniques.items()}
-    told = [
-        f"{name} {found.sum()} edges, {{:.2f}} and {{:.2f}}".format(*precision_recall(found, true))
-        for name, found in kept.items()
-    ]
-    print(f"{m} dimensions, found, precision and recall:", "; ".join(told))
+true = np.asarray(tm.cases.true_effects(models["8 dimensions"], x)) > 0.1
+for size, model in models.items():
+    for name, technique in techniques.items():
+        which = kept(technique, tm.cases.switches(model), x)
+        precision, recall = precision_recall(which, true)
+        print(f"{size:12}  {name:13}: {which.sum()} edges, precision {precision:.2f}, recall {recall:.2f}")
+
+# %% [markdown]
+# What ACDC found: edges of your circuit in red, others in blue.
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+for ax, size in zip(axes, ("8 dimensions", "6 dimensions"), strict=True):
+    graph = tm.cases.switches(models[size])
+    signs = kept(acdc, graph, x) * np.where(true, 1, -1)
+    order = np.argsort(signs)  # so that red is on top
+    columns = [[f"{letter}{k}" for k in (1, 2, 3, 4)] for letter in ("x", "h", "y")]
+    drawn = zip(graph.sources[order], graph.targets[order], signs[order], strict=True)
+    tm.plots.layered_graph(columns, list(drawn), labels=False, ax=ax)
+    ax.set_title(size)
+
+# %% [markdown]
+# Without superposition, all three are perfect. With it they find your 14 edges and up to 31 others. That is no mistake:
+# interference runs through these edges, and outputs do change. But then **what matters in a model is more than its
+# circuit**.
+#
+# ## Where techniques lie
+#
+# Also without superposition. Two circuits of the library: OR as 1 - ReLU(1 - a - b), and a bit that reaches the output
+# on two paths, each of which is enough. Of the edges with a weight, which share is found?
+
+# %%
+techniques["mean ablation"] = edges.mean_ablation
+for title, case in {"OR": tm.cases.gate("or"), "two paths": tm.cases.two_paths()}.items():
+    graph, x = tm.cases.switches(case.module()), case.task.features.sample(KEY, 1_000)
+    weighted = {(edge.source, edge.target) for edge in case.graph().edges}
+    true = np.array([ends in weighted for ends in zip(graph.sources, graph.targets, strict=True)])
+    recalls = {name: precision_recall(kept(technique, graph, x), true)[1] for name, technique in techniques.items()}
+    print(f"{title:10}", ", ".join(f"{name} {recall:.2f}" for name, recall in recalls.items()))
+
+# %% [markdown]
+# **EAP** misses both inputs of OR: for a = 1, b = 0 the neuron is just off, and its slope there is 0. The first neuron
+# of your circuit minus the second is OR as well, and of that EAP finds every edge: the same function, another verdict.
+# **Zero ablation** of one edge at a time misses two paths that stand in for each other, and **ACDC** keeps one of them.
+# Mean ablation sees both, for a path that carries 1/2 when it should be 0 does harm.
+#
+# Last, the control. ACDC keeps what it takes to stay near the *model*. So search four networks that nobody trained,
+# random ones, and ask how much of the outputs' variance the kept edges explain.
+
+# %%
+x, rng = bits.sample(KEY, 1_000), np.random.default_rng(0)
+searched = {"by hand": (W, b, W_out), "4 neurons, trained": trained(4)}
+searched |= {f"random {k}": (rng.normal(size=(4, 2)), rng.normal(size=4), rng.normal(size=(2, 4))) for k in range(4)}
+for name, weights in searched.items():
+    graph = tm.cases.switches(circuit(*weights).module())
+    whole = graph.run(jnp.ones(len(graph)), x)
+    search = circuits.ACDC(0.01 * whole.var(1).sum())
+    on = np.asarray(search(graph, x, KEY).sizes > 0, float)
+    left = jnp.square(graph.run(on, x) - whole).mean(1).sum() / whole.var(1).sum()
+    print(f"{name:18} keeps {on.sum():2.0f} of {np.count_nonzero(weights[0]) + np.count_nonzero(weights[2])}, "
+          f"which explain {1 - left:.3f}")  # fmt: skip
+
+# %% [markdown]
+# Random networks have "circuits" as well, and they explain nearly all. They must: each cut may cost a hundredth, so k
+# cuts leave at least 1 - k/100. **A small circuit that explains a model is no evidence that the model computes
+# something.** Compare with an untrained one.
+#
+# ## When to trust it
+#
+# | technique | trust it for | do not ask it |
+# |---|---|---|
+# | weights, order and scale settled | whether two circuits are the same | whether two functions are |
+# | zero ablation | what is missing without an edge | what an edge that is always the same tells: all, or nothing |
+# | mean and resample ablation | what information is worth | how large a constant is |
+# | EAP | edges on a slope | kinks: OR, recall .33 |
+# | ACDC | a set of edges that will do | all of them: of two paths it keeps one |
+# | any of these, in superposition | what the outputs depend on | the circuit: precision .35 |
+#
+# **Read on.** Olah et al. 2020 ("Zoom In"); Elhage et al. 2021 (virtual weights, what a layer reads of others); Conmy
+# et al. 2023 (ACDC); Syed et al. 2023 (EAP).
+#
+# **Try it yourself.** What becomes of precision at density .1? Build a circuit of your own, such as a full adder (three
+# bits, three neurons), with `circuit(W, b, W_out)`.

@@ -111,8 +111,8 @@ def check_settled(answer: Any) -> None:
     fitting = _three(result(answer, *map(np.copy, other)), ((5, 3), (5,), (4, 5)))
     expect(
         all(map(close, fitting, settled(*other))),
-        "It was right so far, but is not for five neurons, three inputs and four outputs. Is a number written into your "
-        "function that it could find out from its arguments?",
+        "It was right so far, but is not for five neurons, three inputs and four outputs. Is a number written into "
+        "your function that it could find out from its arguments?",
     )
 
 
@@ -170,7 +170,7 @@ def check_squared_change(answer: Any) -> None:
     )
     expect(
         close(zero, 2.25),
-        f"Zero, for w = 3 and q = 1/4: it changes by 3 in a quarter of samples, 9/4 in the mean square. Yours is {zero:.4g}.",
+        f"Zero, for w = 3 and q = 1/4: a change of 3 in a quarter of samples, 9/4 in all. Yours is {zero:.4g}.",
     )
     expect(
         not close(mean, 0.5625),
@@ -217,7 +217,7 @@ def check_precision_recall(answer: Any) -> None:
     expect(not close(found, [2 / 7, 2 / 7]), "You divided by the number of all edges. Divide by those found, or true.")
     expect(
         not any(close(found, one) for one in ([3 / 5, 1], [3 / 7, 3 / 7])),
-        "You counted where the two agree. An edge that is neither found nor true is no success: count those that are both.",
+        "You counted where the two agree. An edge that is neither found nor true does not count: both must hold.",
     )
     expect(
         not close(found, [3 / 5, 1 / 3]),
@@ -255,11 +255,11 @@ EXERCISES = (
     Exercise(
         "8.1",
         check_half_adder,
-        "The sum bit takes twice the second neuron away, the carry is the second neuron. That is a circuit: seven edges.",
+        "The sum is the first neuron minus twice the second, the carry is the second: a circuit of seven edges.",
         (
             "Both neurons add the two bits up. They differ in their thresholds only, which stand in b.",
             "ReLU(a + b) is 0, 1, 1, 2, and ReLU(a + b - 1) is 0, 0, 0, 1. From 0, 1, 1, 2 make 0, 1, 1, 0.",
-            "`W = np.ones((2, 2))`, `b = np.array([0.0, -1.0])`; the second row of W_out is (0, 1), the first (1, ...).",
+            "`W = np.ones((2, 2))`, `b = np.array([0.0, -1.0])`; the rows of W_out are (1, ...) and (0, 1).",
         ),
         half_adder,
     ),
@@ -269,8 +269,8 @@ EXERCISES = (
         "Two networks that differ by order and scale only are the same now.",
         (
             "First the scale of each neuron, its largest |weight|. Then the three arrays scaled, then the order.",
-            "Rows of W and entries of b are divided by the scale, columns of W_out multiplied. `np.argsort(-...)` is the "
-            "order of falling numbers.",
+            "Rows of W and entries of b are divided by the scale, columns of W_out multiplied. `np.argsort(-...)` is "
+            "the order of falling numbers.",
             "`scale = abs(W).max(1)`, `order = np.argsort(-b / scale)`; then `(W / scale[:, None])[order]`, "
             "`(b / scale)[order]`, `(W_out * scale)[:, ...]`",
         ),
@@ -293,7 +293,7 @@ EXERCISES = (
         "Mean ablation leaves the variance, resampling gives twice that, and zero ablation counts the mean as well.",
         (
             "The bit's square is the bit, so its mean square is q. From q, how far away is it in the mean square?",
-            "Zero: w² q. Mean: w² times the variance of a bit. Resample: w² times the probability that two bits differ.",
+            "Zero: w² q. Mean: w² times a bit's variance. Resample: w² times the probability that two bits differ.",
             "`w**2 * q, w**2 * q * (1 - q), w**2 * 2 * ...`",
         ),
         squared_change,
