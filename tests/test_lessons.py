@@ -221,10 +221,10 @@ def test_the_plan_of_three_hours_has_room_for_the_lessons() -> None:
     assert [start for start, _ in times] == [0, *(end for _, end in times[:-1])]
     assert times[-1][1] == 180
     taken = [
-        (end - start, re.findall(r"(?:lesson|or\**) ([1-7])\b(?!\.)", what))
+        (end - start, re.findall(r"(?:lesson|or\**) ([1-8])\b(?!\.)", what))
         for (start, end), (*_, what) in zip(times, plan, strict=True)
     ]
     for room, named in taken[1:]:
         assert all(room >= short_form(int(lesson))[0] for lesson in named), named
-    assert sorted(lesson for _, named in taken[1:] for lesson in named) == list("1234567")
+    assert sorted(lesson for _, named in taken[1:] for lesson in named) == list("12345678")
     assert all(exercise in plan[2][2] for exercise in short_form(2)[2])

@@ -274,7 +274,7 @@ def _foot(paper: Axes) -> None:
     paper.plot([LEFT, WIDTH - 14], [284, 284], color=SOFT, linewidth=0.5)
     source = "After Elhage et al. 2022, Toy Models of Superposition, transformer-circuits.pub/2022/toy_model"
     paper.text(LEFT, 287.8, source, fontsize=6.5, color=SOFT)
-    address = REPOSITORY.removeprefix("https://") or "toymodels workshop: seven lessons, with exercises"
+    address = REPOSITORY.removeprefix("https://") or "toymodels workshop: eight lessons, with exercises"
     paper.text(WIDTH - 14, 287.8, address, fontsize=6.5, color=SOFT, ha="right")
 
 

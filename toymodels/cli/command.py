@@ -31,7 +31,7 @@ Train toy models of superposition.
   toymodels show RESULTS --picture PICTURE.png   what is in the results of a sweep
   toymodels merge RESULTS RESULTS.zarr           one file of a sweep's folder, or of several
   toymodels playground                           a model that trains live in the browser
-  toymodels workshop                             seven lessons on superposition, in JupyterLab
+  toymodels workshop                             eight lessons on superposition, in JupyterLab
 
   toymodels train --help   every setting, and how to write them in a TOML file
   toymodels sweep --help   how to say in a TOML file what is varied

@@ -136,7 +136,7 @@ export function makeLinks({ lessons, documentation }) {
     "nav",
     { class: "soft links", "aria-label": "More" },
     link("paper", "The paper", PAPER),
-    lessons ? link("lessons", "Seven lessons", lessons) : make("span", {}, "Seven lessons: toymodels workshop"),
+    lessons ? link("lessons", "Eight lessons", lessons) : make("span", {}, "Eight lessons: toymodels workshop"),
     documentation ? link("documentation", "Documentation", documentation) : "",
   );
 }

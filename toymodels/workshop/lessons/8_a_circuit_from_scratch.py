@@ -90,14 +90,16 @@ for m, run in runs.items():
     print(f"{m} neurons: {(run.loss < 1e-6).sum()} of 32 are exact")
 
 # %% [markdown]
-# Two are enough, but few starts get there: the others are stuck in local minima. With four neurons about half arrive. Did they find *your* circuit?
+# Two are enough, but few starts get there: the others are stuck in local minima. With four neurons about half arrive.
+# Did they find *your* circuit?
 #
 # Two changes of weights change no output. Neurons may be put in another **order**. And a neuron may be **scaled**: for
 # s > 0, ReLU(z / s) · s = ReLU(z), so its row of W and its b can be divided by s if its column of W_out is multiplied
 # by s. Before circuits are compared, both must be settled.
 #
 # ### Exercise 8.2
-# Scale each neuron until its largest |input weight| is 1. Then put the neurons in the order of falling b.
+# Scale each neuron until its largest |input weight| is 1. Then put the neurons in the order of falling b, as it
+# is after scaling.
 
 
 # %%
@@ -118,7 +120,7 @@ def trained(m, restart=0):
 
 networks = {"by hand": settled(W, b, W_out), "2 neurons": trained(2), "2 neurons, second best": trained(2, 1)}
 for name, (weights, biases, out) in networks.items():
-    print(f"{name:23} W {weights.round(2).tolist()}, b {biases.round(2)}, W_out {out.round(2).tolist()}")
+    print(f"{name:23} W {weights.round(2).ravel()}, b {biases.round(2)}, W_out {out.round(2).ravel()}")
 networks["4 neurons"] = trained(4)
 figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
 for ax, name in zip(axes, ("by hand", "2 neurons", "4 neurons"), strict=True):
@@ -133,9 +135,10 @@ for ax, name in zip(axes, ("by hand", "2 neurons", "4 neurons"), strict=True):
 # blue). On the four inputs nobody can tell them apart. Elsewhere, where they were never trained, one can:
 
 # %%
-half = np.full((2, 1), 0.5)
+quarters = np.full((2, 1), 0.25)
 for name, (weights, biases, out) in networks.items():
-    print(f"{name:23} of .5 and .5 makes {(out @ np.maximum(weights @ half + biases[:, None], 0))[:, 0].round(2)}")
+    y = out @ np.maximum(weights @ quarters + biases[:, None], 0)
+    print(f"{name:23} of 1/4 and 1/4 makes", y[:, 0].round(2))
 
 # %% [markdown]
 # **What a network does, does not say how.** To know the circuit, one must look inside.
@@ -189,8 +192,8 @@ print("always 0:                       right", [round(float(right(0 * x, x)), 2)
 # %% [markdown]
 # Interference is N/m - 1, and unit vectors cannot have less. What it costs depends on how much is on at a time. In six
 # dimensions and at density .1, nearly all output bits are right. At density .5 a fifth is wrong. In four dimensions it
-# also matters *which* values interfere: the other E has the same sum, in four opposite pairs, and other outputs are
-# wrong. Compare with a model that always says 0. Your weights were right all the time.
+# also matters *which* values interfere: the other E has the same sum, but there each bit is opposite to one neuron and at
+# right angles to all else. Compare with a model that always says 0. Your weights were right all the time.
 #
 # ## Found
 #
@@ -228,7 +231,7 @@ for (name, cut), wanted in zip(cuts.items(), squared_change(1, 0.9**2), strict=T
 # share of found edges that are true, and **recall**, the share of true edges that are found.
 #
 # ### Exercise 8.5
-# Of two lists of booleans, one entry for each edge.
+# Compute both, from two arrays of booleans with one entry for each edge.
 
 
 # %%
@@ -302,13 +305,13 @@ for title, case in {"OR": tm.cases.gate("or"), "two paths": tm.cases.two_paths()
 # **Zero ablation** of one edge at a time misses two paths that stand in for each other, and **ACDC** keeps one of them.
 # Mean ablation sees both, for a path that carries 1/2 when it should be 0 does harm.
 #
-# Last, the control. ACDC keeps what it takes to stay near the *model*. So search four networks that nobody trained,
+# Last, the control. ACDC keeps what it takes to stay near the *model*. So search three networks that nobody trained,
 # random ones, and ask how much of the outputs' variance the kept edges explain.
 
 # %%
 x, rng = bits.sample(KEY, 1_000), np.random.default_rng(0)
 searched = {"by hand": (W, b, W_out), "4 neurons, trained": trained(4)}
-searched |= {f"random {k}": (rng.normal(size=(4, 2)), rng.normal(size=4), rng.normal(size=(2, 4))) for k in range(4)}
+searched |= {f"random {k}": (rng.normal(size=(4, 2)), rng.normal(size=4), rng.normal(size=(2, 4))) for k in range(3)}
 for name, weights in searched.items():
     graph = tm.cases.switches(circuit(*weights).module())
     whole = graph.run(jnp.ones(len(graph)), x)

@@ -1,1 +1,1 @@
-"""The seven lessons: a text, the notebook made of it, and the checks of its exercises."""
+"""The eight lessons: a text, the notebook made of it, and the checks of its exercises."""
