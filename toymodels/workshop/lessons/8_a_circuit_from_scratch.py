@@ -192,8 +192,8 @@ print("always 0:                       right", [round(float(right(0 * x, x)), 2)
 # %% [markdown]
 # Interference is N/m - 1, and unit vectors cannot have less. What it costs depends on how much is on at a time. In six
 # dimensions and at density .1, nearly all output bits are right. At density .5 a fifth is wrong. In four dimensions it
-# also matters *which* values interfere: the other E has the same sum, but there each bit is opposite to one neuron and at
-# right angles to all else. Compare with a model that always says 0. Your weights were right all the time.
+# also matters *which* values interfere: the other E has the same sum, but there each bit is opposite to one neuron and
+# at right angles to all else. Compare with a model that always says 0. Your weights were right all the time.
 #
 # ## Found
 #
