@@ -131,8 +131,9 @@ for ax, name in zip(axes, ("by hand", "2 neurons", "4 neurons"), strict=True):
 # %% [markdown]
 # With **two** neurons it is your circuit: both count bits from some threshold on, which is -b. The thresholds need not
 # be yours. Any two different ones from 0 to 2 will do, one of them below 1, with W_out to fit, since there are never
-# more than two bits. With **four** it is another circuit: some neurons compare a with b (one weight is red and one is
-# blue). On the four inputs nobody can tell them apart. Elsewhere, where they were never trained, one can:
+# more than two bits. With **four** it is another circuit: some neurons compare a with b (one weight is positive, red,
+# and one negative, blue). On the four inputs they cannot be told apart. On others, which they never saw, one
+# can:
 
 # %%
 quarters = np.full((2, 1), 0.25)
@@ -274,9 +275,8 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for ax, size in zip(axes, ("8 dimensions", "6 dimensions"), strict=True):
     graph = tm.cases.switches(models[size])
     signs = kept(acdc, graph, x) * np.where(true, 1, -1)
-    order = np.argsort(signs)  # so that red is on top
     columns = [[f"{letter}{k}" for k in (1, 2, 3, 4)] for letter in ("x", "h", "y")]
-    drawn = zip(graph.sources[order], graph.targets[order], signs[order], strict=True)
+    drawn = zip(graph.sources, graph.targets, signs, strict=True)
     tm.plots.layered_graph(columns, list(drawn), labels=False, ax=ax)
     ax.set_title(size)
 
