@@ -8,13 +8,13 @@ import pytest
 import toymodels as tm
 from toymodels.techniques import NotApplicableError, access
 from toymodels.techniques.decomposition import (
+    AttributionDecomposition,
     Components,
     StochasticDecomposition,
-    _mask,
-    _penalised,
     by_column,
     likeness,
 )
+from toymodels.techniques.decomposition.stochastic import _mask, _penalised
 
 RNG = np.random.default_rng(3)
 W = RNG.normal(size=(4, 7)) * np.linspace(0.5, 2, 7)
@@ -62,8 +62,72 @@ def test_what_is_wrong_scores_as_wrong(name):
     assert abs(float(getattr(likeness(found, W), score)) - right) > 0.05
 
 
-def test_it_sees_parameters_and_samples():
-    assert set(access(StochasticDecomposition())) == {"x", "params", "key"}
+def test_matrices_of_any_rank_by_hand():
+    """One has half of column 0 and all of column 1; the other the rest of column 0, turned by 90 degrees."""
+    target = np.array([[2.0, 0.0], [0.0, 3.0]])
+    matrices = np.array([[[1.0, 0.0], [0.0, 3.0]], [[0.0, 0.0], [1.0, 0.0]]])
+    cosines, lengths = by_column(matrices, target)
+    np.testing.assert_allclose(cosines, [[1, 0], [1, 0]])
+    np.testing.assert_allclose(lengths, [[0.5, 0.5], [1, 0]])
+    assert [float(one) for one in likeness(matrices, target)] == pytest.approx([1, 0.75, 2])
+
+
+def test_components_of_rank_one_are_matrices_too():
+    some = Components(RNG.normal(size=(4, 9)), RNG.normal(size=(9, 7)))
+    np.testing.assert_allclose(some.matrices.sum(0), some.U @ some.V)
+    np.testing.assert_allclose(some.transposed.matrices, some.matrices.swapaxes(-1, -2))
+
+
+@pytest.mark.parametrize("technique", [StochasticDecomposition(), AttributionDecomposition()])
+def test_they_see_parameters_and_samples(technique):
+    assert set(access(technique)) == {"x", "params", "key"}
+
+
+ATTRIBUTED = AttributionDecomposition(3, rank=2, active=0.5, simplicity=0.25, power=0.8)
+TARGET, BIASES = jnp.array([[1.0, 0.2, -0.4], [0.3, -1.1, 0.5]]), jnp.array([0.1, -0.2, 0.3])
+SAMPLES = jnp.abs(jnp.asarray(RNG.normal(size=(3, 6)), float))
+
+
+def test_those_of_largest_attributions_are_used():
+    """By differences of outputs, in double precision."""
+    parts = ATTRIBUTED._start(jax.random.key(1), TARGET).matrices
+    W, b, x, small = (np.asarray(one, float) for one in (TARGET, BIASES, SAMPLES, 1e-6))
+    attributions = np.zeros((3, 6))
+    for c, part in enumerate(np.asarray(parts, float)):
+        up, down = (np.maximum(moved.T @ moved @ x + b[:, None], 0) for moved in (W + small * part, W - small * part))
+        attributions[c] = (((up - down) / (2 * small)) ** 2).sum(0)
+    expected = attributions >= np.sort(attributions.ravel())[-3]  # half a component per sample, of six
+    np.testing.assert_array_equal(ATTRIBUTED._used(parts, TARGET, BIASES, SAMPLES), expected)
+
+
+def test_the_objective_of_attribution_is_that_of_the_paper_by_hand():
+    learned = ATTRIBUTED._start(jax.random.key(1), TARGET)
+    U, V, W, b, x = (np.asarray(one, float) for one in (*learned, TARGET, BIASES, SAMPLES))
+    used = np.asarray(ATTRIBUTED._used(learned.matrices, TARGET, BIASES, SAMPLES))
+    parts = [sum(np.outer(u, v) for u, v in zip(*pair, strict=True)) for pair in zip(U, V, strict=True)]
+    outputs, penalty = 0.0, 0.0
+    for sample in range(6):
+        left = sum(part for part, on in zip(parts, used[:, sample], strict=True) if on) + 0 * W
+        got, wanted = (np.maximum(one.T @ one @ x[:, sample] + b, 0) for one in (left, W))
+        outputs += np.square(got - wanted).mean() / 6
+        for c in np.flatnonzero(used[:, sample]):
+            sizes = [np.linalg.norm(u) * np.linalg.norm(v) for u, v in zip(U[c], V[c], strict=True)]
+            penalty += sum(size**0.8 for size in sizes) / 6 / 6  # samples, entries of W
+    expected = np.square(sum(parts) - W).mean() + outputs + 0.25 * penalty
+    assert float(ATTRIBUTED._objective(learned, TARGET, BIASES, SAMPLES)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_one_step_of_attribution_lowers_its_objective_and_its_directions_are_columns():
+    short = AttributionDecomposition(3, rank=2, recipe=tm.Recipe(steps=50, batch_size=20))
+    x = tm.Independent(3, 0.3).sample(jax.random.key(0), 200)
+    found = short.decompose(x, {"W": TARGET, "b": BIASES}, jax.random.key(1))
+    start = short._start(jax.random.split(jax.random.key(1))[0], TARGET).matrices
+    errors = [float(jnp.square(TARGET - parts.sum(0)).mean()) for parts in (start, found)]
+    assert errors[1] < errors[0] / 2
+    directions = short(x, {"W": TARGET, "b": BIASES}, jax.random.key(1)).columns
+    lengths = np.linalg.norm(found, axis=1)
+    for c in range(3):
+        np.testing.assert_allclose(directions[:, c], found[c][:, lengths[c].argmax()], atol=1e-6)
 
 
 @pytest.mark.parametrize("n_middle", [0, 4])
@@ -101,8 +165,8 @@ def test_what_is_needed_stays_between_0_and_1_but_for_a_leak():
     assert float(_mask(low, key).mean()) == pytest.approx(0.5 - 0.01, abs=0.004)
 
 
-def test_other_models_are_left_alone():
-    technique = StochasticDecomposition()
+@pytest.mark.parametrize("technique", [StochasticDecomposition(), AttributionDecomposition()])
+def test_other_models_are_left_alone(technique):
     with pytest.raises(NotApplicableError, match="W_out"):
         technique.decompose(jnp.ones((3, 8)), {"W": jnp.eye(3), "W_out": jnp.eye(3)}, jax.random.key(0))
 
@@ -113,6 +177,15 @@ def test_other_models_are_left_alone():
 def test_bad_numbers_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         StochasticDecomposition(**wrong).validate()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n_components": 0}, {"rank": 0}, {"active": 0}, {"active": 6}, {"simplicity": -1.0}, {"power": 0}],
+)
+def test_bad_numbers_of_attribution_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        AttributionDecomposition(**wrong).validate()
 
 
 def test_many_models_at_once_have_the_numbers_of_each_alone():

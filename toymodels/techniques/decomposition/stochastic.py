@@ -1,4 +1,4 @@
-"""Parameter decomposition: weights as a sum of rank-one components, few of which are needed for any one sample."""
+"""Stochastic parameter decomposition: components of rank one, taken away at random where they are not needed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,92 +6,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from toymodels.analysis import dictionaries
-from toymodels.arrays import AnyArray, library, norms, ratio
 from toymodels.checks import check_integer, check_numbers
-from toymodels.features import Dataset
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Directions
-from toymodels.techniques.technique import NotApplicableError
+from toymodels.techniques.decomposition.fitting import fitted, weights
+from toymodels.techniques.decomposition.likeness import Components
 from toymodels.training import Recipe
 from toymodels.training.optimisers import Adam
-
-LEAST = 0.1
-"""A component is live if one of its columns is longer than this share of the mean column of W."""
 
 FAST = Recipe(
     steps=4_000, batch_size=256, learning_rate=2e-2, optimizer=Adam(b2=0.99), schedule=optax.cosine_decay_schedule
 )
 """For five features in two dimensions: a 160th of the samples of the paper's recipe, at 20 times its rate."""
-
-
-class Components(NamedTuple):
-    """A matrix (m, n) as the sum Σ_c U_c V_cᵀ.
-
-    Attributes:
-        U: where each component writes to (m, C).
-        V: what it reads (C, n).
-    """
-
-    U: Float[AnyArray, "*batch m C"]
-    V: Float[AnyArray, "*batch C n"]
-
-    @property
-    def transposed(self) -> "Components":
-        """Those of the transposed matrix."""
-        return Components(self.V.swapaxes(-1, -2), self.U.swapaxes(-1, -2))
-
-    def directions(self) -> Float[Array, "m C"]:
-        """The column of each component for the input that it reads most."""
-        most = jnp.abs(self.V).argmax(-1, keepdims=True)
-        return self.U * jnp.take_along_axis(self.V, most, axis=-1).T
-
-
-class Likeness(NamedTuple):
-    """How near components come to the columns of the matrix, as the paper measures it.
-
-    Attributes:
-        mmcs: the mean over the columns of the largest cosine with the column of a component for the same input.
-        ml2r: the mean ratio of the length of that component's column to the true one's.
-        live: how many components are live.
-    """
-
-    mmcs: Float[AnyArray, "*batch"]
-    ml2r: Float[AnyArray, "*batch"]
-    live: Int[AnyArray, "*batch"]
-
-
-def likeness(components: Components, W: Float[AnyArray, "*batch m n"]) -> Likeness:
-    """MMCS and ML2R of components (Bushnaq et al. 2025, "Toy Model of Superposition"), and how many are live: 1, 1, and
-    n where each column is a component of its own. As in the paper, all components are looked at: one of length almost 0
-    may be the nearest by chance, in a plane most likely, and its ratio of lengths then counts.
-
-    >>> import numpy as np
-    >>> W = np.array([[3.0, 0.0], [0.0, 2.0]])
-    >>> [float(one) for one in likeness(Components(W, 0.5 * np.eye(2)), W)]
-    [1.0, 0.5, 2.0]
-    """
-    cosines, lengths = by_column(components, W)
-    nearest = cosines.argmax(-1, keepdims=True)
-    longest = (lengths * norms(W)[..., None]).max(-2) / norms(W).mean(-1, keepdims=True)
-    return Likeness(
-        cosines.max(-1).mean(-1),
-        library(W).take_along_axis(lengths, nearest, axis=-1).mean((-2, -1)),
-        (longest > LEAST).sum(-1),
-    )
-
-
-def by_column(
-    components: Components, W: Float[AnyArray, "*batch m n"]
-) -> tuple[Float[AnyArray, "*batch n C"], Float[AnyArray, "*batch n C"]]:
-    """The cosine of each column of W with each component's column for the same input, and the ratio of lengths."""
-    U, V = components
-    read = V.swapaxes(-1, -2)
-    cosines = dictionaries.cosines(U, W) * library(W).sign(read)
-    lengths = norms(U)[..., None, :] * abs(read)
-    return cosines, ratio(lengths, norms(W)[..., None] + 0 * lengths)
 
 
 @specification
@@ -151,24 +79,13 @@ class StochasticDecomposition:
         Raises:
             NotApplicableError: for other parameters.
         """
-        if "W" not in params or set(params) - {"W", "b"}:
-            raise NotApplicableError(f"It takes ReLU(Wᵀ W x + b) apart. The model has {', '.join(params)}.")
-        W = params["W"]
-        b = params.get("b", jnp.zeros(W.shape[1]))
+        W, b = weights(params)
         start, keys = jax.random.split(key)
-        data = Dataset(x)
-        learned = self._start(start, *W.shape)
-        gradient = jax.grad(self._objective)
 
-        def one_step(step: Array, carried: Any) -> Any:
-            learned, state = carried
-            batch_key, mask_key = jax.random.split(jax.random.fold_in(keys, step))
-            slope = gradient(learned, W, b, data.sample(batch_key, self.recipe.batch_size), mask_key)
-            change, state = self.recipe.update(slope, state, learned)
-            return optax.apply_updates(learned, change), state
+        def objective(learned: _Learned, x: Array, key: PRNGKeyArray) -> Array:
+            return self._objective(learned, W, b, x, key)
 
-        state = self.recipe.transformation().init(learned)
-        learned, _ = jax.lax.fori_loop(0, self.recipe.steps, one_step, (learned, state))
+        learned: _Learned = fitted(objective, self._start(start, *W.shape), x, keys, self.recipe)
         return learned.components
 
     def validate(self) -> None:
