@@ -71,7 +71,6 @@ def made_up_scores(case: Case, techniques: Mapping, seeds: list[int], *_: Any) -
 def test_figures_can_be_read_where_they_are_shown(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_trained", made_up)
     monkeypatch.setattr(card, "_on_case", made_up_scores)
-    monkeypatch.setattr(card, "_seconds", lambda *_: 1.0)
     results = Results({name: sweep() for name, sweep in experiment.sweeps(False, 0).items()})
     with mpl.rc_context(plots.style()):
         assert faults(experiment.draw(results)) == []

@@ -62,7 +62,7 @@ LABELS = {
     "40-10 with identity": "with\nidentity",
     "attributed": "attri-\nbution",
 }
-SHOWN = 7
+SHOWN = 6
 
 
 def sweep_decomposition(full: bool, seed: int) -> Mapping[str, Sweep]:
@@ -153,7 +153,7 @@ def of_others(one: xr.Dataset) -> float:
 
 def draw_decomposition(results: Results) -> Figure:
     """Columns and components as arrows; how much of each column is in which component; the scores."""
-    figure, axes = plt.subplots(1, 4, figsize=(9.9, 2.7), layout="constrained", width_ratios=(1, 1, 1, 1.4))
+    figure, axes = plt.subplots(1, 4, figsize=(9.3, 2.7), layout="constrained", width_ratios=(0.8, 1.05, 1.05, 1.2))
     _draw_arrows(axes[0], results["trained"])
     _draw_shares(axes[1], results["trained"], "every feature seen")
     _draw_shares(axes[2], results["last feature off"], "feature 5 never seen on")
@@ -166,7 +166,7 @@ def _draw_arrows(ax: Axes, one: xr.Dataset) -> None:
     W, found = one.W.values[0], Components(*(part[0] for part in components(one)))
     tm.plots.directions(np.asarray(found.directions()), ax=ax, limit=1.35)
     ax.plot(*W, "o", color=tm.plots.INK, markersize=9, markerfacecolor="none", zorder=5)
-    ax.set_title("columns (rings), components")
+    ax.set_title("columns (rings),\ncomponents")
 
 
 def _draw_shares(ax: Axes, one: xr.Dataset, title: str) -> None:
@@ -323,7 +323,7 @@ DECOMPOSITION = Experiment(
     shows=(
         "Stochastic parameter decomposition of W in x' = ReLU(Wᵀ W x + b), five features in two dimensions, into 20 "
         "components of rank one. From the left: the columns of one trained model as rings, and its components as "
-        "lines: five are live, the others end at 0. How much of each feature's column is in each of the seven largest "
+        "lines: five are live, the others end at 0. How much of each feature's column is in each of the six largest "
         "components: one each. The same where feature 5 was never on in the samples that the decomposition saw: the "
         "other four are found, and its column is spread over components that nothing holds together. The mean ratio of "
         "the lengths of components and columns, of each model; bars are the published means and standard deviations, "
