@@ -1,6 +1,7 @@
 """The induction head says what comes next, and fails as its dimensions get fewer."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,6 +9,7 @@ import toymodels as tm
 from toymodels import cases
 from toymodels.models import module_with
 from toymodels.models.modules import param_state
+from toymodels.techniques import ablations, circuits, edges
 
 
 def accuracy(prediction, x):
@@ -88,3 +90,62 @@ def test_its_graph_is_written_and_drawn_but_not_run(tmp_path):
     assert cases.read_graph(tmp_path) == graph
     with pytest.raises(ValueError, match=r"A Circuit computes identity and relu. 'previous token' of its graph is att"):
         cases.from_graph(graph)
+
+
+@pytest.fixture(scope="module")
+def head():
+    """An induction head, its switches and samples for them."""
+    case = cases.induction(5, 8)
+    module, x = case.module(), drawn(case, 64)
+    return module, cases.switches(module), x, module.one_hot(x.input)
+
+
+USED = np.array([True, True, True, False, True, True, False, False, True])
+"""Those of nine edges that its graph has."""
+
+
+def test_with_all_edges_it_runs_as_it_is_also_in_superposition(head):
+    _, graph, x, tokens = head
+    assert [*zip(graph.sources, graph.targets, strict=True)].count((2, 3)) == 1
+    for module in (head[0], cases.compress(cases.induction(5, 8), 12).module()):
+        graph = cases.switches(module)
+        np.testing.assert_allclose(graph.run(jnp.ones(9), tokens), module(x.input), rtol=1e-4, atol=1e-4)
+        kept = graph.run(jnp.zeros(9), tokens, instead=graph.values(tokens))  # what is cut carries what it did
+        np.testing.assert_allclose(kept, module(x.input), rtol=1e-4, atol=1e-4)
+    whole = cases.uncompressed(module).run(jnp.ones(9), tokens)
+    np.testing.assert_allclose(whole, head[0](x.input), rtol=1e-4, atol=1e-4)
+
+
+def test_what_its_edges_do_is_known(head):
+    module, graph, x, tokens = head
+    graph_edges = {(edge.source, edge.target) for edge in module.graph.edges}
+    np.testing.assert_array_equal(
+        [ends in graph_edges for ends in zip(graph.sources, graph.targets, strict=True)], USED
+    )
+    true = np.asarray(cases.true_effects(module, tokens))
+    np.testing.assert_array_equal(true > 1e-6, USED)
+    logits = np.asarray(module(x.input))
+    # Nothing to move, or nowhere to look: no logits. No previous tokens: it looks everywhere alike.
+    everywhere = 10 * np.stack([(np.asarray(x.input) == one).mean(0) for one in range(5)])
+    for edge, left in {5: 0 * logits, 8: 0 * logits, 2: everywhere, 4: everywhere}.items():
+        np.testing.assert_allclose(true[edge], np.sqrt(((logits - left) ** 2).sum(0).mean()), rtol=1e-4)
+    np.testing.assert_allclose(cases.effects(module, tokens)[1], true[1], rtol=1e-5)  # the same, in its graph's order
+
+
+def test_techniques_look_for_its_circuit(head):
+    module, graph, _, tokens = head
+    true, key = np.asarray(cases.true_effects(module, tokens)), jax.random.key(0)
+    for search in (circuits.ACDC(0.1), circuits.EdgeMask(0.1, 60)):
+        np.testing.assert_array_equal(np.asarray(search(graph, tokens, key).sizes) > 0, USED)
+    # Positions are the same in all samples: by mean and resample ablation they do nothing. Attention is saturated: by
+    # its slope, they hardly do.
+    for technique in (edges.mean_ablation(graph, tokens), edges.resample_ablation(graph, tokens, key)):
+        assert float(technique.sizes[1]) < 1e-5 < 1 < true[1]
+    resampled = circuits.ACDC(0.1, ablations.resample)(graph, tokens, key).sizes
+    np.testing.assert_array_equal(np.asarray(resampled) > 0, USED & (np.arange(9) != 1))
+    assert float(edges.attribution(graph, tokens).sizes[1]) < 0.05 * true[1]
+
+
+def test_tokens_that_are_not_one_hot_are_refused(head):
+    with pytest.raises(ValueError, match=r"must be one-hot tokens \(40, samples\), as of its `one_hot"):
+        head[1].run(jnp.ones(9), head[2].input.astype(float))

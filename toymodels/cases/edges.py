@@ -13,11 +13,13 @@ from jaxtyping import Array, Bool, Float, Int
 from toymodels.arrays import AnyArray, gram
 from toymodels.cases.case import graph_of
 from toymodels.cases.circuit import CircuitModule
+from toymodels.cases.induction_edges import induction_edges
 from toymodels.cases.layers import Layer, layers_of_autoencoder
+from toymodels.cases.transformer import InductionModule
 from toymodels.models.autoencoder import AutoencoderModule
 
 SWITCHED = (CircuitModule, AutoencoderModule)
-"""The modules whose edges have switches."""
+"""The modules whose edges have switches, and whose samples are features. Those of an induction head have some, too."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Switches:
 
 def switches(module: nnx.Module) -> Switches:
     """The switches of the module of a `Circuit` or an `Autoencoder`: one for each entry of each matrix, zeros too. The
-    hidden dimensions of an autoencoder are its neurons.
+    hidden dimensions of an autoencoder are its neurons. Those of an `Induction` head: one for each pair of vertices of
+    its graph, for samples that are one-hot tokens (`module.one_hot`); a vertex has a value for each token or position.
 
     Raises:
         ValueError: for modules of other kinds.
@@ -95,6 +98,8 @@ def switches(module: nnx.Module) -> Switches:
     >>> gate.run(without, jnp.array([[1.0], [0.0]]), instead=gate.values(jnp.ones((2, 1)))).tolist()
     [[1.0]]
     """
+    if isinstance(module, InductionModule):
+        return Switches(*induction_edges(module, module.directions))
     return _switches(*_wired(module))
 
 
@@ -104,6 +109,8 @@ def uncompressed(module: nnx.Module) -> Switches:
     Raises:
         ValueError: for modules of other kinds.
     """
+    if isinstance(module, InductionModule):
+        return Switches(*induction_edges(module, jnp.eye(module.directions.shape[1])))
     frame, layers = _wired(module)
     return _switches(jnp.eye(frame.shape[1]), layers)
 
@@ -114,7 +121,7 @@ def true_effects(module: nnx.Module, x: Float[AnyArray, "n samples"]) -> Float[A
     ablation of one path). In superposition it is the edge's effect in the circuit that was compressed.
 
     Args:
-        module: of a `Circuit` or an `Autoencoder`.
+        module: of a `Circuit`, an `Autoencoder` or an `Induction` head.
         x: samples, such as every input that there is.
 
     Raises:
@@ -132,7 +139,7 @@ def effects(module: nnx.Module, x: Float[AnyArray, "n samples"]) -> Float[np.nda
     [6.0]
 
     Args:
-        module: of a `Circuit` or an `Autoencoder`.
+        module: of a `Circuit`, an `Autoencoder` or an `Induction` head.
         x: samples, such as every input that there is.
 
     Raises:

@@ -151,40 +151,60 @@ class InductionModule(nnx.Module):
         """The directions of the named dimensions in `hidden`: tokens, positions, previous tokens."""
         return self.frame[...]
 
+    def one_hot(self, tokens: Int[Array, "length batch"]) -> Float[Array, "n batch"]:
+        """Tokens as the samples that its switches (`cases.switches`) take: 1 at [v length + t] where token v stands at
+        position t."""
+        return jax.nn.one_hot(tokens, len(self.OV1[...]), axis=0).reshape(-1, tokens.shape[-1])
+
     def activations(self, tokens: Int[Array, "length batch"]) -> dict[str, Array]:
         """Everything by name."""
         token, position, previous = self._parts()
         h = token[:, tokens] + position[:, :, None]
-        place, earlier = _read(position, h), jnp.tril(jnp.ones((len(tokens), len(tokens)), bool))
-        scores = jnp.einsum("ptb,pq,qsb->tsb", place, self.QK1[...], place)
-        attention = jax.nn.softmax(scores, axis=1, where=earlier[:, :, None])
-        seen = jnp.einsum("vsb,tsb->vtb", _read(token, h), attention)
-        h = h + jnp.einsum("mv,vw,wtb->mtb", previous, self.OV1[...], seen)
-        same = self._same(h)
-        return {"previous": attention, "hidden": h, "induction": same, "prediction": self._next(h, same)}
+        attention = self._attention(h, position)
+        h = h + jnp.tensordot(previous, self._moved(h, attention, token), 1)
+        same = self.same(h, token, previous)
+        return {"previous": attention, "hidden": h, "induction": same, "prediction": self.next(h, same, token)}
 
     def decode(self, h: Float[Array, "m length batch"]) -> Float[Array, "vocabulary batch"]:
         """The logits from `hidden`."""
-        return self._next(h, self._same(h))
+        token, _, previous = self._parts()
+        return self.next(h, self.same(h, token, previous), token)
 
     def __call__(self, tokens: Int[Array, "length batch"]) -> Float[Array, "vocabulary batch"]:
         """The logits from tokens."""
         return self.activations(tokens)["prediction"]
 
-    def _parts(self) -> tuple[Array, Array, Array]:
-        """The columns of E for tokens, positions and previous tokens."""
-        first, second = self.stops
-        E = self.frame[...]
-        return E[:, :first], E[:, first:second], E[:, second:]
+    def before(
+        self, h: Float[Array, "m length batch"], token: Float[Array, "m v"], position: Float[Array, "m t"]
+    ) -> Float[Array, "v length batch"]:
+        """What the previous-token head makes of h: which token stood before, read along columns of a frame."""
+        return self._moved(h, self._attention(h, position), token)
 
-    def _same(self, h: Float[Array, "m length batch"]) -> Float[Array, "length batch"]:
+    def same(
+        self, h: Float[Array, "m length batch"], token: Float[Array, "m v"], previous: Float[Array, "m v"]
+    ) -> Float[Array, "length batch"]:
         """Where the last position looks."""
-        token, _, previous = self._parts()
         scores = jnp.einsum("vb,vw,wsb->sb", token.T @ h[:, -1], self.QK2[...], _read(previous, h))
         return jax.nn.softmax(scores, axis=0)
 
-    def _next(self, h: Float[Array, "m length batch"], same: Float[Array, "length batch"]) -> Array:
-        return self.OV2[...] @ jnp.einsum("vsb,sb->vb", _read(self._parts()[0], h), same)
+    def next(
+        self, h: Float[Array, "m length batch"], same: Float[Array, "length batch"], token: Float[Array, "m v"]
+    ) -> Float[Array, "v batch"]:
+        """The logits of the token that stands there."""
+        return self.OV2[...] @ jnp.einsum("vsb,sb->vb", _read(token, h), same)
+
+    def _parts(self) -> tuple[Array, Array, Array]:
+        """The columns of E for tokens, positions and previous tokens."""
+        token, position, previous = jnp.split(self.frame[...], self.stops, axis=1)
+        return token, position, previous
+
+    def _attention(self, h: Array, position: Array) -> Float[Array, "from to batch"]:
+        place, earlier = _read(position, h), jnp.tri(h.shape[1], dtype=bool)
+        scores = jnp.einsum("ptb,pq,qsb->tsb", place, self.QK1[...], place)
+        return jax.nn.softmax(scores, axis=1, where=earlier[:, :, None])
+
+    def _moved(self, h: Array, attention: Array, token: Array) -> Float[Array, "v length batch"]:
+        return jnp.tensordot(self.OV1[...], jnp.einsum("vsb,tsb->vtb", _read(token, h), attention), 1)
 
 
 def _read(directions: Float[Array, "m k"], h: Float[Array, "m length batch"]) -> Float[Array, "k length batch"]:

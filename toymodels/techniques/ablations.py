@@ -29,7 +29,7 @@ Ablation = Callable[[Switches, Float[Array, "n samples"], PRNGKeyArray], Replace
 
 def zero(graph: Switches, x: Float[Array, "n samples"], key: PRNGKeyArray | None = None) -> Replaced:
     """Nothing."""
-    return Replaced(jnp.zeros_like(x), jnp.zeros((graph.n_held, x.shape[-1])))
+    return Replaced(jnp.zeros_like(x), jnp.zeros(jax.eval_shape(graph.values, x).shape))
 
 
 def mean(graph: Switches, x: Float[Array, "n samples"], key: PRNGKeyArray | None = None) -> Replaced:
