@@ -83,12 +83,14 @@ def test_the_guides_are_there_and_listed():
         "saelens",
         "cases",
         "techniques",
+        "trust",
         "labels",
         "circuits",
         "weights",
         "attribution",
         "units",
         "digits",
+        "transformers",
     ]
     assert sorted(path.stem for path in GUIDES) == sorted(wanted)
     listed = (SOURCES / "guides" / "index.md").read_text()
