@@ -12,7 +12,7 @@ from toymodels.checks import check_integer, check_numbers
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import Directions
 from toymodels.techniques.decomposition.fitting import fitted, weights
-from toymodels.techniques.decomposition.likeness import Components
+from toymodels.techniques.decomposition.measures import Components
 from toymodels.training import Recipe
 from toymodels.training.optimisers import Adam
 
