@@ -19,7 +19,7 @@ from toymodels.cases import Case
 from toymodels.sweeps import launch
 from toymodels.sweeps.results import Arrays, Layout
 from toymodels.techniques import card
-from toymodels.techniques.technique import NUMBERS
+from toymodels.techniques.scored import NUMBERS
 from toymodels.training.engine.plan import Plan
 
 SECONDS = "takes seconds to compute what it draws"

@@ -21,7 +21,7 @@ from toymodels.techniques import (
     scrubbing,
     subspaces,
 )
-from toymodels.techniques.technique import Scored
+from toymodels.techniques.scored import Scored
 
 KEY = jax.random.key(0)
 GATE_INPUTS = jnp.array([[0.0, 0, 1, 1], [0, 1, 0, 1]])

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from toymodels import cases
 from toymodels.linear_algebra import pinv
 from toymodels.specifications import specification, static
-from toymodels.techniques.claims import Attributions
-from toymodels.techniques.technique import NotApplicableError, Technique
+from toymodels.techniques.claims import Attributions, NotApplicableError
+from toymodels.techniques.technique import Technique
 
 Function = Callable[[Float[Array, "n samples"]], Float[Array, "outputs samples"]]
 """The whole model."""

@@ -17,8 +17,9 @@ from toymodels.cases import Case, tight_frame
 from toymodels.checks import check_integer
 from toymodels.sweeps.launch import planned, sweep
 from toymodels.techniques.ceilings import observable_cosine
+from toymodels.techniques.scored import NUMBERS, AllScored, Scored
 from toymodels.techniques.scores import Score
-from toymodels.techniques.technique import NUMBERS, Scored, Technique, access, check_technique
+from toymodels.techniques.technique import Technique, access, check_technique
 from toymodels.training import Recipe
 from toymodels.training.engine.cells import Cell
 from toymodels.version import VERSION
@@ -166,17 +167,17 @@ def _on_case(
         place = None if folder is None else folder / _file_name(what)
         return sweep(case.model, case.task, recipe, over=over, start=start, folder=place, progress=progress, **more)
 
-    metrics: dict[str, Any] = {f"technique {name}": Scored(technique) for name, technique in techniques.items()}
+    metrics = {"scores": AllScored(tuple(techniques.items())), "cosine": observable_cosine}
     start: Any = case.start
     seconds = 0.0
     if case.recipe.steps:
         _check_fit(Cell(case.model, case.task, recipe), over, metrics)
         start = swept("model", case.recipe, case.start)
         seconds = start.attrs["seconds"]
-    found = swept("techniques", recipe, start, metrics={**metrics, "cosine": observable_cosine}, params=False)
+    found = swept("techniques", recipe, start, metrics=metrics, params=False)
     shape = len(values), len(seeds)
-    numbers = np.stack([found[name].values.reshape(*shape, len(NUMBERS)) for name in metrics])
-    return numbers, found["cosine"].values.reshape(shape), seconds + found.attrs["seconds"]
+    numbers = found["scores"].values.reshape(*shape, len(techniques), len(NUMBERS))
+    return np.moveaxis(numbers, 2, 0), found["cosine"].values.reshape(shape), seconds + found.attrs["seconds"]
 
 
 def _check_fit(cell: Cell, over: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:

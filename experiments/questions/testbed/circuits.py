@@ -18,7 +18,7 @@ from experiments.harness.experiment import Experiment, Results, Sweep
 from experiments.questions.testbed.curves import Curve, Panel, a_twentieth_more, claims_of, draw_panel, mean, pentagon
 from toymodels import cases
 from toymodels.techniques import ablations, circuits, edges, patching, scrubbing, subspaces
-from toymodels.techniques.technique import NUMBERS, Scored
+from toymodels.techniques.scored import NUMBERS, Scored
 
 DENSITIES = (0.1, 0.2, 0.4, 0.6, 0.8)
 BETAS = (0.0, 0.4, 0.8)

@@ -21,7 +21,7 @@ from toymodels.analysis import geometry
 from toymodels.arrays import unit_columns
 from toymodels.specifications import specification, static
 from toymodels.techniques import Directions, attribution, edges, edits, probes, steering, units
-from toymodels.techniques.technique import Scored
+from toymodels.techniques.scored import Scored
 
 N, M = 8, 6
 DENSITIES = (0.1, 0.2, 0.3, 0.4, 0.5)

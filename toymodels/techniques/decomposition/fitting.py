@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.features import Dataset
-from toymodels.techniques.technique import NotApplicableError
+from toymodels.techniques.claims import NotApplicableError
 from toymodels.training import Recipe
 
 
