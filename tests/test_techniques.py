@@ -337,7 +337,7 @@ def returns_an_array(h):
         ({"class": RandomDirections}, "technique 'class' of score is the class RandomDirections"),
         ({}, "techniques of score must map names"),
         ({"a b": axes, "a-b": axes}, "must have names of their own"),
-        ({"array": returns_an_array}, "must return Directions, Activations, Effects"),
+        ({"array": returns_an_array}, "technique 'array': A technique must return Directions, Activations, Effects"),
         ({"host": host(cuts_of_numpy)}, "Technique 'host' is a host technique. It cannot ask for graph"),
     ],
 )

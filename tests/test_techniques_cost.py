@@ -78,6 +78,13 @@ def test_passes_are_those_of_each_case(narrow):
     assert (float(one.passes), float(one.gradients)) == (13, 0)
 
 
+def test_a_technique_has_the_numbers_beside_others_that_it_has_alone(card, narrow):
+    """With claims of the same kind on one card, and with none on the other."""
+    among, alone = (one.sel(technique="zero ablation", case="wide").isel(level=0, seed=0) for one in (card, narrow))
+    for name in ("score", "raw", "chance", "auroc", "precision", "recall", "passes", "n_hidden"):
+        np.testing.assert_allclose(among[name], alone[name], atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("inner", [lambda f: f, jax.jit, jax.checkpoint])
 def test_passes_are_counted_in_any_batch_and_program(inner):
     model = inner(counted(lambda x: jnp.tanh(x), samples=4))

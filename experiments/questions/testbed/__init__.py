@@ -51,6 +51,7 @@ PAPER = Paper(
     title="Techniques of interpretability on models whose truth is known",
     order=(
         "poster",
+        "edges_poster",
         "together",
         "probes",
         "failures",
