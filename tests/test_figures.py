@@ -56,15 +56,15 @@ def made_up(plan: Plan, layout: Layout, *_: Any) -> Iterator[tuple[np.ndarray, A
     yield numbers, arrays
 
 
-def made_up_scores(case: Case, techniques: Mapping, seeds: list[int], *_: Any) -> tuple[np.ndarray, float]:
-    """Scores of all sizes, some of them not applicable, instead of what techniques find."""
+def made_up_scores(case: Case, techniques: Mapping, seeds: list[int], *_: Any) -> tuple[np.ndarray, np.ndarray, float]:
+    """Scores of all sizes, some of them not applicable, instead of what techniques find, and cosines below 1."""
     random = np.random.default_rng(0)
     levels = [np.nan] if not case.levels else next(iter(case.levels.values()))
     numbers = random.normal(0.5, 0.5, (len(techniques), len(levels), len(seeds), len(NUMBERS)))
     numbers[..., NUMBERS.index("applicable")] = random.random(numbers.shape[:-1]) < 0.8
     n_features, n_hidden = (NUMBERS.index(size) for size in ("n_features", "n_hidden"))
     numbers[..., n_features], numbers[..., n_hidden] = 16, random.integers(2, 17, len(levels))[:, None]
-    return numbers, 1.0
+    return numbers, random.uniform(0.5, 1, numbers.shape[1:3]), 1.0
 
 
 @pytest.mark.parametrize("experiment", DRAWN, ids=lambda one: one.name)

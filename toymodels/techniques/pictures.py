@@ -18,11 +18,15 @@ SEES, PASSES, GROUPS = 4, 76, 152
 """Where texts beside the rows of a poster start, in points from the last column."""
 
 
+ROOM = 8
+"""With more columns there is no room for texts beside them: the letters would be too small to read on a page."""
+
+
 def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = None, ax: Axes | None = None) -> Axes:
     """Technique by technique (rows), the mean score on every case at every level (columns), from 0, chance, dark, to 1,
     the truth, bright; lower ones are drawn as 0. Hatched where a technique does not apply; a corner is cut where the
-    truth cannot be known from what it sees. Beside the rows stands what each technique sees, and at most how many
-    passes and gradients (∇) of the model it takes per sample. Rows stand as in the card.
+    truth cannot be known from what it sees. Beside at most eight columns stands what each technique sees, and at most
+    how many passes and gradients (∇) of the model it takes per sample. Rows stand as in the card.
 
     Args:
         card: of `techniques.score`.
@@ -37,7 +41,8 @@ def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = Non
             for row in card.technique.values
         ]
     )
-    ax = axes_or_new(ax, 4.3 + 0.5 * len(columns), 1.5 + 0.24 * len(cells))
+    roomy = len(columns) <= ROOM
+    ax = axes_or_new(ax, (4.3 if roomy else 1.9) + 0.5 * len(columns), 1.5 + 0.24 * len(cells))
     colors = mpl.colormaps[LEVEL_COLORS]
     for row, column in np.ndindex(cells.shape):
         score = cells[row, column]
@@ -66,7 +71,7 @@ def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = Non
         ax.add_collection(PolyCollection(corners, facecolor=RED, linewidth=0))
         ax.set_xlabel("◥ the truth cannot be known from what the technique sees", color=RED, fontsize=8)
     beside = (("sees", card.access.values, SEES), ("passes, ≤", _passes(card), PASSES))
-    for name, texts, points in beside:
+    for name, texts, points in beside if roomy else ():
         _beside(ax, len(columns), -0.65, name, points, va="bottom", fontsize=8)
         for row, text in enumerate(texts):
             _beside(ax, len(columns), row, text, points, fontsize=7)
@@ -77,7 +82,7 @@ def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = Non
     for name, group in (groups or {}).items():
         first, last = rows.index(group[0]), rows.index(group[-1])
         ax.axhline(first - 0.5, color="white", linewidth=3)
-        _beside(ax, len(columns), (first + last) / 2, literal(name), GROUPS, fontsize=8)
+        _beside(ax, len(columns), (first + last) / 2, literal(name), GROUPS if roomy else SEES, fontsize=8)
     ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(cells) - 0.5, -0.5))
     ax.set_xticks(range(len(columns)), [_level_label(card, *column) for column in columns], fontsize=7)
     ax.set_yticks(range(len(cells)), [literal(name) for name in card.technique.values])
