@@ -28,17 +28,19 @@ LEFT_OUT = {
     "abs-sweep": SECONDS,
     "adversarial": SECONDS,
     "basic-large": "is drawn as basic-small is",
+    "circuits": SECONDS,
     "dimensionality": SECONDS,
     "geometric-learning": SECONDS,
     "jumps": SECONDS,
-    "large": SECONDS,
     "l1": SECONDS,
+    "large": SECONDS,
     "leverage": SECONDS,
     "loss-terms": SECONDS,
     "phase-2in1": SECONDS,
     "phase-3in2": SECONDS,
     "polytopes": SECONDS,
     "recovery": SECONDS,
+    "trajectories": "estimates learning coefficients for a minute and a half before it is drawn",
 }
 DRAWN = [one for one in experiments_of(find_papers()) if one.name.partition("/")[2] not in LEFT_OUT]
 
