@@ -64,6 +64,7 @@ PAPER = Paper(
         "profiles",
         "units",
         "digits",
+        "transformers",
     ),
     controls=(another_technique, techniques_reversed, levels_reversed, chance),
 )
