@@ -118,21 +118,21 @@ def _from_everywhere(module: Any, tokens: Int[Array, "position batch"]) -> tuple
 # --- Skip trigrams: what heads say -------------------------------------------------------------------------------
 
 
-def right(module: TransformerModule, x: Labelled) -> Float[Array, "4 query"]:
+def right(module: Any, x: Labelled) -> Float[Array, "4 query"]:
     """The share of samples of each query that are answered right with the first head alone, the second one alone, both,
     and only with both: the other head is set to 0."""
     named = module.activations(x.input)
     both = named["prediction"][:, -1]
     first, second = (module.logits(one[:, -1]) for one in named["heads1"])
     alone, other, joint = (one.argmax(0) == x.label[0] for one in (both - second, both - first, both))
-    asked = x.input[-1] - TRIGRAMS.n_keys == jnp.arange(TRIGRAMS.n_queries)[:, None]
+    asked = x.input[-1:] - TRIGRAMS.n_keys == jnp.arange(TRIGRAMS.n_queries)[:, None]
     told = jnp.stack([alone, other, joint, joint & ~alone & ~other])
-    return (told[:, None] & asked).sum(-1) / asked.sum(-1)
+    return (told[:, None] & asked[None]).sum(-1) / asked.sum(-1)[None]
 
 
 def right_by_hand(x: Labelled) -> Float[Array, "4 query"]:
     """The same of the heads that are set by hand."""
-    case = cases.skip_trigrams(TRIGRAMS.n_keys, TRIGRAMS.length)
+    case: Any = cases.skip_trigrams(TRIGRAMS.n_keys, TRIGRAMS.length)
     return right(tm.module_with(case.model, case.start), x)
 
 
