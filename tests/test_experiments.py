@@ -82,9 +82,12 @@ def test_nothing_is_committed_of_figures_that_are_not_there() -> None:
 
 def sentences(module: str) -> list[tuple[str, str]]:
     """What stands in a module's calls of `at_least` and so on: a pattern of the sentence, and one of the condition. The
-    pattern of what is computed is anything."""
+    pattern of what is computed is anything. Claims on what only `--full` trains, in a function `claims_of_full`, do not
+    count: what is committed is quick."""
     signs = {"at_least": ">=", "at_most": "<=", "equal": "="}
-    calls = [node for node in ast.walk(ast.parse(Path(module).read_text())) if isinstance(node, ast.Call)]
+    tree = ast.parse(Path(module).read_text())
+    tree.body = [node for node in tree.body if getattr(node, "name", "") != "claims_of_full"]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [
         (pattern(call.args[0]), f"{signs[call.func.id]} {bound(call.args[2])}")
         for call in calls

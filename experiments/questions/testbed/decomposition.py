@@ -229,11 +229,11 @@ def claims_decomposition(results: Results, full: bool) -> Sequence[Claim]:
             spread_of_shorter,
         ),
         equal("by attribution, 5-2: fewest live components", attributed.live.min(), N),
-        *(_claims_large(*large) if full else ()),
+        *(claims_of_full(*large) if full else ()),
     ]
 
 
-def _claims_large(plain: xr.Dataset, identity: xr.Dataset) -> list[Claim]:
+def claims_of_full(plain: xr.Dataset, identity: xr.Dataset) -> list[Claim]:
     """Of 40 features in ten dimensions."""
     found, beside = (likeness(components(one), one.W.values) for one in (plain, identity))
     ml2r, spread = PUBLISHED["40-10"]
