@@ -239,7 +239,7 @@ def claims_transformers(results: Results, full: bool) -> list[Claim]:
         at_most("skip trigrams, two heads: largest loss", results["two heads"].loss.max(), 0.01),
         at_least("skip trigrams, one head: mean loss", results["one head"].loss.mean(), 0.05),
         equal("by hand, third query: largest share right with one head alone", hand[:, :2, 2].max(), 0),
-        equal("by hand, third query: least share right with both", hand[:, 2, 2].min(), 1),
+        at_least("by hand, third query: least share right with both", hand[:, 2, 2].min(), 0.999),
         at_least("trained, any query: least share right with both", told[:, 2].min(), 0.99),
         at_most("trained, all queries: largest share right with one head alone", told[:, :2].mean(-1).max(), 0.8),
         at_least("trained, all queries: mean share right only with both", told[:, 3].mean(), 0.1),
@@ -316,12 +316,13 @@ TRANSFORMERS = Experiment(
         "and again takes two layers; skip trigrams, whose meaning depends on the query, are learned by two heads of "
         "four dimensions, and less well by one of eight. Where the second head looks in the first trained model, and "
         "by hand, from each token (rows) to those before; rings are where an induction head must look from the "
-        "positions that are trained on. Scores: prefix matching and copying are learned as they are set by hand. By "
-        "hand prefix matching is not 1, since the first position takes its own token for the one before it. The first "
-        "head looks at the token before less than by hand, and yet the loss is lower. Last, the share of samples of "
-        "each query that are answered right with one head, the other one set to 0, and with both, in the first "
-        "trained model and by hand, where only the sum answers the third query. Trained heads share their work too, "
-        "in another way in each model: neither head answers all, and some samples are answered only by the sum."
+        "positions that are trained on. Scores: most models learn prefix matching and copying as they are set by "
+        "hand; at one of five seeds, one of three answers in another way. By hand prefix matching is not 1, since the "
+        "first position takes its own token for the one before it. The first head looks at the token before less than "
+        "by hand, and yet the loss is lower. Last, the share of samples of each query that are answered right with "
+        "one head, the other one set to 0, and with both, in the first trained model and by hand, where only the sum "
+        "answers the third query. Trained heads share their work too, in another way in each model: neither head "
+        "answers all, and some samples are answered only by the sum."
     ),
     controls=(
         nothing_learned,
