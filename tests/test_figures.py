@@ -30,6 +30,7 @@ LEFT_OUT = {
     "basic-large": "is drawn as basic-small is",
     "circuits": SECONDS,
     "dimensionality": SECONDS,
+    "gallery": SECONDS,
     "geometric-learning": SECONDS,
     "jumps": SECONDS,
     "l1": SECONDS,
