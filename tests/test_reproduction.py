@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -28,14 +29,21 @@ def groups(experiments: Sequence[Experiment]) -> list[str]:
 
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
 EXPERIMENTS = experiments_of(find_papers())
-EACH = [
-    pytest.param(experiment, marks=pytest.mark.xdist_group(group), id=experiment.name)
-    for experiment, group in zip(EXPERIMENTS, groups(EXPERIMENTS), strict=True)
-]
+MINUTES = ("testbed/poster",)  # compiles for minutes: what it is made of has tests of its own
 
 
-@pytest.mark.reproduction
-@pytest.mark.parametrize("experiment", EACH)
+def each(*, in_time: bool) -> list[Any]:
+    """All experiments; `in_time`, each with the mark of the stage that has the time for it."""
+
+    def marks(experiment: Experiment, group: str) -> list[pytest.MarkDecorator]:
+        stage = pytest.mark.long if experiment.name in MINUTES else pytest.mark.reproduction
+        return [pytest.mark.xdist_group(group), *([stage] if in_time else [])]
+
+    pairs = zip(EXPERIMENTS, groups(EXPERIMENTS), strict=True)
+    return [pytest.param(one, marks=marks(one, group), id=one.name) for one, group in pairs]
+
+
+@pytest.mark.parametrize("experiment", each(in_time=True))
 def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment: Experiment, tmp_path) -> None:
     outcome = evaluate(experiment)
     assert [claim.claim for claim in outcome.claims if not claim.passed] == []
@@ -57,7 +65,7 @@ def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("experiment", EACH)
+@pytest.mark.parametrize("experiment", each(in_time=False))
 def test_claims_hold_for_most_seeds(experiment: Experiment, tmp_path) -> None:
     record = json.loads(record_seeds(experiment, range(5), folder=tmp_path).read_text())
     assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []
