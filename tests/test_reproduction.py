@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -29,27 +28,28 @@ def groups(experiments: Sequence[Experiment]) -> list[str]:
 
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
 EXPERIMENTS = experiments_of(find_papers())
-MINUTES = (  # on two cores, in which the second stage would not end within its hour
+MINUTES = (  # these take minutes each on two cores: with them, all stages would not end within the hour of CI
     "sharkey2022/recovery",
     "testbed/poster",
     "testbed/decomposition",
     "testbed/together",
     "testbed/transformers",
 )
+EACH = [
+    pytest.param(experiment, marks=pytest.mark.xdist_group(group), id=experiment.name)
+    for experiment, group in zip(EXPERIMENTS, groups(EXPERIMENTS), strict=True)
+]
+IN_STAGES = [
+    pytest.param(
+        *one.values,
+        marks=[*one.marks, pytest.mark.long if one.id in MINUTES else pytest.mark.reproduction],
+        id=one.id,
+    )
+    for one in EACH
+]
 
 
-def each(*, in_time: bool) -> list[Any]:
-    """All experiments; `in_time`, each with the mark of the stage that has the time for it."""
-
-    def marks(experiment: Experiment, group: str) -> list[pytest.MarkDecorator]:
-        stage = pytest.mark.long if experiment.name in MINUTES else pytest.mark.reproduction
-        return [pytest.mark.xdist_group(group), *([stage] if in_time else [])]
-
-    pairs = zip(EXPERIMENTS, groups(EXPERIMENTS), strict=True)
-    return [pytest.param(one, marks=marks(one, group), id=one.name) for one, group in pairs]
-
-
-@pytest.mark.parametrize("experiment", each(in_time=True))
+@pytest.mark.parametrize("experiment", IN_STAGES)
 def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment: Experiment, tmp_path) -> None:
     outcome = evaluate(experiment)
     assert [claim.claim for claim in outcome.claims if not claim.passed] == []
@@ -71,7 +71,7 @@ def test_claims_hold_fail_on_controls_and_are_published_with_a_figure(experiment
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("experiment", each(in_time=False))
+@pytest.mark.parametrize("experiment", EACH)
 def test_claims_hold_for_most_seeds(experiment: Experiment, tmp_path) -> None:
     record = json.loads(record_seeds(experiment, range(5), folder=tmp_path).read_text())
     assert [claim["claim"] for claim in record["claims"] if claim["passed"] < 4] == []

@@ -56,7 +56,7 @@ def test_what_heads_add_to_logits_adds_up():
     direct = module.logits(module.E[...][:, TOKENS] + module.P[...][:, :, None])
     parts = sum(module.logits(one) for one in named["heads1"])
     np.testing.assert_allclose(direct + parts, named["prediction"], atol=1e-5)
-    # A head that looks at one token alone: at the first position there is no other.
+    # At the first position, a head has only one token to look at.
     first = (
         module.copied(1)[:, :, TOKENS[0]]
         + jnp.einsum("vm,nmd,nde,e->nv", module.U[...], module.O1[...], module.V1[...], module.P[...][:, 0])[:, :, None]

@@ -54,7 +54,8 @@ class SkipTrigrams:
     Answers are the same ones for all queries: neither A nor B alone tells which it is. With `shift` 1 the trigrams are
     OV-incoherent (Jermyn et al. 2023): what A means depends on B, from which a head looks back, and what a head moves
     from A is the same wherever it looks from. With `shift` 0 they are coherent: A alone tells C. A stands at a random
-    number of places, so that how much of its attention a head gives to A, unless all or nothing, is no message.
+    number of places, so that a head cannot tell the query by giving A more or less of its attention, unless it gives
+    all or nothing.
 
     Tokens are numbered: keys, queries, answers, and then the `n_others` that say nothing.
 

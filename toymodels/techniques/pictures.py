@@ -19,7 +19,7 @@ SEES, PASSES, GROUPS = 4, 76, 152
 
 
 ROOM = 8
-"""With more columns there is no room for texts beside them: the letters would be too small to read on a page."""
+"""With more columns, texts beside the rows would be too small to read on a page."""
 
 
 def poster(card: xr.Dataset, *, groups: Mapping[str, Sequence[str]] | None = None, ax: Axes | None = None) -> Axes:

@@ -66,13 +66,13 @@ class AllScored:
         """The numbers of one model, NaN where a technique does not apply."""
         named = activations(module, x)
         known = _Known(truth(module), x, named["hidden"])
-        seen = {"h": known.h, "x": x, "params": param_state(module), "key": key}
+        seen = {"h": known.h, "x": x, "params": param_state(module), "key": key, **_functions(module)}
         told: dict[str, Array] = {}
         alike: dict[Any, list[_Claimed]] = {}
         for name, technique in self.techniques:
             if isinstance(technique, Host):
                 told[name] = _on_host(technique, seen, known)
-            elif (claimed := _claimed(name, technique, {**seen, **_functions(module)}, known)) is None:
+            elif (claimed := _claimed(name, technique, seen, known)) is None:
                 told[name] = jnp.array(NOT_APPLICABLE)
             else:
                 alike.setdefault(_kind(claimed.claim), []).append(claimed)

@@ -281,9 +281,9 @@ for ax, size in zip(axes, ("8 dimensions", "6 dimensions"), strict=True):
     ax.set_title(size)
 
 # %% [markdown]
-# Without superposition, all three are perfect. With it they find your 14 edges and up to 31 others. That is no mistake:
-# interference runs through these edges, and outputs do change. But then **what matters in a model is more than its
-# circuit**.
+# Without superposition, all three are perfect. With it they find your 14 edges and up to 31 others. That is not a
+# mistake: interference runs through these edges, and outputs do change. But then **what matters in a model is more than
+# its circuit**.
 #
 # ## Where techniques lie
 #
@@ -323,7 +323,7 @@ for name, weights in searched.items():
 
 # %% [markdown]
 # Random networks have "circuits" as well, and they explain nearly all. They must: each cut may cost a hundredth, so k
-# cuts leave at least 1 - k/100. **A small circuit that explains a model is no evidence that the model computes
+# cuts leave at least 1 - k/100. **A small circuit that explains a model is not evidence that the model computes
 # something.** Compare with an untrained one.
 #
 # ## When to trust it
