@@ -63,6 +63,7 @@ PAPER = Paper(
         "attribution",
         "profiles",
         "units",
+        "atlas",
         "digits",
         "transformers",
     ),
