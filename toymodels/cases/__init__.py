@@ -24,7 +24,17 @@ from toymodels.cases.autoencoders import (
     trained,
     unrepresented,
 )
-from toymodels.cases.case import EXACT, Case, Truth, compress, from_graph, graph_of, of_run, truth
+from toymodels.cases.case import (
+    EXACT,
+    Case,
+    Truth,
+    compress,
+    feature_values,
+    from_graph,
+    graph_of,
+    of_run,
+    truth,
+)
 from toymodels.cases.changes import true_changes
 from toymodels.cases.circuit import Circuit, Computed
 from toymodels.cases.circuits import (
@@ -86,6 +96,7 @@ __all__ = [
     "effects",
     "effects_of_cuts",
     "effects_of_patches",
+    "feature_values",
     "frames",
     "from_graph",
     "gate",

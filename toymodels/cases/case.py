@@ -35,7 +35,8 @@ class Case:
     """A model whose truth is known.
 
     Attributes:
-        model: what makes the module; `Circuit`, an `Autoencoder`, or one of your own whose module has `directions`.
+        model: what makes the module; `Circuit`, an `Autoencoder`, or one of your own whose module has `directions`, and
+            `feature_values` where its samples are not features, but tokens.
         task: the features, which are known, and what is to be computed from them.
         recipe: how the module is trained; `EXACT` if it is right from the start.
         start: parameters to start from, as in `train`: those of a trained model, with `EXACT`.
@@ -102,6 +103,24 @@ def truth(module: nnx.Module) -> Truth:
             "directions of the features in its activations `hidden`."
         )
     return Truth(directions, jnp.linalg.norm(directions, axis=0) >= LEAST_NORM)
+
+
+def feature_values(module: nnx.Module, samples: Any) -> Float[Array, "n samples"]:
+    """The values of a module's features in samples of its task: the samples themselves, or, of a model of tokens, what
+    its method `feature_values` says of them.
+
+    Raises:
+        ValueError: if samples are not the values of features, and it has no such method.
+    """
+    if hasattr(module, "feature_values"):
+        return module.feature_values(samples)
+    n, shape = truth(module).directions.shape[1], getattr(samples, "shape", None)
+    if shape is None or len(shape) != 2 or shape[0] != n:
+        raise ValueError(
+            f"samples of a {type(module).__name__} must be the values of its features ({n}, samples). Got the shape "
+            f"{shape}. Give it a method `feature_values(samples)` that says them, a column for each of `hidden`."
+        )
+    return samples
 
 
 def graph_of(module: nnx.Module) -> Graph:

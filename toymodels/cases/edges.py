@@ -18,8 +18,8 @@ from toymodels.cases.layers import Layer, layers_of_autoencoder
 from toymodels.cases.transformer import InductionModule
 from toymodels.models.autoencoder import AutoencoderModule
 
-SWITCHED = (CircuitModule, AutoencoderModule)
-"""The modules whose edges have switches, and whose samples are features. Those of an induction head have some, too."""
+SWITCHED = (CircuitModule, AutoencoderModule, InductionModule)
+"""The modules whose edges have switches."""
 
 
 @dataclass(frozen=True)

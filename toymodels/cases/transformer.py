@@ -151,6 +151,15 @@ class InductionModule(nnx.Module):
         """The directions of the named dimensions in `hidden`: tokens, positions, previous tokens."""
         return self.frame[...]
 
+    def feature_values(self, tokens: Int[Array, "length batch"]) -> Float[Array, "named samples"]:
+        """What the named dimensions are meant to hold: which token stands at a position, which position it is, and which
+        token stood before, one-hot. Each position of each sequence is a sample, in the order of `hidden` reshaped to
+        (m, samples)."""
+        place, before = jnp.arange(len(tokens))[:, None], jnp.concatenate([tokens[:1], tokens[:-1]])
+        V, T = len(self.OV1[...]), len(self.QK1[...])
+        held = ((tokens, V), (jnp.broadcast_to(place, tokens.shape), T), (before, V))
+        return jnp.concatenate([jax.nn.one_hot(one.ravel(), count, axis=0) for one, count in held])
+
     def one_hot(self, tokens: Int[Array, "length batch"]) -> Float[Array, "n batch"]:
         """Tokens as the samples that its switches (`cases.switches`) take: 1 at [v length + t] where token v stands at
         position t."""

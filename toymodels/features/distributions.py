@@ -59,6 +59,11 @@ class Labelled(NamedTuple):
     label: Any
 
 
+def inputs_of(x: Any) -> Any:
+    """What a model is given of samples: without what is to be predicted, if they are `Labelled`."""
+    return x.input if isinstance(x, Labelled) else x
+
+
 # --- The value of a feature that is on ---------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from toymodels.checks import check_function, check_numbers
-from toymodels.features import FEATURES, Labelled, validate_features
+from toymodels.features.distributions import FEATURES, Labelled, inputs_of, validate_features
 from toymodels.models import ACTIVATIONS, identity
 from toymodels.names import Names
 from toymodels.specifications import specification
@@ -72,7 +72,7 @@ class Task:
 
     def inputs(self, x: Any) -> Any:
         """What the model is given of samples."""
-        return x.input if isinstance(x, Labelled) else x
+        return inputs_of(x)
 
     def wanted(self, x: Any) -> Array:
         """What is to be predicted for samples."""

@@ -5,8 +5,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from toymodels.arrays import AnyArray
-from toymodels.cases import truth, uncompressed
+from toymodels.cases import feature_values, truth, uncompressed
 from toymodels.cases.circuit import CircuitModule
+from toymodels.features.distributions import inputs_of
 from toymodels.linear_algebra import eigh
 
 ROUNDING = 1e-5
@@ -34,7 +35,8 @@ def observable_cosine(module: nnx.Module, x: Float[AnyArray, "n samples"]) -> Fl
         module: whose truth is known.
         x: samples. A feature that is on in none of them has no direction that could be known.
     """
-    values = uncompressed(module).values(jnp.asarray(x)) if isinstance(module, CircuitModule) else jnp.asarray(x)
+    x = jnp.asarray(feature_values(module, inputs_of(x)))
+    values = uncompressed(module).values(x) if isinstance(module, CircuitModule) else x
     moments, axes = eigh(values @ values.T)
     known = (axes**2 * (moments > ROUNDING * moments[-1])[None]).sum(-1)[: len(x)]
     represented = truth(module).represented

@@ -73,8 +73,17 @@ def probe_direction(h: Float[Array, "m samples"], x: Float[Array, "n samples"]) 
 
 def own_direction(h: Float[Array, "m samples"], params: dict[str, Array]) -> Activations:
     """Each feature read along its own direction, W_i·h; in a `Circuit` that is its column of the frame. Its R² is the
-    feature's dimensionality D_i, if features are independent and vary equally."""
-    directions = params["W"] if "W" in params else params["frame"][:, : params["W1"].shape[1]]
+    feature's dimensionality D_i, if features are independent and vary equally.
+
+    Raises:
+        NotApplicableError: if no parameter holds the directions.
+    """
+    if "W" in params:
+        directions = params["W"]
+    elif "frame" in params:
+        directions = params["frame"][:, : params["W1"].shape[1]] if "W1" in params else params["frame"]
+    else:
+        raise NotApplicableError("There is neither W nor a frame.")
     return Activations(directions.T @ h, labelled=True)
 
 

@@ -1,7 +1,7 @@
 """The metrics of sweeps that techniques are, together with their scores."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,21 +10,19 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from toymodels.arrays import AnyArray
 from toymodels.cases import (
     MOST_FEATURES,
-    SWITCHED,
     Truth,
     effects_of_patches,
     profiles,
     shapley_values,
-    switches,
     true_changes,
     true_effects,
     truth,
     uncompressed,
 )
-from toymodels.models.modules import activations, param_state
+from toymodels.features.distributions import inputs_of
+from toymodels.models.modules import param_state
 from toymodels.specifications import specification, static
 from toymodels.techniques.claims import (
     Attributions,
@@ -37,11 +35,20 @@ from toymodels.techniques.claims import (
 )
 from toymodels.techniques.passes import Passes, counted, passes
 from toymodels.techniques.scores import Score, score_of
-from toymodels.techniques.technique import RUNS, Host, Technique, access
+from toymodels.techniques.technique import RUNS, Host, Technique, access, function_of
+from toymodels.techniques.views import views
 from toymodels.training.engine.ask import arguments_of, asked
 
 NUMBERS = (*Score._fields, *Passes._fields, "applicable", "n_features", "n_hidden")
 """What is told of a technique: the score, how often it ran the model, whether it applied, and sizes."""
+
+HELD_AGAINST: Mapping[type, tuple[str, ...]] = {
+    Effects: ("graph",),
+    VertexEffects: ("graph",),
+    Attributions: ("model",),
+    Steered: ("h", "graph"),
+}
+"""What must be seen of a model, so that what is true of it can be known; of other claims, h."""
 
 NOT_APPLICABLE = (*[np.nan] * (len(NUMBERS) - 3), 0.0)
 """The numbers, without the sizes, of a technique that does not apply."""
@@ -60,26 +67,16 @@ class AllScored:
 
     techniques: tuple[tuple[str, Any], ...] = static()
 
-    def __call__(
-        self, module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray
-    ) -> Float[Array, "techniques numbers"]:
+    def __call__(self, module: nnx.Module, x: Any, key: PRNGKeyArray) -> Float[Array, "techniques numbers"]:
         """The numbers of one model, NaN where a technique does not apply."""
-        named = activations(module, x)
-        known = _Known(truth(module), x, named["hidden"])
-        seen = {"h": known.h, "x": x, "params": param_state(module), "key": key, **_functions(module)}
-        told: dict[str, Array] = {}
-        alike: dict[Any, list[_Claimed]] = {}
-        for name, technique in self.techniques:
-            if isinstance(technique, Host):
-                told[name] = _on_host(technique, seen, known)
-            elif (claimed := _claimed(name, technique, seen, known)) is None:
-                told[name] = jnp.array(NOT_APPLICABLE)
-            else:
-                alike.setdefault(_kind(claimed.claim), []).append(claimed)
-        for some in alike.values():
-            told |= zip((one.name for one in some), _on_device(some, module, known), strict=True)
-        sizes = jnp.array([len(x), len(known.h)], float)
-        return jnp.stack([jnp.append(told[name], sizes) for name, _ in self.techniques])
+        known, told = truth(module), dict[str, Array]()
+        for view in views(module, inputs_of(x)):
+            seen = {**view, "params": param_state(module), "key": key}
+            left = [(name, one) for name, one in self.techniques if name not in told and _has_what_it_needs(seen, one)]
+            told |= _numbers_of(left, seen, module, known)
+        sizes = jnp.array(known.directions.shape[::-1], float)
+        nothing = jnp.array(NOT_APPLICABLE)
+        return jnp.stack([jnp.append(told.get(name, nothing), sizes) for name, _ in self.techniques])
 
 
 @specification
@@ -92,17 +89,9 @@ class Scored:
 
     technique: Any = static()
 
-    def __call__(self, module: nnx.Module, x: Float[Array, "n samples"], key: PRNGKeyArray) -> Float[Array, " numbers"]:
+    def __call__(self, module: nnx.Module, x: Any, key: PRNGKeyArray) -> Float[Array, " numbers"]:
         """The numbers of one model, NaN where the technique does not apply."""
         return AllScored((("it", self.technique),))(module, x, key)[0]
-
-
-class _Known(NamedTuple):
-    """What the score knows of a module, and the technique may not."""
-
-    truth: Truth
-    x: AnyArray
-    h: AnyArray
 
 
 class _Claimed(NamedTuple):
@@ -113,26 +102,35 @@ class _Claimed(NamedTuple):
     run: Passes
 
 
-def _functions(module: nnx.Module) -> dict[str, Any]:
-    """Those of `forward`, `encode`, `model` and `graph` that a module has."""
-    functions = {"forward": module.decode} if hasattr(module, "decode") else {}
-    functions |= {"encode": _part(module, "hidden"), "model": _part(module, "prediction")}
-    return {**functions, "graph": switches(module)} if isinstance(module, SWITCHED) else functions
+def _has_what_it_needs(seen: Mapping[str, Any], technique: Technique) -> bool:
+    """Whether all is seen that a technique cannot do without."""
+    return all(argument in seen for argument, needed in arguments_of(function_of(technique)).items() if needed)
 
 
-def _part(module: nnx.Module, name: str) -> Callable[[Array], Array]:
-    """One of the module's activations as a function of the features."""
-    return lambda x: activations(module, x)[name]
+def _numbers_of(
+    techniques: Iterable[tuple[str, Technique]], seen: Mapping[str, Any], module: nnx.Module, known: Truth
+) -> dict[str, Array]:
+    """The numbers, without the sizes, of techniques that see the same."""
+    told: dict[str, Array] = {}
+    alike: dict[Any, list[_Claimed]] = {}
+    for name, technique in techniques:
+        if isinstance(technique, Host):
+            told[name] = _on_host(technique, seen, known)
+        elif (claimed := _claimed(name, technique, seen, known)) is None:
+            told[name] = jnp.array(NOT_APPLICABLE)
+        else:
+            alike.setdefault(_kind(claimed.claim), []).append(claimed)
+    for some in alike.values():
+        told |= zip((one.name for one in some), _on_device(some, seen, module, known), strict=True)
+    return told
 
 
-def _claimed(name: str, technique: Technique, seen: Mapping[str, Any], known: _Known) -> _Claimed | None:
+def _claimed(name: str, technique: Technique, seen: Mapping[str, Any], known: Truth) -> _Claimed | None:
     """What a technique of JAX's says; None where it does not apply."""
-    if any(needed and argument not in seen for argument, needed in arguments_of(technique).items()):
-        return None  # the module has not what it asks for
     try:
         claim = asked(technique, seen)
         if not isinstance(claim, Claim):
-            score_of(claim, known.truth, known.x)  # says what a claim is
+            score_of(claim, known, seen["x"])  # says what a claim is
         return _Claimed(name, claim, _passes(technique, seen))
     except NotApplicableError:
         return None
@@ -163,15 +161,15 @@ def _parts(claim: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     return fixed, {name: jnp.asarray(value, float) for name, value in vars(claim).items() if name not in fixed}
 
 
-def _on_device(some: Sequence[_Claimed], module: nnx.Module, known: _Known) -> list[Array]:
+def _on_device(some: Sequence[_Claimed], seen: Mapping[str, Any], module: nnx.Module, known: Truth) -> list[Array]:
     """The numbers, without the sizes, of claims that are alike."""
     first: Any = some[0].claim
     kind, fixed = type(first), _parts(first)[0]
     try:
-        true = _true_of(first, module, known)
+        true = _true_of(first, module, seen)
 
         def score(arrays: dict[str, Array]) -> Array:
-            numbers = score_of(kind(**fixed, **arrays), known.truth, known.x, h=known.h, **true)
+            numbers = score_of(kind(**fixed, **arrays), known, seen["x"], h=seen.get("h"), **true)
             return jnp.stack([jnp.asarray(one, float) for one in numbers])
 
         arrays = [_parts(one.claim)[1] for one in some]
@@ -186,44 +184,49 @@ def _on_device(some: Sequence[_Claimed], module: nnx.Module, known: _Known) -> l
     return [jnp.append(score, jnp.array([*one.run, 1.0])) for score, one in zip(scores, some, strict=True)]
 
 
-def _true_of(claim: Any, module: nnx.Module, known: _Known) -> dict[str, Any]:
-    """What is true of a module that a claim of this kind is held against, as arguments of `score_of`."""
+def _true_of(claim: Any, module: Any, seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What is true of a module that a claim of this kind is held against, as arguments of `score_of`.
+
+    Raises:
+        NotApplicableError: where it is not known of what was seen.
+    """
+    for needed in HELD_AGAINST.get(type(claim), ("h",)):
+        if needed not in seen:
+            raise NotApplicableError(f"{type(claim).__name__} are held against {needed}, which is not there.")
     if isinstance(claim, Effects):
-        return {"effects": true_effects(module, known.x)}
+        return {"effects": true_effects(module, seen["x"])}
     if isinstance(claim, VertexEffects):
         graph = uncompressed(module)
-        return {"effects": effects_of_patches(graph, known.x, restored=claim.restored, direct=claim.direct)}
+        return {"effects": effects_of_patches(graph, seen["x"], restored=claim.restored, direct=claim.direct)}
     if isinstance(claim, Attributions):
-        if len(known.x) > MOST_FEATURES:
+        if len(seen["x"]) > MOST_FEATURES:
             raise NotApplicableError("There are too many features to know the truth.")
-        return {"attributions": shapley_values(_part(module, "prediction"), known.x)}
+        return {"attributions": shapley_values(seen["model"], seen["x"])}
     if isinstance(claim, Profiles):
         return {"profiles": profiles(module)}
     if isinstance(claim, Steered):
-        if not isinstance(module, SWITCHED):
-            raise NotApplicableError(f"What features do in a {type(module).__name__} is not known.")
-        return {"forward": module.decode, "changes": true_changes(module, known.x)}
+        return {"forward": module.decode, "changes": true_changes(module, seen["x"])}
     return {}
 
 
-def _on_host(technique: Host, seen: Mapping[str, Any], known: _Known) -> Float[Array, " numbers"]:
+def _on_host(technique: Host, seen: Mapping[str, Any], known: Truth) -> Float[Array, " numbers"]:
     """The numbers, without the sizes, of a technique of numpy's, which the compiled program calls."""
     given = {name: seen[name] for name in access(technique)}
     if "key" in given:
         given["key"] = jax.random.bits(seen["key"], (), jnp.uint32)
 
-    def called(given: Any, known: Any) -> np.ndarray:
-        given, known = jax.tree.map(np.asarray, (given, known))
+    def called(given: Any, known: Any, x: Any, h: Any) -> np.ndarray:
+        given, known, x, h = jax.tree.map(np.asarray, (given, known, x, h))
         if "key" in given:
             given["key"] = int(given["key"])
         try:
-            numbers: tuple[Any, ...] = (*score_of(technique(**given), known.truth, known.x, h=known.h), 0.0, 0.0, 1.0)
+            numbers: tuple[Any, ...] = (*score_of(technique(**given), known, x, h=h), 0.0, 0.0, 1.0)
         except NotApplicableError:
             numbers = NOT_APPLICABLE
         return np.array(numbers, dtype=np.float32)
 
     shape = jax.ShapeDtypeStruct((len(NOT_APPLICABLE),), np.float32)
-    return jax.pure_callback(called, shape, given, known, vmap_method="sequential")
+    return jax.pure_callback(called, shape, given, known, seen["x"], seen.get("h"), vmap_method="sequential")
 
 
 def _named(name: str, error: Exception) -> Exception:

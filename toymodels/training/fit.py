@@ -13,7 +13,7 @@ import optax
 from flax import nnx
 
 from toymodels.checks import check_instance, check_numbers
-from toymodels.features import Labelled
+from toymodels.features.distributions import Labelled, inputs_of
 from toymodels.features.uniform import batch_of, can, prepared
 from toymodels.models.modules import abstract, activations, axes, param_shapes, param_state
 from toymodels.tasks import GeometricImportance, Task
@@ -147,7 +147,7 @@ def _samples(features: Any, batch_size: int) -> Any:
         size = jax.tree.leaves(x)[0].shape[-1]  # a full batch is as large as the data set
     else:
         x = tried("features", f"features.sample(key, {size})", lambda key: features.sample(key, size), KEY)
-    alone = x.input if isinstance(x, Labelled) else x
+    alone = inputs_of(x)
     n = getattr(features, "n_features", None)
     if n is not None and getattr(alone, "ndim", 0) == 2 and alone.shape != (n, size):
         raise ValueError(
