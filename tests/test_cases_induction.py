@@ -9,7 +9,9 @@ import toymodels as tm
 from toymodels import cases
 from toymodels.models import module_with
 from toymodels.models.modules import param_state
-from toymodels.techniques import ablations, circuits, edges
+from toymodels.techniques import ablations, attribution, circuits, edges, patching, probes, score
+from toymodels.techniques.ceilings import observable_cosine
+from toymodels.techniques.scored import NUMBERS, AllScored
 
 
 def accuracy(prediction, x):
@@ -149,3 +151,102 @@ def test_techniques_look_for_its_circuit(head):
 def test_tokens_that_are_not_one_hot_are_refused(head):
     with pytest.raises(ValueError, match=r"must be one-hot tokens \(40, samples\), as of its `one_hot"):
         head[1].run(jnp.ones(9), head[2].input.astype(float))
+
+
+def test_its_stream_holds_what_is_said(head):
+    """Which token, which position, which token before: of each position of each sequence, as in `hidden`."""
+    module, _, x, _ = head
+    values, tokens = np.asarray(module.feature_values(x.input)), np.asarray(x.input)
+    hidden = np.asarray(module.activations(x.input)["hidden"])
+    assert values.shape == (2 * 5 + 8, 8 * 64)
+    for position, sequence in ((0, 3), (1, 0), (7, 63)):
+        wanted = np.zeros(18)
+        wanted[[tokens[position, sequence], 5 + position, 13 + tokens[max(position - 1, 0), sequence]]] = 1
+        np.testing.assert_array_equal(values[:, position * 64 + sequence], wanted)
+        # the head looks elsewhere than at the position before by at most 7 exp(-10)
+        np.testing.assert_allclose(hidden[:, position, sequence], wanted, atol=4e-4)
+
+
+TRIED = {
+    "zero ablation": edges.zero_ablation,
+    "mean ablation": edges.mean_ablation,
+    "noising": patching.noising,
+    "own direction": probes.own_direction,
+    "mean difference": probes.mean_difference,
+    "read out": probes.read_out,
+    "gradient × input": attribution.gradient_times_input,
+}
+
+
+def share_explained(claimed, true):
+    """R² of lines that rise, in the mean over rows."""
+    pairs = zip(np.atleast_2d(claimed), np.atleast_2d(true), strict=True)
+    return np.mean([max(np.corrcoef(*pair)[0, 1], 0) ** 2 for pair in pairs])
+
+
+def test_it_is_scored_by_its_edges_and_by_its_stream(head):
+    module, tokens = cases.compress(cases.induction(5, 8), 12).module(seed=2), head[2].input
+    graph, one_hot = cases.switches(module), module.one_hot(tokens)
+    h, x = module.activations(tokens)["hidden"].reshape(12, -1), module.feature_values(tokens)
+    means = np.stack([h[:, on].mean(1) - h[:, ~on].mean(1) for on in np.asarray(x) > 0], axis=1)
+    directions = np.asarray(cases.truth(module).directions)
+    aligned = (means * directions).sum(0) / np.linalg.norm(means, axis=0) / np.linalg.norm(directions, axis=0)
+    apart = cases.uncompressed(module)
+    wanted = {
+        "zero ablation": share_explained(cases.effects_of_cuts(graph, one_hot), cases.effects_of_cuts(apart, one_hot)),
+        "noising": share_explained(cases.effects_of_patches(graph, one_hot), cases.effects_of_patches(apart, one_hot)),
+        "own direction": share_explained(directions.T @ h, x),
+        "mean difference": aligned.mean(),
+    }
+    got = jax.jit(AllScored(tuple(TRIED.items())))(module, head[2], jax.random.key(0))
+    for row, name in enumerate(TRIED):
+        told = dict(zip(NUMBERS, np.asarray(got[row]).tolist(), strict=True))
+        assert (told["n_features"], told["n_hidden"]) == (18, 12)
+        assert told["applicable"] == (name not in ("read out", "gradient × input")), name
+        if name in wanted:
+            assert told["raw"] == pytest.approx(wanted[name], abs=2e-4), name
+    assert got[0, NUMBERS.index("passes")] == 10  # nine edges, and the whole
+
+
+def test_its_card_has_levels():
+    """Edges are found where nothing is shared, but for one that carries the same in all samples."""
+    tried = {name: TRIED[name] for name in ("zero ablation", "mean ablation", "mean difference")}
+    levels = cases.compress(cases.induction(5, 8), 18).over(n_hidden=[18, 12])
+    card = score(tried, {"head": levels}, seed=[3], samples=64, progress=False).squeeze()
+    assert card.n_hidden.values.tolist() == [18, 12]
+    assert card.features_per_dimension.values.tolist() == [1, 1.5]
+    np.testing.assert_allclose(card.score.sel(technique="zero ablation")[0], 1, atol=1e-4)
+    assert card.score.sel(technique="zero ablation")[1] < 0.99
+    np.testing.assert_allclose(card.recall[:2, 0], [1, 5 / 6], rtol=1e-6)
+    assert card.identifiable.values.tolist() == [[True, True], [True, True], [False, False]]
+
+
+def test_what_can_be_known_of_its_directions(head):
+    """Tokens, positions and previous tokens each add up to 1, so that two combinations of their values are always 0."""
+    module, _, x, _ = head
+    always = np.array([[1] * 5 + [-1] * 8 + [0] * 5, [1] * 5 + [0] * 8 + [-1] * 5])
+    hidden = np.linalg.qr(always.T)[0]
+    wanted = np.sqrt(1 - np.square(hidden).sum(1)).mean()
+    assert float(observable_cosine(module, x)) == pytest.approx(wanted, abs=1e-4)
+
+
+class Names(tm.models.transformer.TransformerModule):
+    """Directions, but no word of what its tokens mean."""
+
+    @property
+    def directions(self):
+        return self.E[...]
+
+    def activations(self, tokens):
+        return {"hidden": self.E[...][:, tokens], **super().activations(tokens)}
+
+
+def test_models_of_tokens_whose_truth_is_not_known_are_refused(nothing_compiled):
+    trigrams = cases.skip_trigrams()
+    trained = cases.Case(trigrams.model, trigrams.task, tm.Recipe(steps=5))
+    for case in (trigrams, trained):
+        with pytest.raises(ValueError, match=r"truth of a TransformerModule is not known. Give it a property `directi"):
+            score(TRIED, {"it": case}, seed=[0], samples=64, progress=False)
+    mine = cases.Case(lambda rngs: Names(trigrams.model, rngs=rngs), trigrams.task)
+    with pytest.raises(ValueError, match=r"samples of a Names must be the values of its features \(.*`feature_values"):
+        score(TRIED, {"it": mine}, seed=[0], samples=64, progress=False)

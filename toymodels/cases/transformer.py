@@ -152,9 +152,9 @@ class InductionModule(nnx.Module):
         return self.frame[...]
 
     def feature_values(self, tokens: Int[Array, "length batch"]) -> Float[Array, "named samples"]:
-        """What the named dimensions are meant to hold: which token stands at a position, which position it is, and which
-        token stood before, one-hot. Each position of each sequence is a sample, in the order of `hidden` reshaped to
-        (m, samples)."""
+        """What the named dimensions are to hold, one-hot: which token stands at a position, which position it is, and
+        which token stood before. Each position of each sequence is a sample, in the order of `hidden` reshaped to (m,
+        samples)."""
         place, before = jnp.arange(len(tokens))[:, None], jnp.concatenate([tokens[:1], tokens[:-1]])
         V, T = len(self.OV1[...]), len(self.QK1[...])
         held = ((tokens, V), (jnp.broadcast_to(place, tokens.shape), T), (before, V))

@@ -1,10 +1,11 @@
 """The best score that can be reached: below 1 where the truth cannot be known from what a technique sees."""
 
+from typing import Any
+
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from toymodels.arrays import AnyArray
 from toymodels.cases import feature_values, truth, uncompressed
 from toymodels.cases.circuit import CircuitModule
 from toymodels.features.distributions import inputs_of
@@ -14,7 +15,7 @@ ROUNDING = 1e-5
 """Directions in which values vary less than this share of the most are rounding."""
 
 
-def observable_cosine(module: nnx.Module, x: Float[AnyArray, "n samples"]) -> Float[Array, ""]:
+def observable_cosine(module: nnx.Module, x: Any) -> Float[Array, ""]:
     """The cosine with the true direction of a feature that can be reached from h and x alone, in the mean over features
     that have a direction: how often each is on, and at what values, may be known exactly.
 
@@ -33,7 +34,7 @@ def observable_cosine(module: nnx.Module, x: Float[AnyArray, "n samples"]) -> Fl
 
     Args:
         module: whose truth is known.
-        x: samples. A feature that is on in none of them has no direction that could be known.
+        x: samples of its task. A feature that is on in none of them has no direction that could be known.
     """
     x = jnp.asarray(feature_values(module, inputs_of(x)))
     values = uncompressed(module).values(x) if isinstance(module, CircuitModule) else x
