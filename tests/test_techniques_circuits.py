@@ -308,6 +308,30 @@ def test_edges_that_are_not_there_do_something_in_superposition():
         assert float(card[name].isel(level=1).max()) < 0.8
 
 
+def test_the_ands_of_all_pairs_lose_no_edge_to_a_search_and_have_no_kink_in_the_way():
+    """A neuron is ReLU(c - 1) of the count c of its features that are on. To cut one takes 1 from it if c is 2 or more,
+    and nothing else: so slopes are right. A neuron of one feature is never on."""
+    case = cases.all_ands(5, 40, 0.3, density=0.3)
+    module, x = case.module(), np.asarray(case.task.features.sample(KEY, 256))
+    held, read = np.asarray(module.layers[0].W), np.asarray(module.layers[1].W)[:, 5:]
+    count = held @ x
+    cut = np.sqrt((held[:, :, None] * x[None] * (count >= 2)[:, None]).mean(-1) * np.square(read).sum(0)[:, None])
+    unread = np.zeros((10, 5))  # outputs do not read features
+    through = read * np.sqrt(np.square(np.maximum(count - 1, 0)).mean(-1))
+    true = np.concatenate([cut.ravel(), np.hstack([unread, through]).ravel()])
+    for technique in (edges.zero_ablation, edges.attribution):
+        np.testing.assert_allclose(technique(cases.switches(module), jnp.asarray(x)).sizes, true, atol=1e-5)
+    assert (held.sum(1) == 1).any()
+    assert (true > 0).sum() == (held.sum(1) >= 2) @ held.sum(1) + (read > 0).sum() < len(case.graph().edges)
+
+    tried = {"zero ablation": edges.zero_ablation, "ACDC": circuits.ACDC(1e-4), "mask": circuits.EdgeMask(1e-4, 100)}
+    card = score(tried, {"ands": case}, seed=[0], samples=256, progress=False).squeeze()
+    for name in ("auroc", "precision", "recall"):  # each of many neurons that say the same is missed
+        np.testing.assert_allclose(card[name], 1, atol=1e-6)
+    np.testing.assert_allclose(card.score[:2], 1, atol=1e-3)
+    assert card.score.sel(technique="mask") < 0.9  # shares, which say little of how much an edge does
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [

@@ -42,6 +42,7 @@ def score(
     Args:
         techniques: functions, by name; see `toymodels.techniques.technique` for what their arguments may be.
         cases: models, by name, each at one level or at several: `cases.tight_frame(20, 10).over(n_hidden=[20, 10, 5])`.
+            Those of tokens are seen by their stream or by their graph: see `toymodels.techniques.technique`.
         seed: seeds, each with other samples and other random weights.
         samples: how many samples a technique is given.
         folder: where to keep finished work, a folder for each case in it. What is there is not done again; other
@@ -68,7 +69,8 @@ def score(
         techniques that were scored later into the card. The attribute `seconds` is what all cases took.
 
     Raises:
-        ValueError, TypeError: for bad arguments, before anything is compiled.
+        ValueError, TypeError: for bad arguments, and for cases whose truth is not known, such as a trained
+            `Transformer`, before anything is compiled.
     """
     seeds = [int(one) for one in seed]
     check_integer("score", "samples", samples, minimum=2)

@@ -9,6 +9,10 @@
     params    the model's parameters by name
     key       a JAX key; a technique of numpy is given an integer
 
+Models of tokens, such as `cases.induction`, are seen either by `h` and `x`, where each position of each sequence is a
+sample and the features are the named dimensions of the stream, or by `graph`, and then `x` are one-hot tokens. There is
+no `forward`, `encode` or `model` of them: what they read is not a vector of features.
+
 A technique may be a specification, whose settings are its fields. What it is given are arrays of JAX, unless it is a
 `host` technique.
 """
