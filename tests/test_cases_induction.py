@@ -9,7 +9,7 @@ import toymodels as tm
 from toymodels import cases
 from toymodels.models import module_with
 from toymodels.models.modules import param_state
-from toymodels.techniques import ablations, attribution, circuits, edges, patching, probes, score
+from toymodels.techniques import Directions, Effects, ablations, attribution, circuits, edges, patching, probes, score
 from toymodels.techniques.ceilings import observable_cosine
 from toymodels.techniques.scored import NUMBERS, AllScored
 
@@ -206,6 +206,22 @@ def test_it_is_scored_by_its_edges_and_by_its_stream(head):
         if name in wanted:
             assert told["raw"] == pytest.approx(wanted[name], abs=2e-4), name
     assert got[0, NUMBERS.index("passes")] == 10  # nine edges, and the whole
+
+
+def directions_from_edges(graph, x):
+    return Directions(jnp.eye(18))
+
+
+def effects_from_nothing(x):
+    return Effects(jnp.arange(9.0))
+
+
+def test_a_claim_of_what_was_not_seen_does_not_apply(head):
+    """Nothing is known of hidden activations beside one-hot tokens, nor of edges beside the stream."""
+    tried = AllScored((("directions", directions_from_edges), ("effects", effects_from_nothing)))
+    told = jax.jit(tried)(head[0], head[2], jax.random.key(0))
+    assert told[:, NUMBERS.index("applicable")].tolist() == [0, 0]
+    assert np.isnan(told[:, NUMBERS.index("score")]).all()
 
 
 def test_its_card_has_levels():

@@ -24,8 +24,9 @@ def observable_cosine(module: nnx.Module, x: Any) -> Float[Array, ""]:
     second moments of v. If all directions are as likely as those that are turned, the best guess is E P e_i, and its
     cosine with E e_i at most sqrt(P_ii) in expectation.
 
-    It is 1 wherever only features are held. A circuit of |x| holds x, ReLU(x) and ReLU(-x), the difference of the two
-    others: P_ii = 2/3.
+    It is 1 wherever only features are held that do not depend on each other linearly. A circuit of |x| holds x, ReLU(x)
+    and ReLU(-x), the difference of the two others: P_ii = 2/3. In the stream of an induction head, tokens, positions
+    and previous tokens each add up to 1, so that two combinations of them are always 0.
 
     >>> from toymodels import cases
     >>> x = jnp.linspace(-1, 1, 101)[None]
