@@ -17,7 +17,8 @@ from toymodels.sweeps.runs import RESULTS, group_of
 def refuted_by(experiment: Experiment, results: Results, full: bool) -> dict[str, list[str]]:
     """The names of the controls that claims fail on, by the claims' sentences."""
     refuted: dict[str, list[str]] = {}
-    for control in (*COMMON, *experiment.controls):
+    common = COMMON if any(map(parameters, results.values())) else ()  # they would change nothing
+    for control in (*common, *experiment.controls):
         for claim in _judged(experiment, control(results), full):
             if not claim.passed:
                 refuted.setdefault(claim.claim, []).append(control.__name__)
