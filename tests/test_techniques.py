@@ -45,7 +45,7 @@ BOTH = [np.asarray, jnp.asarray]
 def scored(claim, truth=TRUTH, x=X, library=np.asarray):
     made = type(claim)(**{name: library(one) if np.ndim(one) else one for name, one in vars(claim).items()})
     known = {"h": library(H), "effects": library(EFFECTS)}
-    return score_of(made, cases.Truth(*map(library, truth)), library(x), **known)
+    return score_of(made, jax.tree.map(library, truth), library(x), **known)
 
 
 def without(directions):

@@ -33,7 +33,7 @@ EFFECTS = np.where(RNG.random(60) < 0.4, 0.0, RNG.uniform(0.2, 1, 60))
 def of_effects(claim, library=np.asarray):
     truth = cases.Truth(np.eye(2), np.ones(2, bool))
     made = type(claim)(library(claim.sizes))
-    return score_of(made, cases.Truth(*map(library, truth)), library(np.ones((2, 3))), effects=library(EFFECTS))
+    return score_of(made, jax.tree.map(library, truth), library(np.ones((2, 3))), effects=library(EFFECTS))
 
 
 @pytest.mark.parametrize("library", [np.asarray, jnp.asarray])

@@ -5,7 +5,8 @@
     case.over(n_hidden=[20, 10, 5])     # levels of superposition
     tm.cases.compress(tm.cases.gate("and"), n_hidden=2)   # the same circuit through fewer dimensions
 
-Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `tight_frame`, `random_frame`, `unrepresented`, `trained`.
+Autoencoders: `dedicated`, `digons`, `octahedron`, `polygon`, `one_at_a_time`, `tight_frame`, `random_frame`,
+`unrepresented`, `trained`.
 Circuits: `gate`, `backup`, `dormant`, `ignored`, `polysemantic`, `absolute_value`, `asymmetric`, `all_ands`,
 `pass_through`, `two_paths`. Transformers: `induction`, `skip_trigrams`. A network that nobody built by hand, and whose
 truth is not known: `handwritten_digits`. One of your own is a `Case`: a model and its task; a model that you trained is
@@ -18,6 +19,7 @@ from toymodels.cases.autoencoders import (
     dedicated,
     digons,
     octahedron,
+    one_at_a_time,
     polygon,
     random_frame,
     tight_frame,
@@ -107,6 +109,7 @@ __all__ = [
     "layered",
     "octahedron",
     "of_run",
+    "one_at_a_time",
     "pass_through",
     "polygon",
     "polysemantic",

@@ -1,6 +1,7 @@
 """Cases that are autoencoders x' = ReLU(Wᵀ W x + b) of features in a hidden space: how many features share how many
 dimensions, and how."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,10 +13,11 @@ from jaxtyping import Array
 from toymodels.cases import frames
 from toymodels.cases.case import Case
 from toymodels.checks import check_integer, check_numbers
-from toymodels.features import CorrelatedSets, Independent
+from toymodels.features import CorrelatedSets, Dataset, Independent, full_batch
 from toymodels.models import Autoencoder
 from toymodels.specifications import specification
 from toymodels.tasks import Task
+from toymodels.theory import polygons
 from toymodels.training import Recipe
 
 
@@ -45,6 +47,32 @@ def polygon(n_features: int = 5, density: float = 0.05) -> Case:
     length, bias = _best_polygon(n_features, float(density))
     model = Autoencoder(n_features, 2, initializer=Scaled(length), initial_output_bias=bias)
     return Case(model, Task(Independent(n_features, density)))
+
+
+def one_at_a_time(n_features: int | Sequence[int] = 5, points: int = 64) -> Case:
+    """A regular polygon of features of which exactly one is on, at a minimum of the loss (Chen et al. 2023). Turning it
+    costs nothing, and all else quadratically. So its learning coefficient is known, (3 n - 1) / 2: 7 of a pentagon.
+
+    Args:
+        n_features: n, from 5 to 8; several are levels.
+        points: values of each feature, in the middles of equal parts of [0, 1]. Every batch has all of them, so that
+            its loss is that of values in between, but for 1 / points².
+
+    Raises:
+        ValueError: for other n.
+    """
+    sizes = list(n_features) if isinstance(n_features, Sequence) else [n_features]
+    if not sizes or set(sizes) - {5, 6, 7, 8}:
+        raise ValueError(f"n_features of one_at_a_time must be 5, 6, 7 or 8, or several of these. Got {n_features!r}.")
+    check_integer("one_at_a_time", "points", points, minimum=1)
+    middles = (np.arange(points) + 0.5) / points
+    samples = [np.concatenate([value * np.eye(n) for value in middles], axis=1) for n in sizes]
+    data = [Dataset(one, full_batch) for one in samples]
+    biases = [polygons.polygon(n).bias for n in sizes]
+    model = Autoencoder(sizes[0], 2, initializer=_corners, initial_output_bias=biases[0])
+    case = Case(model, Task(data[0]), learning_coefficient=_of_polygon)
+    levels: dict[str, Any] = {"model.n_features": sizes, "model.initial_output_bias": biases, "task.features": data}
+    return case.over(**levels) if len(sizes) > 1 else case
 
 
 def tight_frame(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:
@@ -84,6 +112,15 @@ class Scaled:
     def __call__(self, key: Array, shape: tuple[int, int], dtype: Any = float) -> Array:
         """The frame (m, n)."""
         return self.length * frames.tight(key, shape, dtype)
+
+
+def _corners(key: Array, shape: tuple[int, int], dtype: Any = float) -> Array:
+    """An initializer: the regular polygon at the minimum for one feature at a time."""
+    return jnp.asarray(polygons.polygon_weights(shape[1], shape[1])[0], dtype)
+
+
+def _of_polygon(module: Any) -> float:
+    return polygons.polygon_learning_coefficient(module.W.shape[-1])
 
 
 @lru_cache

@@ -5,7 +5,7 @@ are known in either case. What is true of a module is `truth`.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -41,6 +41,8 @@ class Case:
         recipe: how the module is trained; `EXACT` if it is right from the start.
         start: parameters to start from, as in `train`: those of a trained model, with `EXACT`.
         levels: fields of model and task to vary, as `over` of `sweep`: the levels of superposition.
+        learning_coefficient: function from the module to λ of the task's loss at its parameters, less than half of
+            their number, where it is known; see `toymodels.sampling`.
     """
 
     model: Model
@@ -48,6 +50,7 @@ class Case:
     recipe: Recipe = EXACT
     start: Run | Mapping[str, Any] | None = None
     levels: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
+    learning_coefficient: Callable[[Any], float] | None = None
 
     def over(self, **levels: Sequence[Any]) -> "Case":
         """The same case at several levels: values of one field, or of fields that move together, by the names that
@@ -81,10 +84,13 @@ class Truth(NamedTuple):
     Attributes:
         directions: the directions of the features in the hidden vector (m, n).
         represented: which features have one (n,): those whose direction is at least `LEAST_NORM` long.
+        learning_coefficient: λ of the task's loss, where it is known, and `n_parameters`, which are more than 2 λ.
     """
 
     directions: Float[Array, "m n"]
     represented: Bool[Array, " n"]
+    learning_coefficient: float | None = None
+    n_parameters: int | None = None
 
 
 def truth(module: nnx.Module) -> Truth:

@@ -6,7 +6,7 @@ Local Learning Coefficient"). At an ordinary minimum of d parameters it is d/2; 
 quadratically makes it smaller.
 """
 
-from toymodels.sampling.chains import Chains, langevin
+from toymodels.sampling.chains import Chains, langevin, objective
 from toymodels.sampling.coefficients import Summary, expected_coefficient, learning_coefficients, summary
 
-__all__ = ["Chains", "Summary", "expected_coefficient", "langevin", "learning_coefficients", "summary"]
+__all__ = ["Chains", "Summary", "expected_coefficient", "langevin", "learning_coefficients", "objective", "summary"]

@@ -54,20 +54,15 @@ class Chains:
         self, module: nnx.Module, task: Task, params: Mapping[str, Array], key: PRNGKeyArray
     ) -> Float[Array, "chains entries"]:
         """n β (L(w) - L(w*)) along the chains, means over stretches."""
-        code, state = nnx.split(module)
+        return self.around(dict(params), objective(module, task, self.batch_size), key)
 
-        def loss(params: Mapping[str, Array], key: PRNGKeyArray) -> Float[Array, ""]:
-            draw, attack, penalty = jax.random.split(key, 3)
-            x = batch_of(task.features, draw, 0, self.batch_size)
-            moved = nnx.merge(code, jax.tree.map(jnp.asarray, state))  # a copy, that this trace may change
-            nnx.update(moved, unflatten_names(params))
-            seen = task.seen(attack, moved, x)
-            return loss_and_objective(task, moved, dict(params), seen, task.wanted(x), penalty)[1]
+    def around(self, start: Any, loss: Loss, key: PRNGKeyArray) -> Float[Array, "chains entries"]:
+        """The same of any loss, from parameters `start`."""
 
         def chain(key: PRNGKeyArray) -> Float[Array, " entries"]:
             return langevin(
                 loss,
-                dict(params),
+                start,
                 key,
                 n_beta=self.n_beta,
                 step_size=self.step_size,
@@ -85,6 +80,27 @@ class Chains:
         for name in ("chains", "steps", "entries", "batch_size"):
             check_integer("Chains", name, getattr(self, name), minimum=1)
         _check_stretches("Chains", self.steps, self.entries)
+
+
+def objective(module: nnx.Module, task: Task, batch_size: int) -> Loss:
+    """The objective of a task (the loss with penalties) as a function of a module's parameters and of a key.
+
+    Args:
+        module: with the other state that it has.
+        task: what the parameters are to do.
+        batch_size: samples that the key draws, except of data sets that choose their own batches.
+    """
+    code, state = nnx.split(module)
+
+    def loss(params: Mapping[str, Array], key: PRNGKeyArray) -> Float[Array, ""]:
+        draw, attack, penalty = jax.random.split(key, 3)
+        x = batch_of(task.features, draw, 0, batch_size)
+        moved = nnx.merge(code, jax.tree.map(jnp.asarray, state))  # a copy, that this trace may change
+        nnx.update(moved, unflatten_names(params))
+        seen = task.seen(attack, moved, x)
+        return loss_and_objective(task, moved, dict(params), seen, task.wanted(x), penalty)[1]
+
+    return loss
 
 
 def langevin(
@@ -140,7 +156,8 @@ def langevin(
     def stretch(carry: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], Array]:
         length = steps // entries
         first = number * length
-        *carry_on, total = jax.lax.fori_loop(first, first + length, step, (*carry, jnp.zeros(())))
+        after = (*carry, jnp.zeros(()))  # a loop of known length, so that the passes of the model can be counted
+        *carry_on, total = jax.lax.fori_loop(0, length, lambda one, carry: step(first + one, carry), after)
         return tuple(carry_on), n_beta * total / length
 
     return jax.lax.scan(stretch, (start, sampler.init(start)), jnp.arange(entries))[1]

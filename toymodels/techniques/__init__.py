@@ -8,8 +8,8 @@
 
 `technique` says what a technique may see, `claims` what it may return, `scores` what a claim is worth. Built-in ones
 stand in `probes`, `dictionaries`, `decomposition`, `edits`, `steering`, `edges`, `circuits`, `patching`, `subspaces`,
-`attribution`, `units`, `unit_report` and `baselines`; `ablations` are what cut edges carry, and `scrubbing` tries
-hypotheses.
+`attribution`, `units`, `unit_report`, `coefficients` and `baselines`; `ablations` are what cut edges carry, and
+`scrubbing` tries hypotheses.
 """
 
 from toymodels.techniques import (
@@ -18,6 +18,7 @@ from toymodels.techniques import (
     attribution,
     baselines,
     circuits,
+    coefficients,
     decomposition,
     dictionaries,
     edges,
@@ -38,6 +39,7 @@ from toymodels.techniques.claims import (
     Directions,
     Edit,
     Effects,
+    LearningCoefficient,
     NotApplicableError,
     Number,
     Profiles,
@@ -55,6 +57,7 @@ __all__ = [
     "Directions",
     "Edit",
     "Effects",
+    "LearningCoefficient",
     "NotApplicableError",
     "Number",
     "Profiles",
@@ -68,6 +71,7 @@ __all__ = [
     "attribution",
     "baselines",
     "circuits",
+    "coefficients",
     "curves",
     "decomposition",
     "dictionaries",

@@ -169,7 +169,7 @@ def _on_case(
         place = None if folder is None else folder / _file_name(what)
         return sweep(case.model, case.task, recipe, over=over, start=start, folder=place, progress=progress, **more)
 
-    metrics = {"scores": AllScored(tuple(techniques.items())), "cosine": observable_cosine}
+    metrics = {"scores": AllScored(tuple(techniques.items()), case.learning_coefficient), "cosine": observable_cosine}
     start: Any = case.start
     seconds = 0.0
     if case.recipe.steps:

@@ -1,5 +1,5 @@
 """What a technique claims: directions of features, how strongly they are on, what edges or vertices do, hidden
-activations without or with more of a feature, or a number."""
+activations without or with more of a feature, or a number of features or of directions that cost something."""
 
 from dataclasses import dataclass
 
@@ -118,7 +118,29 @@ class Number:
     value: Float[AnyArray, ""]
 
 
-Claim = Directions | Activations | Effects | VertexEffects | Edit | Steered | Attributions | Profiles | Number
+@dataclass(frozen=True)
+class LearningCoefficient:
+    """The local learning coefficient λ of the model's loss; see `toymodels.sampling`.
+
+    Attributes:
+        value: at least 0.
+    """
+
+    value: float | Float[AnyArray, ""]
+
+
+Claim = (
+    Directions
+    | Activations
+    | Effects
+    | VertexEffects
+    | Edit
+    | Steered
+    | Attributions
+    | Profiles
+    | Number
+    | LearningCoefficient
+)
 
 
 class NotApplicableError(ValueError):

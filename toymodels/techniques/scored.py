@@ -23,7 +23,9 @@ from toymodels.cases import (
 )
 from toymodels.features.distributions import inputs_of
 from toymodels.models.modules import param_state
+from toymodels.sampling import objective
 from toymodels.specifications import specification, static
+from toymodels.tasks import Task
 from toymodels.techniques.claims import (
     Attributions,
     Claim,
@@ -63,15 +65,24 @@ class AllScored:
 
     Attributes:
         techniques: what is tried, by name: pairs.
+        coefficient: the learning coefficient of a module, where it is known; see `cases.Case`.
     """
 
     techniques: tuple[tuple[str, Any], ...] = static()
+    coefficient: Callable[[Any], float] | None = static(default=None)
 
-    def __call__(self, module: nnx.Module, x: Any, key: PRNGKeyArray) -> Float[Array, "techniques numbers"]:
-        """The numbers of one model, NaN where a technique does not apply."""
+    def __call__(
+        self, module: nnx.Module, x: Any, key: PRNGKeyArray, task: Task | None = None
+    ) -> Float[Array, "techniques numbers"]:
+        """The numbers of one model, NaN where a technique does not apply. Without a task there is no `loss`."""
         known, told = truth(module), dict[str, Array]()
+        if self.coefficient is not None:
+            size = sum(one.size for one in param_state(module).values())
+            known = known._replace(learning_coefficient=self.coefficient(module), n_parameters=size)
+        samples = jax.tree.leaves(x)[0].shape[-1]
+        loss = {} if task is None else {"loss": objective(module, task, samples)}
         for view in views(module, inputs_of(x)):
-            seen = {**view, "params": param_state(module), "key": key}
+            seen = {**view, **loss, "params": param_state(module), "key": key}
             left = [(name, one) for name, one in self.techniques if name not in told and _has_what_it_needs(seen, one)]
             told |= _numbers_of(left, seen, module, known)
         sizes = jnp.array(known.directions.shape[::-1], float)
@@ -143,9 +154,12 @@ def _passes(technique: Technique, seen: Mapping[str, Any]) -> Passes:
     if not set(RUNS) & set(access(technique)):
         return Passes(0.0, 0.0)
     samples = seen["x"].shape[-1]
-    marked = {name: counted(one, samples) for name, one in seen.items() if name in RUNS and name != "graph"}
+    marked = {name: counted(one, samples) for name, one in seen.items() if name in ("forward", "encode", "model")}
     if "graph" in seen:
         marked["graph"] = dataclasses.replace(seen["graph"], wired=counted(seen["graph"].wired, samples))
+    if "loss" in seen:
+        whole = counted(lambda *arguments: seen["loss"](*arguments)[None], 1)
+        marked["loss"] = lambda *arguments: whole(*arguments)[0]
     return passes(lambda: jax.tree.leaves(vars(asked(technique, {**seen, **marked}))))
 
 

@@ -6,6 +6,8 @@
     encode    function from features to hidden activations
     model     function from features to outputs (outputs, samples): forward and backward passes of the whole model
     graph     every edge that there could be, and switches to cut them: `cases.Switches`
+    loss      function from parameters and a key to the objective that the model was trained on, of a batch that the key
+              draws, as large as the samples: `sampling.objective`
     params    the model's parameters by name
     key       a JAX key; a technique of numpy is given an integer
 
@@ -28,7 +30,7 @@ from toymodels.training.engine.ask import arguments_of
 
 Technique = Callable[..., Claim]
 
-RUNS = ("forward", "encode", "model", "graph")
+RUNS = ("forward", "encode", "model", "graph", "loss")
 """What runs the model."""
 
 SEEN = ("h", "x", *RUNS, "params", "key")

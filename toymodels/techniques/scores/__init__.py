@@ -24,6 +24,9 @@
   that with the weights of other units. R² is that of the second half of the samples, of a line in row · x: a technique
   may fit the first half.
 - `Number`: raw is 1 - abs(log(claimed / n)) / log n, 0 for "one feature".
+- `LearningCoefficient`: raw is 1 - abs(claimed / λ - 1). Chance is that of half the number of parameters, which is what
+  one would say of any model without a look at it. So the score is 0 where no direction is found that costs less, and
+  far below where more is wrong; -13 at a pentagon for "nothing costs anything".
 
 Only features that have a direction are counted.
 """
@@ -41,6 +44,7 @@ from toymodels.techniques.claims import (
     Directions,
     Edit,
     Effects,
+    LearningCoefficient,
     Number,
     Profiles,
     Steered,
@@ -51,7 +55,7 @@ from toymodels.techniques.scores.attributions import of_attributions
 from toymodels.techniques.scores.directions import of_directions
 from toymodels.techniques.scores.edits import of_edit
 from toymodels.techniques.scores.effects import of_effects
-from toymodels.techniques.scores.numbers import of_number
+from toymodels.techniques.scores.numbers import of_learning_coefficient, of_number
 from toymodels.techniques.scores.profiles import of_profiles
 from toymodels.techniques.scores.score import Score
 from toymodels.techniques.scores.steering import of_steering
@@ -88,6 +92,7 @@ def score_of(
     Raises:
         TypeError: for what is not a claim.
         ValueError: for claims whose shapes are not those of the truth.
+        NotApplicableError: for a `LearningCoefficient` where it is not known.
     """
     if isinstance(claim, Directions):
         return of_directions(claim, truth, x)
@@ -105,8 +110,10 @@ def score_of(
         return of_profiles(claim, profiles, x, h)
     if isinstance(claim, Number):
         return of_number(claim, truth)
+    if isinstance(claim, LearningCoefficient):
+        return of_learning_coefficient(claim, truth)
     raise TypeError(
         "A technique must return Directions, Activations, Effects or VertexEffects (score_of needs `effects` then), an "
         "Edit (it needs `h`), Attributions (they need `attributions`), Steered (`h`, `forward`, `changes`), Profiles "
-        f"(`profiles`, `h`) or a Number. It returned {claim!r}."
+        f"(`profiles`, `h`), a Number or a LearningCoefficient. It returned {claim!r}."
     )

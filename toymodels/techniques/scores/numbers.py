@@ -1,8 +1,8 @@
-"""The score of a number of features."""
+"""The scores of a number of features, and of a learning coefficient."""
 
 from toymodels.arrays import library
 from toymodels.cases import Truth
-from toymodels.techniques.claims import Number
+from toymodels.techniques.claims import LearningCoefficient, NotApplicableError, Number
 from toymodels.techniques.scores.score import Score, score_from
 
 
@@ -10,3 +10,12 @@ def of_number(claim: Number, truth: Truth) -> Score:
     xp = library(truth.directions)
     n = truth.represented.sum()
     return score_from(1 - abs(xp.log(claim.value / n)) / xp.log(xp.maximum(n, 2)), 0.0 * n)
+
+
+def of_learning_coefficient(claim: LearningCoefficient, truth: Truth) -> Score:
+    """Chance is half the number of parameters, which says nothing of the model but its size."""
+    known, size = truth.learning_coefficient, truth.n_parameters
+    if known is None or size is None:
+        raise NotApplicableError("The learning coefficient is not known.")
+    raw, chance = (1 - abs(value / known - 1) for value in (claim.value, size / 2))
+    return score_from(raw, chance)
