@@ -8,14 +8,15 @@ import pytest
 import toymodels as tm
 from toymodels import cases, sampling
 from toymodels.sampling import Chains
-from toymodels.techniques import LearningCoefficient, coefficients, host, score, score_of
+from toymodels.techniques import LearningCoefficient, NotApplicableError, coefficients, host, score, score_of
 from toymodels.techniques.scored import NUMBERS, Scored
 from toymodels.theory.critical import critical_point
 from toymodels.theory.polygons import polygon_loss, polygon_weights
 
 FEW = Chains(5e4, 1e-5, chains=16, steps=2_000)
 HELD = Chains(5e4, 1e-5, 1e5, chains=4, steps=400)
-NOTHING = cases.Truth(np.eye(2), np.ones(2, bool))
+UNKNOWN = cases.Truth(np.eye(2), np.ones(2, bool))
+PENTAGON = UNKNOWN._replace(learning_coefficient=7.0, n_parameters=15)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def card():
 @pytest.mark.parametrize(("claimed", "expected"), [(7, 1), (7.5, 0), (6.5, 0), (7.25, 0.5), (0, -13)])
 def test_half_of_the_parameters_is_chance(value, claimed: float, expected: float):
     """Of a pentagon, with 15 parameters: the error is counted in halves, what one direction is worth."""
-    found = score_of(LearningCoefficient(value(claimed)), NOTHING, np.ones((2, 3)), coefficient=7.0, n_parameters=15)
+    found = score_of(LearningCoefficient(value(claimed)), PENTAGON, np.ones((2, 3)))
     assert float(found.score) == pytest.approx(expected, abs=1e-5)
     assert float(found.raw) == pytest.approx(1 - abs(claimed - 7) / 7)
 
@@ -114,6 +115,6 @@ def test_bad_input_is_refused():
 
     with pytest.raises(ValueError, match=r"host technique\. It cannot ask for loss"):
         score({"asks": asks}, {"here": cases.dedicated(2)})
-    with pytest.raises(TypeError, match="LearningCoefficient"):
-        score_of(LearningCoefficient(np.float64(7)), NOTHING, np.ones((2, 3)))
+    with pytest.raises(NotApplicableError, match="not known"):
+        score_of(LearningCoefficient(7.0), UNKNOWN, np.ones((2, 3)))
     assert tm.techniques.access(coefficients.half_of_parameters) == ("params",)

@@ -24,6 +24,7 @@ from toymodels.cases import (
 from toymodels.features.distributions import inputs_of
 from toymodels.models.modules import param_state
 from toymodels.sampling import objective
+from toymodels.sampling.chains import Loss
 from toymodels.specifications import specification, static
 from toymodels.tasks import Task
 from toymodels.techniques.claims import (
@@ -158,9 +159,20 @@ def _passes(technique: Technique, seen: Mapping[str, Any]) -> Passes:
     if "graph" in seen:
         marked["graph"] = dataclasses.replace(seen["graph"], wired=counted(seen["graph"].wired, samples))
     if "loss" in seen:
-        whole = counted(lambda *arguments: seen["loss"](*arguments)[None], 1)
-        marked["loss"] = lambda *arguments: whole(*arguments)[0]
+        marked["loss"] = _counted_loss(seen["loss"])
     return passes(lambda: jax.tree.leaves(vars(asked(technique, {**seen, **marked}))))
+
+
+def _counted_loss(loss: Loss) -> Loss:
+    """The same loss, which `passes` counts by a parameter: the slope of the loss itself is 1, for many models as for
+    one."""
+
+    def marked(params: dict[str, Array], key: PRNGKeyArray) -> Array:
+        name, first = next(iter(params.items()))
+        one = counted(jnp.ravel, 1)(first).reshape(first.shape)
+        return loss({**params, name: one}, key)
+
+    return marked
 
 
 def _kind(claim: Any) -> Any:
