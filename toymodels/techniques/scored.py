@@ -1,7 +1,7 @@
 """The metrics of sweeps that techniques are, together with their scores."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax

@@ -17,5 +17,6 @@ def of_learning_coefficient(claim: LearningCoefficient, truth: Truth) -> Score:
     known, size = truth.learning_coefficient, truth.n_parameters
     if known is None or size is None:
         raise NotApplicableError("The learning coefficient is not known.")
-    raw, chance = (1 - abs(value / known - 1) for value in (claim.value, size / 2))
+    values = library(truth.directions).array([claim.value, size / 2])
+    raw, chance = 1 - abs(values / known - 1)
     return score_from(raw, chance)
