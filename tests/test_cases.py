@@ -55,9 +55,9 @@ def test_frames_of_two_keys_differ_and_impossible_ones_are_refused():
     ],
 )
 def test_features_have_the_dimensionality_that_is_said(case: cases.Case, each: float):
-    directions, represented = cases.truth(case.module())
-    np.testing.assert_allclose(dimensionality(directions), each, atol=1e-5)
-    assert represented.all()
+    true = cases.truth(case.module())
+    np.testing.assert_allclose(dimensionality(true.directions), each, atol=1e-5)
+    assert true.represented.all()
 
 
 def test_the_polygon_has_the_length_and_bias_of_trained_ones():
