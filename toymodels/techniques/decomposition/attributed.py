@@ -28,8 +28,8 @@ class AttributionDecomposition:
     attribution, is how fast the outputs would change with the weights along it: the sum over outputs of the squares of
     Σ_ij P_c,ij ∂x'_o / ∂W_ij. Of all pairs of a sample and a component in a batch, those of largest attributions are
     used, `active` per sample on average, and the outputs with no others are to be those of W. Minimised are the mean
-    squared errors of W and of these outputs, and `simplicity` times a Schatten norm of the components used: the mean
-    over samples of Σ (‖U_cr‖ ‖V_cr‖)^power, per entry of W.
+    squared errors of W and, times `reconstruction`, of these outputs, and `simplicity` times a Schatten norm of the
+    components used: the mean over samples of Σ (‖U_cr‖ ‖V_cr‖)^power, per entry of W.
 
     How many features are on at a time must be known beforehand. The penalty makes components shorter than columns.
 
@@ -38,7 +38,8 @@ class AttributionDecomposition:
         rank: largest rank of a component.
         active: components used per sample. The released settings are .211 for 5 features of density .05, of which a
             quarter is on on average, and 2 for 40.
-        simplicity: strength of the penalty; .7 for 5 features.
+        reconstruction: weight of the outputs; 1 for 5 features, 10 for 40.
+        simplicity: strength of the penalty; .7 for 5 features, 15 for 40.
         power: of the Schatten norm; 1 for 5 features, of which it is then the nuclear norm, and .9 for 40.
         recipe: how components are trained. The released one for 5 features is Adam for 20,000 steps of 2,048 samples,
             with a rate of 3e-2 that rises over the first twentieth.
@@ -47,6 +48,7 @@ class AttributionDecomposition:
     n_components: int = static(default=5)
     rank: int = static(default=2)
     active: float = static(default=0.211)
+    reconstruction: Any = 1.0
     simplicity: Any = 0.7
     power: Any = 1.0
     recipe: Recipe = static(default=FAST)
@@ -85,6 +87,7 @@ class AttributionDecomposition:
         for name in ("n_components", "rank"):
             check_integer("AttributionDecomposition", name, getattr(self, name), minimum=1)
         check_numbers("AttributionDecomposition", "active", self.active, minimum=1e-3, maximum=self.n_components)
+        check_numbers("AttributionDecomposition", "reconstruction", self.reconstruction, minimum=0)
         check_numbers("AttributionDecomposition", "simplicity", self.simplicity, minimum=0)
         check_numbers("AttributionDecomposition", "power", self.power, minimum=1e-3)
         self.recipe.validate()
@@ -109,8 +112,9 @@ class AttributionDecomposition:
         outputs = jax.nn.relu(jnp.einsum("cb,cmn,mb->nb", used, parts, h) + b[:, None])
         sizes = jnp.square(learned.U).sum(-1) * jnp.square(learned.V).sum(-1)
         penalty = (used.mean(-1) @ (sizes + 1e-16) ** (jnp.asarray(self.power, float) / 2)).sum() / W.size
-        errors = jnp.square(W - parts.sum(0)).mean() + jnp.square(outputs - _outputs(W, b, x)).mean()
-        return errors + self.simplicity * penalty
+        unfaithful = jnp.square(W - parts.sum(0)).mean()
+        wrong = jnp.square(outputs - _outputs(W, b, x)).mean()
+        return unfaithful + self.reconstruction * wrong + self.simplicity * penalty
 
     def _used(
         self, parts: Float[Array, "C m n"], W: Float[Array, "m n"], b: Float[Array, " n"], x: Float[Array, "n batch"]
