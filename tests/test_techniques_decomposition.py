@@ -83,7 +83,7 @@ def test_they_see_parameters_and_samples(technique):
     assert set(access(technique)) == {"x", "params", "key"}
 
 
-ATTRIBUTED = AttributionDecomposition(3, rank=2, active=0.5, simplicity=0.25, power=0.8)
+ATTRIBUTED = AttributionDecomposition(3, rank=2, active=0.5, reconstruction=3.0, simplicity=0.25, power=0.8)
 TARGET, BIASES = jnp.array([[1.0, 0.2, -0.4], [0.3, -1.1, 0.5]]), jnp.array([0.1, -0.2, 0.3])
 SAMPLES = jnp.abs(jnp.asarray(RNG.normal(size=(3, 6)), float))
 
@@ -113,7 +113,7 @@ def test_the_objective_of_attribution_is_that_of_the_paper_by_hand():
         for c in np.flatnonzero(used[:, sample]):
             sizes = [np.linalg.norm(u) * np.linalg.norm(v) for u, v in zip(U[c], V[c], strict=True)]
             penalty += sum(size**0.8 for size in sizes) / 6 / 6  # samples, entries of W
-    expected = np.square(sum(parts) - W).mean() + outputs + 0.25 * penalty
+    expected = np.square(sum(parts) - W).mean() + 3 * outputs + 0.25 * penalty
     assert float(ATTRIBUTED._objective(learned, TARGET, BIASES, SAMPLES)) == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -181,7 +181,10 @@ def test_bad_numbers_are_refused(wrong):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"n_components": 0}, {"rank": 0}, {"active": 0}, {"active": 6}, {"simplicity": -1.0}, {"power": 0}],
+    [
+        *({"n_components": 0}, {"rank": 0}, {"active": 0}, {"active": 6}),
+        *({"reconstruction": -1.0}, {"simplicity": -1.0}, {"power": 0}),
+    ],
 )
 def test_bad_numbers_of_attribution_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
