@@ -13,7 +13,7 @@ test: .venv/dev  ## all tests but those of `make reproduce`
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup
 	@echo "Left out: figures, lessons and many playgrounds trained to the end, the site and the code on its pages," \
 		"clusters, browsers, and what compiles many programs (make reproduce)," \
-		"the poster of the testbed, and all figures at five seeds, an hour ($(BIN)/python -m pytest -m long)."
+		"two figures that take minutes, and all at five seeds, an hour ($(BIN)/python -m pytest -m long)."
 
 reproduce: .venv/dev  ## the second stage of the tests: what trains to the end, and the site
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup -m "reproduction or slow"

@@ -28,7 +28,7 @@ def groups(experiments: Sequence[Experiment]) -> list[str]:
 
 # Experiments that use the same trained models go to the same worker, so that these are trained once.
 EXPERIMENTS = experiments_of(find_papers())
-POSTER = "testbed/poster"  # takes four minutes on two cores: with it, all stages might not end within the hour of CI
+MINUTES = ("testbed/poster", "testbed/transformers")  # with them, all stages might not end within the hour of CI
 EACH = [
     pytest.param(experiment, marks=pytest.mark.xdist_group(group), id=experiment.name)
     for experiment, group in zip(EXPERIMENTS, groups(EXPERIMENTS), strict=True)
@@ -36,7 +36,7 @@ EACH = [
 IN_STAGES = [
     pytest.param(
         *one.values,
-        marks=[*one.marks, pytest.mark.long if one.id == POSTER else pytest.mark.reproduction],
+        marks=[*one.marks, pytest.mark.long if one.id in MINUTES else pytest.mark.reproduction],
         id=one.id,
     )
     for one in EACH
