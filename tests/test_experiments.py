@@ -33,6 +33,7 @@ from experiments.harness.gallery import speed_table
 from experiments.harness.progress import expected_seconds
 from experiments.harness.run import finish
 from experiments.harness.runner import ROOT, cached, evaluate, judge, publish
+from toymodels.identities import surroundings
 from toymodels.training.engine import step
 
 PAPERS = find_papers()
@@ -606,3 +607,6 @@ def test_finished_sweeps_are_reused_and_damaged_ones_redone(tmp_path, monkeypatc
     np.testing.assert_array_equal(cached(sweep, tmp_path).W, first.W)
     with pytest.raises(TypeError):
         cached(partial(sweep, seed=1), tmp_path)
+    monkeypatch.setattr(surroundings, "_version", lambda name: "another")
+    with pytest.raises(TypeError):  # what another version cached is trained again, and not refused
+        cached(sweep, tmp_path)

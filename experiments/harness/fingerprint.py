@@ -12,7 +12,6 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 from experiments.harness.experiment import Experiment, Sweep
@@ -27,15 +26,10 @@ def fingerprint(work: Sweep | Experiment, *used: str) -> str:
     what = {
         "work": identities.describe(work),
         "code": imported_code([*used, *(name for name in identities.modules(work) if _is_ours(name))]),
-        "versions": versions(),
+        "versions": identities.versions(work),  # ours as well: a sweep refuses a folder of another one
         "flags": identities.flags(),
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def versions() -> dict[str, str]:
-    """The versions of the libraries that numbers depend on."""
-    return {name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
 
 
 def imported_code(modules: Iterable[str]) -> dict[str, str]:
