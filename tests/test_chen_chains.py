@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.papers.chen2023 import calibration, chains, levels, occupancy, trajectories
+from experiments.papers.chen2023 import calibration, levels, occupancy, trajectories
+from toymodels.cases import samples_one_at_a_time
 from toymodels.theory.expansion import one_hot_loss
 from toymodels.theory.polygons import polygon_loss, polygon_weights
 
@@ -13,7 +14,7 @@ from toymodels.theory.polygons import polygon_loss, polygon_weights
 def test_samples_one_at_a_time_have_the_exact_loss():
     rng = np.random.default_rng(1)
     W, b = rng.normal(size=(2, 4)) * 0.8, rng.normal(size=4) * 0.3
-    x = chains.one_at_a_time(4, points=200).samples
+    x = samples_one_at_a_time(4, points=200).samples
     error = np.square(np.maximum(W.T @ W @ x + b[:, None], 0) - x).sum(0).mean()
     assert error == pytest.approx(float(one_hot_loss(W, b, np.full(4, 1 / 4))), rel=1e-4)
 

@@ -81,7 +81,7 @@ def test_where_it_is_not_known_nothing_is_scored(card):
     frame = card.sel(case="frame")
     assert not frame.applicable.any()
     assert frame.score.isnull().all()
-    # without a task, as in `seconds`, there is no loss
+    # `seconds` gives no task, so there is no loss to ask for
     alone = Scored(coefficients.Curved())(cases.one_at_a_time().module(), jnp.eye(5), jax.random.key(0))
     assert float(alone[NUMBERS.index("applicable")]) == 0
 

@@ -65,14 +65,19 @@ def one_at_a_time(n_features: int | Sequence[int] = 5, points: int = 64) -> Case
     if not sizes or set(sizes) - {5, 6, 7, 8}:
         raise ValueError(f"n_features of one_at_a_time must be 5, 6, 7 or 8, or several of these. Got {n_features!r}.")
     check_integer("one_at_a_time", "points", points, minimum=1)
-    middles = (np.arange(points) + 0.5) / points
-    samples = [np.concatenate([value * np.eye(n) for value in middles], axis=1) for n in sizes]
-    data = [Dataset(one, full_batch) for one in samples]
+    data = [samples_one_at_a_time(n, points) for n in sizes]
     biases = [polygons.polygon(n).bias for n in sizes]
     model = Autoencoder(sizes[0], 2, initializer=_corners, initial_output_bias=biases[0])
     case = Case(model, Task(data[0]), learning_coefficient=_of_polygon)
     levels: dict[str, Any] = {"model.n_features": sizes, "model.initial_output_bias": biases, "task.features": data}
     return case.over(**levels) if len(sizes) > 1 else case
+
+
+def samples_one_at_a_time(n_features: int, points: int) -> Dataset:
+    """Each of n features alone, at the middles of equal parts of [0, 1]: all n · points samples in every batch, so that
+    a mean over them is an integral but for 1 / points²."""
+    middles = (np.arange(points) + 0.5) / points
+    return Dataset(np.concatenate([value * np.eye(n_features) for value in middles], axis=1), full_batch)
 
 
 def tight_frame(n_features: int = 20, n_hidden: int = 10, density: Any = 0.1) -> Case:

@@ -76,12 +76,13 @@ class AllScored:
         self, module: nnx.Module, x: Any, key: PRNGKeyArray, task: Task | None = None
     ) -> Float[Array, "techniques numbers"]:
         """The numbers of one model, NaN where a technique does not apply. Without a task there is no `loss`."""
-        known, told = truth(module), dict[str, Array]()
+        known = truth(module)
         if self.coefficient is not None:
             size = sum(one.size for one in param_state(module).values())
             known = known._replace(learning_coefficient=self.coefficient(module), n_parameters=size)
         samples = jax.tree.leaves(x)[0].shape[-1]
         loss = {} if task is None else {"loss": objective(module, task, samples)}
+        told: dict[str, Array] = {}
         for view in views(module, inputs_of(x)):
             seen = {**view, **loss, "params": param_state(module), "key": key}
             left = [(name, one) for name, one in self.techniques if name not in told and _has_what_it_needs(seen, one)]

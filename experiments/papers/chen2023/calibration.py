@@ -18,14 +18,15 @@ import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
 from experiments.papers.chen2023.chains import (
     BY_OUTPUTS,
+    POINTS,
     all_alike,
     falling,
     half_as_high,
-    one_at_a_time,
     twice_as_high,
 )
 from experiments.papers.chen2023.exact import NOT_AT_HAND
 from toymodels import sampling
+from toymodels.cases import samples_one_at_a_time
 from toymodels.sampling import Chains
 from toymodels.theory.critical import critical_point
 from toymodels.theory.polygons import polygon_weights
@@ -176,7 +177,7 @@ def sweep_calibration(full: bool, seed: int) -> Mapping[str, Sweep]:
     polygons = {
         f"{k}-gon": _measured(
             tm.Autoencoder(k, 2),
-            tm.Task(one_at_a_time(k)),
+            tm.Task(samples_one_at_a_time(k, POINTS)),
             dict(zip(("W", "b"), polygon_weights(k, k), strict=True)),
             {"chains": CHOSEN} | (choices if k == N else {}),
             seed,
@@ -195,11 +196,16 @@ def sweep_calibration(full: bool, seed: int) -> Mapping[str, Sweep]:
     }
     W, b = (np.stack(one) for one in zip(*(polygon_weights(*one) for one in ((5, 6, 1), (6, 6))), strict=True))
     table = _measured(
-        tm.Autoencoder(6, 2), tm.Task(one_at_a_time(6)), {"W": W, "b": b}, {"chains": OF_TABLE}, seed, restarts=2
+        tm.Autoencoder(6, 2),
+        tm.Task(samples_one_at_a_time(6, POINTS)),
+        {"W": W, "b": b},
+        {"chains": OF_TABLE},
+        seed,
+        restarts=2,
     )
     finer = _measured(
         tm.Autoencoder(N, 2),
-        tm.Task(one_at_a_time(N, points=128)),
+        tm.Task(samples_one_at_a_time(N, 4 * POINTS)),
         dict(zip(("W", "b"), polygon_weights(N, N), strict=True)),
         {"chains": FINER},
         seed,
@@ -378,7 +384,7 @@ CALIBRATION = Experiment(
     differences=(
         NOT_AT_HAND,
         "paper: estimates on 5,000 samples (n β = 587), also of the pentagon with a silent sixth feature, 7.705; ours: "
-        "the expected loss, which falls from there to 5+, so that it is not compared; n β up to 5e4 (1e4 in the "
+        "the expected loss, which falls from there to 5+, so that it is not compared; n β up to 1e5 (2e4 in the "
         "paper's units), so that estimates are near the limit",
         "paper: drops chains of which more than 5 % is below the start; ours: reports the share, and drops none",
         BY_OUTPUTS,

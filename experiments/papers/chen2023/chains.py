@@ -1,21 +1,14 @@
-"""What the figures on learning coefficients have in common: samples without noise, and wrong chains."""
+"""What the figures on learning coefficients have in common: the number of samples, and wrong chains."""
 
 from collections.abc import Callable
 
-import numpy as np
 import xarray as xr
 
-import toymodels as tm
 from experiments.harness.experiment import Results
 
 BY_OUTPUTS = "paper: losses are sums over outputs; ours: means, so that n β is larger by the number of outputs"
-
-
-def one_at_a_time(n: int, points: int = 32) -> tm.Dataset:
-    """Each of n features alone, at the midpoints of equal parts of [0, 1]: a mean over them is an integral but for
-    1 / points²."""
-    middles = (np.arange(points) + 0.5) / points
-    return tm.Dataset(np.concatenate([u * np.eye(n) for u in middles], axis=1), tm.features.full_batch)
+POINTS = 32
+"""Values of each feature, in the samples of which one is on at a time."""
 
 
 def traces(one: xr.Dataset) -> list[str]:

@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.harness.controls import changed
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most
-from experiments.papers.chen2023.chains import BY_OUTPUTS, all_alike, half_as_high, one_at_a_time, with_traces
+from experiments.papers.chen2023.chains import BY_OUTPUTS, POINTS, all_alike, half_as_high, with_traces
 from experiments.papers.chen2023.exact import NOT_AT_HAND, losses
 from toymodels import sampling
+from toymodels.cases import samples_one_at_a_time
 from toymodels.theory.polygons import polygon_loss, polygon_weights
 
 N = 6
@@ -58,7 +59,7 @@ def descended(*what: Any, folder: Path | None = None, **how: Any) -> xr.Dataset:
     axes = models["snapshots.W"].dims[:-2]
     shape = [models.sizes[axis] for axis in axes]
     passed = {name: models[f"snapshots.{name}"].values.reshape(-1, *models[name].shape[2:]) for name in ("W", "b")}
-    run = tm.evaluate(what[0], tm.Task(one_at_a_time(N)), passed, metrics={"trace": CHAINS})
+    run = tm.evaluate(what[0], tm.Task(samples_one_at_a_time(N, POINTS)), passed, metrics={"trace": CHAINS})
     trace = run.metrics["trace"][np.argsort(run.restart)]
     return models.assign(chains=((*axes, "chain", "entry"), trace.reshape(*shape, *trace.shape[1:])))
 

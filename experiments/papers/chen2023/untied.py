@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.harness.experiment import Claim, Experiment, Results, Sweep, at_least, at_most, equal
-from experiments.papers.chen2023.chains import BY_OUTPUTS, all_alike, falling, half_as_high, one_at_a_time
+from experiments.papers.chen2023.chains import BY_OUTPUTS, POINTS, all_alike, falling, half_as_high
 from experiments.papers.chen2023.exact import NOT_AT_HAND
 from toymodels import sampling
+from toymodels.cases import samples_one_at_a_time
 from toymodels.theory.expansion import one_hot_loss
 from toymodels.theory.polygons import polygon_loss, polygon_weights
 
@@ -35,7 +36,7 @@ def sweep_untied(full: bool, seed: int) -> Mapping[str, Sweep]:
         f"{what} {kind} {k}": partial(
             tm.sweep,
             tm.Autoencoder(k, 2, tied=kind == "tied"),
-            tm.Task(one_at_a_time(k)),
+            tm.Task(samples_one_at_a_time(k, POINTS)),
             tm.Recipe(steps, 1, 3e-3, evaluation_samples=1),
             over={"seed": [seed]},
             start=_start(k, seed, tied=kind == "tied"),
